@@ -1,0 +1,1 @@
+"""Bundle → ChangeSet: what to create, change, leave and remove, and doing it."""

@@ -1,0 +1,1 @@
+"""The whole walkthrough in a temporary place."""

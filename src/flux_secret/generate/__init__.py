@@ -1,0 +1,1 @@
+"""Checkout → Manifests: .flux.yaml generators, scripts, kustomize, plain YAML."""

@@ -1,0 +1,65 @@
+"""The outcome of one try to deliver a target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flux_secret.errors import FluxSecretError
+from flux_secret.model.change import ChangeSet
+from flux_secret.model.names import StoreName
+from flux_secret.model.reference import Lookup
+from flux_secret.model.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRevision:
+    """The commit of a store that one delivery reads (40 or 64 hex digits)."""
+
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What a delivery is made of: one application commit, one revision a store."""
+
+    commit: str
+    stores: Mapping[StoreName, StoreRevision] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        stores = "".join(f", {name}@{rev.commit[:12]}" for name, rev in sorted(self.stores.items()))
+        return f"{self.commit[:12]}{stores}"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One answered or refused question; never the value."""
+
+    lookup: Lookup
+    store: StoreName | None
+    commit: str
+    blob: str
+    """Object id of the ciphertext; empty when there is none."""
+    error: FluxSecretError | None = None
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One try, filled in place: what was done stays known whatever happens next."""
+
+    target: Target
+    revision: Revision | None = None
+    reads: list[Read] = field(default_factory=list)
+    changes: ChangeSet = field(default_factory=ChangeSet)
+    error: FluxSecretError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 when everything is delivered; else the code of the first reason (design §6).
+
+        Failed objects give 7, unless a value was held back: that is an access matter, 4.
+        """
+        if self.error is not None:
+            return self.error.exit_code
+        codes = {change.error.exit_code for change in self.changes.failed if change.error}
+        return 0 if not self.changes.failed else 4 if 4 in codes else 7  # noqa: PLR2004 -- design §6

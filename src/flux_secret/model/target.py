@@ -1,0 +1,53 @@
+"""What to deliver: a path of a source, the stores it may read, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from flux_secret.model.giturl import GitUrl
+from flux_secret.model.names import StoreName
+
+_NO_ENV: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An application repository and the branch that is delivered."""
+
+    url: GitUrl
+    branch: str
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """How a target's manifests are made."""
+
+    enabled: bool = True
+    """`--manifest-generation`: whether `.flux.yaml` is honoured."""
+    env: Mapping[str, str] = _NO_ENV
+    """What `--generator-env` names, for the generators' environment."""
+    timeout_seconds: float = 60.0
+    """Limit of one command without a `timeout` of its own; Flux v1's `--sync-timeout`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One thing to deliver; one git path (design decision 9: isolated from all others)."""
+
+    source: Source
+    path: str
+    """Relative to the repository's root, `/`-separated, `""` for the root itself."""
+    stores: frozenset[StoreName] = frozenset()
+    """Which stores it may read."""
+    generation: Generation = field(default_factory=Generation)
+    prune: bool = False
+    """`--sync-garbage-collection`: whether objects that left the repository are removed."""
+    default_namespace: str = "default"
+    """For namespaced objects that name none: `--k8s-default-namespace`."""
+
+    @property
+    def name(self) -> str:
+        """How people see it: its path, or `/` for the repository's root."""
+        return self.path or "/"

@@ -1,0 +1,119 @@
+"""What delivering needs of each stage; `wiring` connects the rooms that provide it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from flux_secret.errors import FluxSecretError
+from flux_secret.model.change import ChangeSet
+from flux_secret.model.delivery import Delivery, Read, StoreRevision
+from flux_secret.model.manifest import Bundle, Manifests
+from flux_secret.model.names import SecretPath, StoreName
+from flux_secret.model.plaintext import Plaintext
+from flux_secret.model.reference import Lookup
+from flux_secret.model.target import Target
+
+
+class Checkout(Protocol):
+    """A pinned commit, laid out privately; `root` may be written to and is thrown away."""
+
+    @property
+    def root(self) -> Path:
+        """The repository's root."""
+
+    @property
+    def directory(self) -> Path:
+        """The target's directory (or the file it names), inside `root`."""
+
+    @property
+    def commit(self) -> str:
+        """The pinned commit's id."""
+
+
+class SecretReader(Protocol):
+    """Answers questions from stores pinned for one delivery; remembers what it refused."""
+
+    async def read(self, lookup: Lookup) -> Plaintext:
+        """Answer one question; raise `AccessError` and remember the refusal."""
+
+    async def entries(self, prefix: str) -> Sequence[SecretPath]:
+        """List the entries whose names start with `prefix` (folder-wise), sorted bytewise."""
+
+    @property
+    def refusal(self) -> FluxSecretError | None:
+        """The first read that failed: it poisons the whole generation (design decision 2)."""
+
+    @property
+    def handed_out(self) -> Sequence[tuple[Lookup, Plaintext]]:
+        """Every value that left: none may stand outside a `Secret`."""
+
+
+class SourceStage(Protocol):
+    """Lays out the newest commit of a target's branch."""
+
+    def checkout(self, target: Target) -> AbstractAsyncContextManager[Checkout]:
+        """Fetch, pin and lay out; released on every path."""
+
+
+class StoreStage(Protocol):
+    """Opens the stores that a target may read, each pinned at one commit."""
+
+    def reader(
+        self, target: Target, reads: list[Read]
+    ) -> AbstractAsyncContextManager[PinnedReader]:
+        """Fetch, pin and open; every question is noted in `reads`."""
+
+
+class PinnedReader(SecretReader, Protocol):
+    """A `SecretReader` that knows its commits."""
+
+    @property
+    def revisions(self) -> Mapping[StoreName, StoreRevision]:
+        """The commit of each store that may be read."""
+
+
+class GenerateStage(Protocol):
+    """Makes a target's manifests."""
+
+    async def generate(self, target: Target, checkout: Checkout, reader: SecretReader) -> Manifests:
+        """Run the generators, or read the tree, and parse the result."""
+
+
+class ResolveStage(Protocol):
+    """Fills in values."""
+
+    async def resolve(self, manifests: Manifests, reader: SecretReader) -> Bundle:
+        """Replace every reference; refuse null values and values outside a `Secret`."""
+
+
+class ApplyStage(Protocol):
+    """Makes the cluster equal to a bundle."""
+
+    async def apply(self, delivery: Delivery, bundle: Bundle, changes: ChangeSet) -> None:
+        """Apply the bundle; one object's failure is `Action.FAILED`, not an exception."""
+
+    async def sweep(self, delivered: Sequence[Delivery], changes: ChangeSet) -> None:
+        """Hand over or remove what the delivered targets no longer contain (design decision 13)."""
+
+
+class AuditStage(Protocol):
+    """Keeps the record."""
+
+    async def record(self, delivery: Delivery) -> None:
+        """Note how a delivery ended; it never raises for a delivery that failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The rooms, connected."""
+
+    source: SourceStage
+    stores: StoreStage
+    generator: GenerateStage
+    resolver: ResolveStage
+    applier: ApplyStage
+    auditor: AuditStage

@@ -1,0 +1,1 @@
+"""Manifests → Bundle: every reference replaced by its value, every value checked."""

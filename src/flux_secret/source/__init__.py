@@ -1,0 +1,1 @@
+"""Target → Checkout: a commit of the application repository laid out, nothing of it run."""

@@ -1,0 +1,1 @@
+"""SecretPath ⇄ Plaintext: gopass and pass stores, read at one pinned commit."""
