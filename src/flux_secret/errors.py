@@ -115,7 +115,15 @@ class LeakError(AccessError):
 
 
 class HeldError(AccessError):
-    """A change that is kept back until a person confirms it."""
+    """A change that is kept back until a person confirms it.
+
+    `token` names one revision and one list of objects (design decision 13); `--confirm TOKEN` lets
+    exactly that through.
+    """
+
+    def __init__(self, what: str, *, remedy: str = "", token: str = "") -> None:
+        super().__init__(what, remedy=remedy)
+        self.token = token
 
 
 class UnreachableError(FluxSecretError):

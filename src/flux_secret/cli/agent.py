@@ -1,0 +1,43 @@
+"""`flux-secret agent`: deliver in a loop, with Flux v1's flags."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Any
+
+import click
+
+from flux_secret.cli import voice
+from flux_secret.cli.options import delivery_options, flags
+from flux_secret.reconcile.loop import Intervals, Loop
+from flux_secret.settings import Flags, Settings
+from flux_secret.wiring import connect
+
+_DEFAULTS = Flags()
+
+
+@click.command()
+@delivery_options
+@click.option("--sync-interval", default=_DEFAULTS.sync_interval, show_default=True,
+              metavar="DURATION", help="Deliver at least this often.")  # fmt: skip
+@click.option("--git-poll-interval", default=_DEFAULTS.git_poll_interval, show_default=True,
+              metavar="DURATION", help="Look for new commits, of stores too, this often.")  # fmt: skip
+@click.option("--git-user", hidden=True, help="Accepted as Flux v1 has it; nothing is pushed.")
+@click.option("--git-email", hidden=True, help="Accepted as Flux v1 has it; nothing is pushed.")
+def agent(**given: Any) -> None:  # noqa: ANN401 -- click's own options
+    """Deliver applications with their secrets whenever a repository or a store has changed."""
+    asyncio.run(_run(Settings.load(flags(given))))
+
+
+async def _run(settings: Settings) -> None:
+    async with connect(settings) as connected:
+        loop = Loop(
+            connected.round,
+            connected.heads,
+            Intervals(settings.sync_interval_seconds, settings.git_poll_interval_seconds),
+            voice.report_round,
+        )
+        for name in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(name, loop.stop)
+        await loop.run()

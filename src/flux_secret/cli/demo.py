@@ -1,0 +1,64 @@
+"""`flux-secret demo`: the whole walkthrough in a temporary place."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import click
+
+from flux_secret.cli import voice
+from flux_secret.demo.place import Place, open_place
+from flux_secret.demo.story import Stage, Story
+from flux_secret.reconcile.round import Round
+from flux_secret.settings import Flags, Settings
+from flux_secret.wiring import connect
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Leave the place and the cluster for a look around.")
+@click.option("--cluster", type=click.Choice(["embedded", "current"]), default="embedded",
+              show_default=True,
+              help="An in-memory API server, or the cluster of the current kubeconfig.")  # fmt: skip
+def demo(*, keep: bool, cluster: str) -> None:
+    """Play the 2019 walkthrough from gopass to a Secret, and what goes wrong on the way."""
+    asyncio.run(_play(keep=keep, current=cluster == "current"))
+
+
+async def _play(*, keep: bool, current: bool) -> None:
+    async with open_place(os.environ, keep=keep, current=current) as place:
+        voice.say(f"everything is in {place.root}, and gone afterwards unless you say --keep")
+        await Story(Stage(place, place.kubectl(voice.say), _deliver, voice.say)).play()
+        if keep:
+            voice.say(_farewell(place))
+
+
+async def _deliver(flags: Flags) -> Round:
+    voice.say(f"$ flux-secret deliver {_typed(flags)}")
+    async with connect(Settings.load(flags)) as agent:
+        done = await agent.round()
+    voice.report_round(done)
+    return done
+
+
+def _typed(flags: Flags) -> str:
+    """Show the flags as a person would type them, long ones on lines of their own."""
+    words = [
+        f"--git-url {flags.git_url}",
+        f"--git-path {','.join(flags.git_path)}",
+        *(f"--store {store}" for store in flags.store),
+        *(f"--git-gpg-key-import {file}" for file in flags.git_gpg_key_import),
+        "--manifest-generation --sync-garbage-collection",
+        *(f"--generator-env {variable}" for variable in flags.generator_env),
+        *(f"--confirm {token}" for token in flags.confirm),
+    ]
+    return " \\\n    ".join(words)
+
+
+def _farewell(place: Place) -> str:
+    lines = [f"\nleft for you in {place.root}:", f"  export KUBECONFIG={place.kubeconfig}"]
+    lines += [f"  export GNUPGHOME={place.gnupg.home}"]
+    if place.server_pid is not None:
+        lines += [f"  the API server runs as process {place.server_pid}; when you are done:"]
+        lines += [f"  kill {place.server_pid}; rm -r {place.root}"]
+    return "\n".join(lines)

@@ -1,0 +1,78 @@
+"""The flags that `deliver` and `agent` share: Flux v1's names, spellings and defaults."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from flux_secret.settings import Flags
+
+F = TypeVar("F", bound=Callable[..., Any])
+_DEFAULTS = Flags()
+
+
+def _go_bool(name: str, help_text: str) -> Callable[[F], F]:
+    """Make a flag that may stand alone or be written `=true` and `=false`, as Go's flags may."""
+    return click.option(name, type=bool, is_flag=False, flag_value="true", default=False,
+                        metavar="[=true|false]", help=help_text)  # fmt: skip
+
+
+def _file(name: str, help_text: str, *, multiple: bool = False) -> Callable[[F], F]:
+    return click.option(
+        name, type=click.Path(path_type=Path), multiple=multiple, metavar="FILE", help=help_text
+    )
+
+
+_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    click.option("--git-url", metavar="URL", help="Application repository (no secret is in it)."),
+    click.option("--git-branch", default=_DEFAULTS.git_branch, show_default=True, metavar="BRANCH",
+                 help="Branch that is delivered."),
+    click.option("--git-path", multiple=True, metavar="PATH[,PATH…]",
+                 help="Directory to deliver, relative to the repository; may be repeated. "
+                 "Default: the repository's root."),
+    click.option("--git-timeout", default=_DEFAULTS.git_timeout, show_default=True,
+                 metavar="DURATION", help="Limit of one git operation."),
+    _file("--git-ssh-key", "Deploy key for ssh; default: /etc/fluxd/ssh/identity if it is there."),
+    _file("--git-known-hosts", "Host keys that are trusted; an unknown host is an error."),
+    _file("--git-credentials-file", "User and password for https, in git-credential-store form."),
+    _file("--git-ca-file", "Certificates that an https git host is checked against."),
+    _file("--git-gpg-key-import", "Armored OpenPGP private key, or a directory of them; may be "
+          "repeated. Default: the keys of GNUPGHOME.", multiple=True),
+    _file("--git-gpg-passphrase-file", "Passphrase of the imported keys."),
+    click.option("--store", multiple=True, metavar="NAME=URL",
+                 help="A gopass or pass store and the name scripts call it by; may be repeated."),
+    _go_bool("--manifest-generation", "Honour .flux.yaml."),
+    click.option("--generator-env", multiple=True, metavar="NAME[=VALUE]",
+                 help="Pass a variable to generators; may be repeated."),
+    click.option("--sync-timeout", default=_DEFAULTS.sync_timeout, show_default=True,
+                 metavar="DURATION", help="Limit of one generator command."),
+    _go_bool("--sync-garbage-collection", "Remove objects that left the repository."),
+    _go_bool("--adopt-existing", "Take over objects that exist already."),
+    click.option("--confirm", multiple=True, metavar="TOKEN",
+                 help="Let a held change through; the error that holds it back names the token."),
+    click.option("--k8s-default-namespace", metavar="NAMESPACE",
+                 help="Namespace of objects that name none. Default: default."),
+    click.option("-n", "--namespace", default=_DEFAULTS.namespace, show_default=True,
+                 metavar="NAMESPACE", help="Where flux-secret keeps its own objects."),
+    _file("--kubeconfig", "Cluster access; default: KUBECONFIG, ~/.kube/config, the pod's own."),
+    click.option("--context", metavar="NAME", help="Context of the kubeconfig."),
+    click.option("--cache-dir", type=click.Path(path_type=Path), metavar="DIRECTORY",
+                 help="Where repositories are mirrored. Default: $XDG_CACHE_HOME/flux-secret."),
+)  # fmt: skip
+
+
+def delivery_options(command: F) -> F:
+    """Add the shared flags to a command."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def flags(given: dict[str, Any]) -> Flags:
+    """Give the typed flags from what click parsed."""
+    names = {field.name for field in dataclasses.fields(Flags)}
+    return Flags(**{name: value for name, value in given.items() if name in names})

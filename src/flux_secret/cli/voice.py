@@ -1,0 +1,76 @@
+"""How we speak: facts on stdout, failures on stderr, each with its remedy.
+
+No capital at the start and no full stop at the end of a failure, as age's `tui.go` has it; object
+lines are kubectl's own words. Text from outside has its control characters escaped before it is
+shown (terminal escapes in branch names, commit subjects, API messages).
+"""
+
+from __future__ import annotations
+
+import click
+
+from flux_secret.errors import FluxSecretError
+from flux_secret.model.change import Action, Change
+from flux_secret.model.delivery import Delivery
+from flux_secret.reconcile.round import Round
+
+_COLOURS = {
+    Action.CREATED: "green",
+    Action.CONFIGURED: "yellow",
+    Action.DELETED: "red",
+    Action.FAILED: "red",
+}
+
+
+def printable(text: str) -> str:
+    """Escape what a terminal would obey; line breaks and tabs stay."""
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in text
+    )
+
+
+def say(text: str) -> None:
+    """State a fact on stdout."""
+    click.echo(printable(text))
+
+
+def warn(text: str) -> None:
+    """State something to look at on stderr."""
+    click.secho(f"warning: {printable(text)}", fg="yellow", err=True)
+
+
+def fail(failure: FluxSecretError, *, about: str = "") -> None:
+    """State a failure and its remedy on stderr."""
+    prefix = f"{about}: " if about else ""
+    click.secho(f"error: {printable(prefix + failure.what)}", fg="red", err=True)
+    if failure.remedy:
+        click.echo(f"  remedy: {printable(failure.remedy)}", err=True)
+
+
+def report_round(done: Round) -> None:
+    """Print what a round did, object by object, and then what went wrong."""
+    for delivery in done.deliveries:
+        _report_delivery(delivery)
+    for change in done.swept:
+        _report_change(change)
+    if done.sweep_error is not None:
+        fail(done.sweep_error, about="removing what is no longer wanted")
+
+
+def _report_delivery(delivery: Delivery) -> None:
+    at = f" at {delivery.revision}" if delivery.revision else ""
+    for change in delivery.changes:
+        _report_change(change)
+    if delivery.error is not None:
+        fail(delivery.error, about=f"{delivery.target.name}{at}")
+        say(f"{delivery.target.name}: not delivered; what the cluster had stays as it was")
+    else:
+        held = len(delivery.changes.failed)
+        rest = f", {held} failed" if held else ""
+        say(f"{delivery.target.name}: delivered{at} ({len(delivery.changes)} objects{rest})")
+
+
+def _report_change(change: Change) -> None:
+    click.secho(printable(str(change)), fg=_COLOURS.get(change.action))
+    if change.error is not None:
+        fail(change.error, about=change.key.long)

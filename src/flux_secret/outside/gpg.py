@@ -1,0 +1,122 @@
+"""Ciphertext → plaintext by the gpg program: for keys and messages that only gpg can use.
+
+gpg's answer counts only when it reported DECRYPTION_OKAY and GOODMDC and ended with 0: it prints
+plaintext before it knows whether the message was whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from flux_secret.errors import DecryptError, KeyFileError
+from flux_secret.outside.files import scratch, write_atomic
+from flux_secret.outside.process import CommandNotFoundError, Completed, Limits, run
+
+_LIMITS: Final = Limits(timeout_seconds=60.0)  # gopass gives gpg 60 s too, pinentry included
+_SAFE: Final = ("--batch", "--no-tty", "--quiet", "--no-auto-key-locate", "--no-auto-check-trustdb")
+
+
+class Gpg:
+    """A gpg with a home of its own in memory, or with a person's home, which keeps its keys."""
+
+    def __init__(self, *, path: str, home: Path | None = None) -> None:
+        """`home` is a person's GNUPGHOME; without it, `import_keys` makes one in memory."""
+        self._path = path
+        self._persons_home = home
+        self._home = home
+        self._passphrase = b""
+        self._keys: tuple[bytes, ...] = ()
+        self._resources = contextlib.ExitStack()
+        self._ready = asyncio.Lock()
+
+    @classmethod
+    def private(cls, keys: Sequence[bytes], passphrase: bytes, *, path: str) -> Gpg:
+        """Use these armored private keys; nothing is started before the first message."""
+        gpg = cls(path=path)
+        gpg._keys, gpg._passphrase = tuple(keys), passphrase
+        return gpg
+
+    async def decrypt(self, ciphertext: bytes) -> bytes:
+        """Decrypt one message; raise `DecryptError` with gpg's reason."""
+        home = await self._prepared()
+        with scratch("msg") as place:
+            message = place / "message.gpg"
+            write_atomic(message, ciphertext)
+            done = await self._gpg(home, "--decrypt", "--", str(message))
+        status = _status(done.untrusted_stderr)
+        if done.returncode == 0 and {"DECRYPTION_OKAY", "GOODMDC"} <= status.keys():
+            return done.untrusted_stdout
+        raise DecryptError(_reason(status))
+
+    async def close(self) -> None:
+        """End the daemons of our own home, and forget it; a person's home is left alone."""
+        if self._persons_home is None and self._home is not None:
+            argv = ["gpgconf", "--homedir", str(self._home), "--kill", "all"]
+            await run(argv, env=self._env(self._home), cwd=self._home, limits=_LIMITS)
+            self._home = None
+        self._resources.close()
+
+    async def _prepared(self) -> Path:
+        async with self._ready:
+            if self._home is None:
+                home = self._resources.enter_context(scratch("gpg"))
+                (home / "gpg-agent.conf").write_text("allow-loopback-pinentry\n")
+                for number, key in enumerate(self._keys):
+                    file = home / f"key-{number}.asc"
+                    write_atomic(file, key)
+                    done = await self._gpg(home, "--import", "--", str(file))
+                    file.unlink()
+                    if "IMPORT_OK" not in _status(done.untrusted_stderr):
+                        raise KeyFileError(
+                            "gpg cannot import the private key",
+                            remedy="check the file with `gpg --show-keys FILE`",
+                        )
+                self._home = home
+            return self._home
+
+    async def _gpg(self, home: Path, *arguments: str) -> Completed:
+        own = self._persons_home is None
+        unlock = ("--pinentry-mode", "loopback", "--passphrase-fd", "0") if own else ()
+        argv = ["gpg", *_SAFE, "--status-fd", "2", *unlock, *arguments]
+        try:
+            return await run(
+                argv, env=self._env(home), cwd=home, stdin=self._passphrase, limits=_LIMITS
+            )
+        except CommandNotFoundError:
+            raise DecryptError(
+                "this key or message needs the gpg program, which is not here",
+                remedy="install gnupg",
+            ) from None
+
+    def _env(self, home: Path) -> dict[str, str]:
+        env = {"PATH": self._path, "GNUPGHOME": str(home), "LC_ALL": "C", "HOME": str(home)}
+        if self._persons_home is not None:
+            # pinentry needs the person's terminal or display
+            names = ("HOME", "GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "TERM")
+            env |= {name: os.environ[name] for name in names if name in os.environ}
+        return env
+
+
+def _status(untrusted_stderr: bytes) -> dict[str, str]:
+    """Give gpg's status keywords and their arguments (doc/DETAILS of GnuPG)."""
+    status = {}
+    for line in untrusted_stderr.decode(errors="replace").splitlines():
+        if line.startswith("[GNUPG:] "):
+            keyword, _, arguments = line.removeprefix("[GNUPG:] ").partition(" ")
+            status[keyword] = arguments
+    return status
+
+
+def _reason(status: dict[str, str]) -> str:
+    if "NO_SECKEY" in status:
+        return "no private key for it here"
+    if "BADMDC" in status or "DECRYPTION_FAILED" in status or "NODATA" in status:
+        return "the message is damaged"
+    if "DECRYPTION_OKAY" in status:
+        return "the message is not protected against change"
+    return "gpg cannot decrypt it"

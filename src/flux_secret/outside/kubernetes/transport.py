@@ -1,0 +1,204 @@
+"""One request → one answer, within limits: sizes, times, and how often it is tried again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Final, Self
+
+import aiohttp
+from yarl import URL
+
+from flux_secret import __version__
+from flux_secret.errors import FluxSecretError, IntegrityError, UnreachableError
+from flux_secret.outside.kubernetes import tls
+from flux_secret.outside.kubernetes.connection import Connection
+
+MIB: Final = 1024 * 1024
+USER_AGENT: Final = f"flux-secret/{__version__}"
+_TRY_LATER: Final = frozenset({429, 503})
+_NO_PARAMS: Final[Mapping[str, str]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may cost."""
+
+    connect_seconds: float = 10.0
+    total_seconds: float = 30.0
+    max_answer_bytes: int = 64 * MIB
+    connections: int = 32
+    tries: int = 4
+    """How often a GET or a server-side apply is sent at most."""
+    max_pause_seconds: float = 5.0
+    """The longest wait between two tries, whatever Retry-After says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. `untrusted_body` may hold secrets: it never goes to a log."""
+
+    code: int
+    untrusted_body: bytes = field(repr=False)
+
+
+@dataclass(slots=True)
+class Traffic:
+    """How many requests were made, by method: for tests, benchmarks and metrics."""
+
+    requests: dict[str, int] = field(default_factory=dict)
+
+    def count(self, method: str) -> None:
+        """Note one more."""
+        self.requests[method] = self.requests.get(method, 0) + 1
+
+    @property
+    def writes(self) -> int:
+        """How many requests could have changed something."""
+        return sum(count for method, count in self.requests.items() if method != "GET")
+
+    def __str__(self) -> str:
+        return " ".join(f"{method} {count}" for method, count in sorted(self.requests.items()))
+
+
+class Transport:
+    """An HTTP connection pool to one API server; opened with `async with`."""
+
+    def __init__(self, connection: Connection, limits: Limits | None = None) -> None:
+        self._connection = connection
+        self._limits = limits or Limits()
+        self._session: aiohttp.ClientSession | None = None
+        self.traffic = Traffic()
+
+    async def __aenter__(self) -> Self:
+        limits = self._limits
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                ssl=tls.context(self._connection), limit=limits.connections
+            ),
+            timeout=aiohttp.ClientTimeout(
+                total=limits.total_seconds, sock_connect=limits.connect_seconds
+            ),
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"},
+            trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def send(  # noqa: PLR0913 -- an HTTP request has these parts
+        self,
+        method: str,
+        path: str,
+        *,
+        accept: str = "application/json",
+        params: Mapping[str, str] = _NO_PARAMS,
+        body: bytes | None = None,
+        content_type: str = "application/json",
+        repeatable: bool = False,
+    ) -> Answer:
+        """Send; when `repeatable`, again after 429, 503 or a broken connection.
+
+        A 401 is answered once with renewed credentials. Raises `UnreachableError`,
+        `IntegrityError` (certificate) and `AccessError` (no credentials).
+        """
+        headers = {"Accept": accept} | ({"Content-Type": content_type} if body is not None else {})
+        tries = self._limits.tries if repeatable else 1
+        renewed = False
+        for attempt in range(1, tries + 2):  # one more for renewed credentials
+            last = attempt >= tries + renewed
+            try:
+                answer, pause = await self._once(method, path, headers, params, body)
+            except UnreachableError:
+                if last:
+                    raise
+                await asyncio.sleep(min(0.1 * 2**attempt, self._limits.max_pause_seconds))
+                continue
+            if answer.code == 401 and not renewed:  # noqa: PLR2004 -- HTTP
+                self._connection.credentials.refused()
+                renewed = True
+            elif answer.code in _TRY_LATER and not last:
+                await asyncio.sleep(min(pause, self._limits.max_pause_seconds))
+            else:
+                return answer
+        return answer
+
+    async def _once(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        params: Mapping[str, str],
+        body: bytes | None,
+    ) -> tuple[Answer, float]:
+        assert self._session is not None, "open the transport with `async with`"  # noqa: S101
+        connection, failed = self._connection, None
+        header = await connection.credentials.authorization()
+        identity = {"Authorization": header.reveal().decode("latin-1")} if header else {}
+        self.traffic.count(method)
+        try:
+            async with self._session.request(
+                method,
+                URL(connection.server + path, encoded=True).update_query(params),
+                headers={**headers, **identity},
+                data=body,
+                proxy=connection.proxy,
+                allow_redirects=False,
+                server_hostname=connection.trust.server_name or None,
+            ) as response:
+                answer = Answer(response.status, await self._read(response))
+                return answer, _seconds(response.headers.get("Retry-After", "1"))
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            failed = _translated(connection.server, error)
+        # Raised out here so that no context carries the request's headers and body along.
+        raise failed
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in response.content.iter_chunked(65536):
+            size += len(chunk)
+            if size > self._limits.max_answer_bytes:
+                response.close()
+                raise UnreachableError(
+                    f"the API server's answer is larger than {self._limits.max_answer_bytes} bytes"
+                )
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+
+def _translated(server: str, error: Exception) -> FluxSecretError:
+    host = URL(server).origin()
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return IntegrityError(
+            f"the certificate of the API server {host} is not trusted",
+            remedy="check certificate-authority-data in the kubeconfig",
+        )
+    if isinstance(error, TimeoutError):
+        reason = "it does not answer in time"
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        reason = error.os_error.strerror or type(error.os_error).__name__
+    else:
+        reason = type(error).__name__
+    return UnreachableError(
+        f"the API server {host} cannot be reached: {reason}",
+        remedy="check that it runs and that the kubeconfig's server is right; it is tried again",
+    )
+
+
+def _seconds(retry_after: str) -> float:
+    with contextlib.suppress(ValueError):
+        return max(0.0, float(retry_after))
+    return 1.0

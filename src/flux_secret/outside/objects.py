@@ -1,0 +1,98 @@
+"""Bare repository + commit → blobs and trees, read as objects, never from a work tree (pygit2)."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pygit2
+from pygit2.enums import FileMode
+
+from flux_secret.errors import SourceError
+
+
+class Kind(enum.Enum):
+    """What a tree's entry is."""
+
+    FILE = "file"
+    EXECUTABLE = "executable"
+    LINK = "link"
+    TREE = "tree"
+    SUBMODULE = "submodule"
+
+
+_KINDS = {
+    FileMode.BLOB: Kind.FILE,
+    FileMode.BLOB_EXECUTABLE: Kind.EXECUTABLE,
+    FileMode.LINK: Kind.LINK,
+    FileMode.TREE: Kind.TREE,
+    FileMode.COMMIT: Kind.SUBMODULE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One name in a tree."""
+
+    name: str
+    kind: Kind
+    blob: str
+    """Object id in hex."""
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder of this repository."""
+        return self.kind is Kind.TREE
+
+    @property
+    def is_link(self) -> bool:
+        """Whether it is a symbolic link."""
+        return self.kind is Kind.LINK
+
+
+class Commit:
+    """The tree of one pinned commit."""
+
+    def __init__(self, repository: Path, commit: str) -> None:
+        self._repository = pygit2.Repository(str(repository), pygit2.enums.RepositoryOpenFlag.BARE)
+        self.commit = commit
+        try:
+            self._root = self._repository[commit].peel(pygit2.Tree)
+        except (KeyError, ValueError, pygit2.GitError) as error:
+            raise SourceError(
+                f"commit {commit[:12]} is not in the mirror", remedy="it is fetched again"
+            ) from error
+
+    def entry(self, path: str) -> Entry | None:
+        """Find a file or folder by its path; links are not followed."""
+        try:
+            found = self._root[path] if path else self._root
+        except (KeyError, ValueError):
+            return None
+        return _entry(found, path.rpartition("/")[2])
+
+    def children(self, path: str) -> Iterator[Entry]:
+        """List one folder, in git's order (bytewise)."""
+        tree = self._root[path] if path else self._root
+        if isinstance(tree, pygit2.Tree):
+            for child in tree:
+                yield _entry(child, child.name or "")
+
+    def size(self, blob: str) -> int:
+        """Give a blob's size in bytes without reading it."""
+        _, size = self._repository.odb.read_header(blob)
+        return int(size)
+
+    def read(self, blob: str) -> bytes:
+        """Give a blob's bytes."""
+        found = self._repository[blob]
+        if not isinstance(found, pygit2.Blob):
+            raise SourceError(f"object {blob[:12]} is no file", remedy="check with `git fsck`")
+        return found.data
+
+
+def _entry(found: pygit2.Object, name: str) -> Entry:
+    mode = found.filemode or FileMode.TREE  # the root tree has none
+    return Entry(name, _KINDS.get(FileMode(mode), Kind.SUBMODULE), str(found.id))

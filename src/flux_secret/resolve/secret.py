@@ -1,0 +1,102 @@
+"""A `Secret`'s manifest → its values as bytes, references read, `stringData` folded into `data`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import replace
+
+from flux_secret.errors import EmptyValueError, ManifestError, SecretRefError
+from flux_secret.model.manifest import BundleItem, Manifest, Value
+from flux_secret.model.plaintext import Plaintext
+from flux_secret.model.reference import SCHEME, Encoding, SecretRef
+from flux_secret.resolve.interface import SecretReader
+
+_FIELDS = ("data", "stringData")
+_SCHEME = SCHEME.encode()
+
+
+def is_secret(manifest: Manifest) -> bool:
+    """Whether this is the core `Secret`, the one kind that may hold values."""
+    return manifest.key.kind == "Secret" and manifest.key.group == ""
+
+
+class SecretFolder:
+    """Reads the references of `Secret`s for one delivery."""
+
+    def __init__(self, reader: SecretReader) -> None:
+        self._reader = reader
+        self._given_to_scripts = tuple(value for _, value in reader.handed_out)
+
+    async def fold(self, manifest: Manifest) -> BundleItem:
+        """Give the manifest without `data` and `stringData`, and the values beside it.
+
+        As the API server does, `stringData` wins over `data`; it is folded because server-side
+        apply would keep keys that later leave `stringData` for ever (design decision 5).
+        """
+        values: dict[str, Plaintext] = {}
+        for field in _FIELDS:
+            section = manifest.body.get(field)
+            if section is None:
+                continue
+            if not isinstance(section, Mapping):
+                raise ManifestError(
+                    f"{manifest.key.long}: {field} is not a mapping, in {manifest.origin}",
+                    remedy=f"write {field} as KEY: VALUE lines",
+                )
+            for key, value in section.items():
+                values[key] = await self._value(manifest, field, key, value)
+        body = {name: value for name, value in manifest.body.items() if name not in _FIELDS}
+        return BundleItem(replace(manifest, body=body), values)
+
+    async def _value(self, manifest: Manifest, field: str, key: str, value: Value) -> Plaintext:
+        where = f"{manifest.key.long}: {field}.{key}"
+        if value is None:
+            raise EmptyValueError(
+                f"{where} is null, which would empty the Secret, in {manifest.origin}",
+                remedy="a command in the script failed silently; read secrets with `gopass` or "
+                f"write {SCHEME}STORE/ENTRY instead",
+            )
+        if not isinstance(value, Plaintext):
+            raise ManifestError(
+                f"{where} is not a single value, in {manifest.origin}",
+                remedy="quote it, or write it as one line of text",
+            )
+        text = value.reveal()
+        if text.startswith(_SCHEME):
+            return await self._read(manifest, where, text)
+        if _SCHEME in text:
+            raise SecretRefError(
+                f"{where} has a reference in the middle of a text, in {manifest.origin}",
+                remedy=f"a reference is the whole value: {SCHEME}STORE/ENTRY#KEY",
+            )
+        return value if field == "stringData" else _decoded(text, f"{where}, {manifest.origin},")
+
+    async def _read(self, manifest: Manifest, where: str, text: bytes) -> Plaintext:
+        if any(text in given.reveal() for given in self._given_to_scripts):
+            raise SecretRefError(
+                f"{where} holds a reference that came out of a secret, in {manifest.origin}",
+                remedy="write references in manifests; one inside an entry is never followed",
+            )
+        reference = SecretRef.parse(text.decode(errors="replace"))
+        value = await self._reader.read(reference.lookup)
+        if value.is_empty:
+            raise EmptyValueError(
+                f"{where}: {reference.lookup} is empty, in {manifest.origin}",
+                remedy="set a value with `gopass edit`, or remove the key from the manifest",
+            )
+        if reference.encoding is Encoding.BASE64:
+            return _decoded(value.reveal(), f"{reference.lookup}, wanted by {where},")
+        return value
+
+
+def _decoded(text: bytes, what: str) -> Plaintext:
+    """Decode as the API server does: standard alphabet, line breaks ignored (RFC 4648 §4)."""
+    try:
+        return Plaintext(base64.b64decode(text.translate(None, b"\r\n"), validate=True))
+    except binascii.Error:
+        raise ManifestError(
+            f"{what} is not base64",
+            remedy="write plain text under stringData, or encode it with `base64 -w0`",
+        ) from None  # the cause quotes nothing, yet nothing of a value may travel with an error

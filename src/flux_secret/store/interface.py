@@ -1,0 +1,72 @@
+"""What reading stores needs of mirrors, of git objects and of whoever holds private keys."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from flux_secret.model.names import StoreName
+from flux_secret.model.plaintext import Plaintext
+
+
+class Mirror(Protocol):
+    """Keeps one store's repository at hand."""
+
+    path: Path
+
+    def fetch(self, branch: str | None) -> Awaitable[str]:
+        """Fetch and give the commit of the default branch."""
+
+
+class Entry(Protocol):
+    """One name in a tree."""
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+
+    @property
+    def blob(self) -> str:
+        """Its object id."""
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder of this repository."""
+
+    @property
+    def is_link(self) -> bool:
+        """Whether it is a symbolic link."""
+
+
+class Commit(Protocol):
+    """The tree of one pinned commit."""
+
+    commit: str
+
+    def entry(self, path: str) -> Entry | None:
+        """Find a file or folder; links are not followed."""
+
+    def children(self, path: str) -> Iterator[Entry]:
+        """List one folder."""
+
+    def size(self, blob: str) -> int:
+        """Give a blob's size in bytes."""
+
+    def read(self, blob: str) -> bytes:
+        """Give a blob's bytes."""
+
+
+class Decryptor(Protocol):
+    """Holds private keys, or knows who does."""
+
+    @property
+    def key_ids(self) -> Sequence[str]:
+        """Ids of the keys it holds, 16 hex digits each; empty when it cannot tell."""
+
+    async def decrypt(self, ciphertext: bytes) -> Plaintext:
+        """Decrypt one message; raise `DecryptError` whose `what` says only why."""
+
+
+MirrorOf = Callable[[StoreName], Mirror]
+OpenCommit = Callable[[Path, str], Commit]

@@ -1,0 +1,211 @@
+"""Look-ups → values, from stores pinned at one commit each; every question is noted first.
+
+A read that fails, is empty or is refused is remembered: it poisons the whole generation, whatever
+the script that asked makes of it (design decision 2).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from flux_secret.errors import (
+    AccessError,
+    DecryptError,
+    EmptyValueError,
+    EntryNotFoundError,
+    FluxSecretError,
+    ReadRefusedError,
+)
+from flux_secret.model.delivery import Read, StoreRevision
+from flux_secret.model.names import SecretPath, StoreName
+from flux_secret.model.plaintext import Plaintext
+from flux_secret.model.reference import Lookup
+from flux_secret.model.target import Target
+from flux_secret.store.document import SecretDocument
+from flux_secret.store.interface import Decryptor, MirrorOf, OpenCommit
+from flux_secret.store.packets import HIDDEN, recipients
+from flux_secret.store.tree import StoreTree
+
+MAX_CIPHERTEXT: Final = 8 * 1024 * 1024  # bytes; a Secret holds at most 1 MiB
+MAX_PLAINTEXT: Final = 16 * 1024 * 1024  # bytes; compressed messages may grow
+
+
+class Stores:
+    """All configured stores and the keys that open them."""
+
+    def __init__(self, mirror_of: MirrorOf, open_commit: OpenCommit, decryptor: Decryptor) -> None:
+        self._mirror_of = mirror_of
+        self._open_commit = open_commit
+        self._decryptor = decryptor
+
+    @asynccontextmanager
+    async def reader(self, target: Target, reads: list[Read]) -> AsyncIterator[PinnedStores]:
+        """Fetch and pin every store that the target may read; note every question in `reads`."""
+        trees: dict[StoreName, StoreTree] = {}
+        for name in sorted(target.stores):
+            mirror = self._mirror_of(name)
+            commit = await mirror.fetch(None)
+            trees[name] = StoreTree(self._open_commit(mirror.path, commit))
+        yield PinnedStores(target, trees, self._decryptor, reads)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An entry's place: its store's tree, its name there, its ciphertext."""
+
+    store: StoreName
+    tree: StoreTree
+    name: str
+    blob: str
+
+
+class PinnedStores:
+    """Answers one delivery's questions."""
+
+    def __init__(
+        self,
+        target: Target,
+        trees: Mapping[StoreName, StoreTree],
+        decryptor: Decryptor,
+        reads: list[Read],
+    ) -> None:
+        self._target = target
+        self._trees = trees
+        self._decryptor = decryptor
+        self._reads = reads
+        self._documents: dict[tuple[StoreName, str], SecretDocument] = {}
+        self._handed_out: list[tuple[Lookup, Plaintext]] = []
+        self._refusal: FluxSecretError | None = None
+
+    @property
+    def revisions(self) -> Mapping[StoreName, StoreRevision]:
+        """The commit of each store that may be read."""
+        return {name: StoreRevision(tree.commit) for name, tree in self._trees.items()}
+
+    @property
+    def refusal(self) -> FluxSecretError | None:
+        """The first read that failed."""
+        return self._refusal
+
+    @property
+    def handed_out(self) -> Sequence[tuple[Lookup, Plaintext]]:
+        """Every value given away so far."""
+        return tuple(self._handed_out)
+
+    async def read(self, lookup: Lookup) -> Plaintext:
+        """Answer, or raise `AccessError`; either way the question is noted before the answer."""
+        found: _Found | None = None
+        try:
+            found = self._find(lookup)
+            value = (await self._document(found)).part(lookup)
+            if not value.strip(b"\r\n"):
+                raise EmptyValueError(
+                    f"{lookup} is empty in store {found.store} at {found.tree.commit[:12]}",
+                    remedy=f"set a value: gopass edit {lookup.path}",
+                )
+        except FluxSecretError as failure:
+            self._note(lookup, found, failure)
+            self._refusal = self._refusal or failure
+            raise
+        self._note(lookup, found, None)
+        answer = Plaintext(value)
+        self._handed_out.append((lookup, answer))
+        return answer
+
+    async def entries(self, prefix: str) -> Sequence[SecretPath]:
+        """List the entries below a folder, or all; sorted bytewise."""
+        folder = tuple(part for part in prefix.split("/") if part)
+        paths = [
+            SecretPath((*str(store).split("/"), *name.split("/")))
+            for store, tree in self._trees.items()
+            for name in tree.names
+        ]
+        wanted = [path for path in paths if path.parts[: len(folder)] == folder]
+        return sorted(wanted, key=lambda path: str(path).encode())
+
+    def _note(self, lookup: Lookup, found: _Found | None, error: FluxSecretError | None) -> None:
+        store = found.store if found else self._mount(lookup.path)
+        commit = self._trees[store].commit if store else ""
+        self._reads.append(Read(lookup, store, commit, found.blob if found else "", error))
+
+    def _mount(self, path: SecretPath) -> StoreName | None:
+        """Find the store of an entry: the longest mount name wins, as in gopass."""
+        mounts = [name for name in self._trees if path.under(name) is not None]
+        return max(mounts, key=lambda name: len(name.value.split("/")), default=None)
+
+    def _find(self, lookup: Lookup) -> _Found:
+        store = self._mount(lookup.path)
+        if store is None:
+            names = ", ".join(map(str, self._trees)) or "none"
+            raise ReadRefusedError(
+                f"{lookup.path} lies in no store that target {self._target.name} may read "
+                f"(it may read: {names})",
+                remedy=f"add it: --store {lookup.path.parts[0]}=URL",
+            )
+        tree, name = self._trees[store], lookup.path.under(store) or ""
+        blob = tree.blob(name)
+        if blob is None:
+            near = difflib.get_close_matches(name, tree.names, n=3)
+            hint = f"did you mean {' or '.join(f'{store}/{other}' for other in near)}? " * bool(
+                near
+            )
+            raise EntryNotFoundError(
+                f"no entry {lookup.path} in store {store} at {tree.commit[:12]}",
+                remedy=f"{hint}add it: gopass insert {lookup.path}, then gopass sync",
+            )
+        return _Found(store, tree, name, blob)
+
+    async def _document(self, found: _Found) -> SecretDocument:
+        known = self._documents.get((found.store, found.blob))
+        if known is None:
+            known = SecretDocument.parse((await self._decrypt(found)).reveal())
+            self._documents[found.store, found.blob] = known
+        return known
+
+    async def _decrypt(self, found: _Found) -> Plaintext:
+        where = f"{found.store}/{found.name} at {found.tree.commit[:12]}"
+        if found.tree.size(found.blob) > MAX_CIPHERTEXT:
+            raise AccessError(
+                f"{where} is larger than {MAX_CIPHERTEXT} bytes",
+                remedy="keep large files elsewhere; a Secret holds at most 1 MiB",
+            )
+        ciphertext = found.tree.ciphertext(found.blob)
+        try:
+            plain = await self._decryptor.decrypt(ciphertext)
+        except DecryptError as failure:
+            raise self._explained(found, where, ciphertext, failure) from None
+        size = len(plain.reveal())
+        if size > MAX_PLAINTEXT:
+            raise AccessError(f"{where} decrypts to more than {MAX_PLAINTEXT} bytes")
+        if size == 0:
+            raise EmptyValueError(
+                f"{where} decrypts to nothing", remedy="look at it with `gopass show`, set it again"
+            )
+        return plain
+
+    def _explained(
+        self, found: _Found, where: str, ciphertext: bytes, failure: DecryptError
+    ) -> DecryptError:
+        """Say whether it is the key or the ciphertext that is wrong."""
+        actual = recipients(ciphertext)
+        own = self._decryptor.key_ids
+        if not actual:
+            return DecryptError(
+                f"{where} is damaged (blob {found.blob[:12]}): it is no OpenPGP message",
+                remedy="bring back its last good version from the store's git history",
+            )
+        if own and HIDDEN not in actual and not set(own) & set(actual):
+            wanted = ", ".join(found.tree.wanted_recipients(found.name)) or "no .gpg-id"
+            return DecryptError(
+                f"{where} is not encrypted to this agent's keys ({', '.join(own)}); it is "
+                f"encrypted to {', '.join(actual)}; .gpg-id names {wanted}",
+                remedy=f"gopass recipients add --store {found.store} 0x{own[0]}, then gopass sync",
+            )
+        return DecryptError(
+            f"{where} cannot be decrypted (blob {found.blob[:12]}): {failure.what}",
+            remedy="if `gopass show` fails too, bring back its last good version from git history",
+        )

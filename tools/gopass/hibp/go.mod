@@ -1,0 +1,3 @@
+module github.com/gopasspw/gopass-hibp
+
+go 1.24
