@@ -103,6 +103,8 @@ class Settings:
     """PATH for git, gpg, kubectl and the generators."""
     proxy_env: Mapping[str, str] = field(default_factory=dict)
     """Proxy variables for git and the API server."""
+    pod_env: Mapping[str, str] = field(default_factory=dict)
+    """Where a pod finds its API server."""
 
     @classmethod
     def load(cls, flags: Flags, environ: Mapping[str, str] | None = None) -> Settings:
@@ -142,6 +144,11 @@ class Settings:
                 for name in ("https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "all_proxy")
                 if name in environ
             },
+            pod_env={
+                name: environ[name]
+                for name in ("KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT")
+                if name in environ
+            },
         )
 
 
@@ -167,6 +174,23 @@ def cache_directory(environ: Mapping[str, str] | None = None) -> Path:
     environ = os.environ if environ is None else environ
     base = environ.get("XDG_CACHE_HOME") or f"{environ.get('HOME', '/root')}/.cache"
     return Path(base) / "flux-secret"
+
+
+def tool_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Give what a person's own tools need of the environment: only PATH."""
+    environ = os.environ if environ is None else environ
+    return {"PATH": environ.get("PATH", os.defpath)}
+
+
+def current_kubeconfig(environ: Mapping[str, str] | None = None) -> Path:
+    """Give the kubeconfig that kubectl would use; raise when there is none."""
+    found = _kubeconfig(os.environ if environ is None else environ)
+    if found is None:
+        raise ConfigurationError(
+            "there is no current cluster: no KUBECONFIG and no ~/.kube/config",
+            remedy="name one: export KUBECONFIG=FILE, or play on --cluster embedded",
+        )
+    return found
 
 
 def gnupg_home(environ: Mapping[str, str]) -> Path | None:

@@ -35,6 +35,6 @@ class DigestKey:
         return hmac.new(derived, message.reveal(), hashlib.sha256).hexdigest()[:DIGEST_CHARS]
 
     def _derive(self, info: bytes) -> bytes:
-        """RFC 5869 §2.2 extract, §2.3 expand to one block (32 bytes)."""  # noqa: D401 -- a citation
+        """Extract (RFC 5869 §2.2), then expand to one block of 32 bytes (§2.3)."""
         extracted = hmac.new(_SALT, self._key.reveal(), hashlib.sha256).digest()
         return hmac.new(extracted, info + b"\x01", hashlib.sha256).digest()

@@ -52,7 +52,7 @@ class TargetId:
     @property
     def inventory_name(self) -> str:
         """The ConfigMap's name: readable, and the same for ever."""
-        digest = hashlib.sha256("\0".join((self.source, self.branch, self.path)).encode())
+        digest = hashlib.sha256(f"{self.source}\0{self.branch}\0{self.path}".encode())
         short = re.sub(r"[^a-z0-9]+", "-", self.path.lower()).strip("-")[-40:].strip("-")
         return f"flux-secret-{short or 'root'}-{digest.hexdigest()[:10]}"
 
@@ -90,7 +90,7 @@ class Inventory:
     @property
     def applyset(self) -> str:
         """The ApplySet's id: KEP-3659's `applyset-<base64url(sha256(name.ns.kind.group))>-v1`."""
-        parts = ".".join((self.target.inventory_name, self.namespace, "ConfigMap", ""))
+        parts = f"{self.target.inventory_name}.{self.namespace}.ConfigMap."  # its group is empty
         digest = base64.urlsafe_b64encode(hashlib.sha256(parts.encode()).digest())
         return f"applyset-{digest.decode().rstrip('=')}-v1"
 
@@ -180,9 +180,7 @@ def _entries(tree: Json) -> Iterable[Entry]:
         key = ObjectKey(*names)
         if key.kind and key.name:
             adopted = item.get("adopted") is True
-            yield Entry(
-                key, text(item, "uid"), adopted, text(item, "digest"), text(item, "fields")
-            )
+            yield Entry(key, text(item, "uid"), adopted, text(item, "digest"), text(item, "fields"))
 
 
 def _unpacked(config_map: Json) -> Json:

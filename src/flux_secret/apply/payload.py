@@ -66,9 +66,7 @@ def to_bytes(
     if uid is not None:
         body = {**body, "metadata": {**mapping(body, "metadata"), "uid": uid}}
     if values:
-        data = {
-            name: base64.b64encode(value.reveal()).decode() for name, value in values.items()
-        }
+        data = {name: base64.b64encode(value.reveal()).decode() for name, value in values.items()}
         body = {**body, "data": data}
     return Plaintext(encoded(body))
 

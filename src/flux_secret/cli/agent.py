@@ -19,10 +19,20 @@ _DEFAULTS = Flags()
 
 @click.command()
 @delivery_options
-@click.option("--sync-interval", default=_DEFAULTS.sync_interval, show_default=True,
-              metavar="DURATION", help="Deliver at least this often.")  # fmt: skip
-@click.option("--git-poll-interval", default=_DEFAULTS.git_poll_interval, show_default=True,
-              metavar="DURATION", help="Look for new commits, of stores too, this often.")  # fmt: skip
+@click.option(
+    "--sync-interval",
+    default=_DEFAULTS.sync_interval,
+    show_default=True,
+    metavar="DURATION",
+    help="Deliver at least this often.",
+)
+@click.option(
+    "--git-poll-interval",
+    default=_DEFAULTS.git_poll_interval,
+    show_default=True,
+    metavar="DURATION",
+    help="Look for new commits, of stores too, this often.",
+)
 @click.option("--git-user", hidden=True, help="Accepted as Flux v1 has it; nothing is pushed.")
 @click.option("--git-email", hidden=True, help="Accepted as Flux v1 has it; nothing is pushed.")
 def agent(**given: Any) -> None:  # noqa: ANN401 -- click's own options

@@ -16,7 +16,7 @@ from flux_secret.wiring import connect
 @click.command()
 @delivery_options
 @click.pass_context
-def deliver(context: click.Context, **given: Any) -> None:  # noqa: ANN401 -- click's own options
+def deliver(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401 -- click's own options
     """Deliver applications with their secrets once, and print what changed."""
     settings = Settings.load(flags(given))
     done = asyncio.run(_deliver(settings))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 
 import click
 
@@ -11,22 +10,27 @@ from flux_secret.cli import voice
 from flux_secret.demo.place import Place, open_place
 from flux_secret.demo.story import Stage, Story
 from flux_secret.reconcile.round import Round
-from flux_secret.settings import Flags, Settings
+from flux_secret.settings import Flags, Settings, current_kubeconfig, tool_environment
 from flux_secret.wiring import connect
 
 
 @click.command()
 @click.option("--keep", is_flag=True, help="Leave the place and the cluster for a look around.")
-@click.option("--cluster", type=click.Choice(["embedded", "current"]), default="embedded",
-              show_default=True,
-              help="An in-memory API server, or the cluster of the current kubeconfig.")  # fmt: skip
+@click.option(
+    "--cluster",
+    type=click.Choice(["embedded", "current"]),
+    default="embedded",
+    show_default=True,
+    help="An in-memory API server, or the current kubeconfig's cluster.",
+)
 def demo(*, keep: bool, cluster: str) -> None:
     """Play the 2019 walkthrough from gopass to a Secret, and what goes wrong on the way."""
     asyncio.run(_play(keep=keep, current=cluster == "current"))
 
 
 async def _play(*, keep: bool, current: bool) -> None:
-    async with open_place(os.environ, keep=keep, current=current) as place:
+    cluster = current_kubeconfig() if current else None
+    async with open_place(tool_environment(), cluster, keep=keep) as place:
         voice.say(f"everything is in {place.root}, and gone afterwards unless you say --keep")
         await Story(Stage(place, place.kubectl(voice.say), _deliver, voice.say)).play()
         if keep:
@@ -57,7 +61,7 @@ def _typed(flags: Flags) -> str:
 
 def _farewell(place: Place) -> str:
     lines = [f"\nleft for you in {place.root}:", f"  export KUBECONFIG={place.kubeconfig}"]
-    lines += [f"  export GNUPGHOME={place.gnupg.home}"]
+    lines += [f"  export GNUPGHOME={place.root / 'gnupg'}"]
     if place.server_pid is not None:
         lines += [f"  the API server runs as process {place.server_pid}; when you are done:"]
         lines += [f"  kill {place.server_pid}; rm -r {place.root}"]

@@ -23,8 +23,13 @@ INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(flux_secret.__version__, prog_name=PROGRAM)
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]),
-              default="warning", show_default=True, help="How much the log on stderr says.")  # fmt: skip
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="warning",
+    show_default=True,
+    help="How much the log on stderr says.",
+)
 def main(log_level: str) -> None:
     """Bring secrets from gopass to Kubernetes applications, by GitOps."""
     structlog.configure(

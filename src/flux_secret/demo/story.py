@@ -50,7 +50,6 @@ class Story:
             sync_garbage_collection=True,
             namespace=place.namespace,
             kubeconfig=place.kubeconfig,
-            context=place.context,
             cache_dir=place.root / "cache",
         )
 
@@ -96,8 +95,8 @@ class Story:
 
         await application_repository(self._operations)
         for name in (".flux.yaml", "secrets.yaml.sh"):
-            text = (self._operations.directory / APPLICATION / name).read_text()
-            self._say(f"ops/{APPLICATION}/{name}:\n" + _indented(text))
+            file = self._operations.directory / APPLICATION / name
+            self._say(f"ops/{APPLICATION}/{name}:\n{_indented(file.read_text())}")
         return store
 
     async def _deliver(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Final
 from flux_secret.errors import ConfigurationError, FluxSecretError
 
 MIB: Final = 1024 * 1024
+_SUPERVISOR: Final = Path(__file__).with_name("supervisor.py")
+_GRACE_SECONDS: Final = 5.0  # for a supervisor to kill and collect everything; it needs a few ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +52,26 @@ class CommandNotFoundError(ConfigurationError):
     """There is no such program."""
 
 
-async def run(
+async def run(  # noqa: PLR0913 -- what a child gets is said in full at every call
     argv: Sequence[str],
     *,
     env: Mapping[str, str],
     cwd: Path,
     stdin: bytes = b"",
     limits: Limits | None = None,
+    supervised: bool = False,
 ) -> Completed:
     """Run a program to its end.
 
     `env` is the whole environment of the child; stdin is `stdin` and then end of file. stdout and
     stderr are read together. On timeout or overflow the child's process group is killed and waited
-    for. Raises `ProcessTimeoutError`, `OutputLimitError`, `CommandNotFoundError`.
+    for. `supervised` is for programs that we did not choose: everything they started ends with
+    them, daemons and other sessions included (on Linux; elsewhere only the group). Raises
+    `ProcessTimeoutError`, `OutputLimitError`, `CommandNotFoundError`.
     """
     limits = limits or Limits()
+    if supervised and sys.platform == "linux":
+        argv = [sys.executable, "-I", "-S", str(_SUPERVISOR), *argv]
     try:
         process = await asyncio.create_subprocess_exec(
             *argv,
@@ -91,10 +99,21 @@ async def run(
             f"{argv[0]} did not end within {limits.timeout_seconds:g} s"
         ) from error
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        await _end(process, gently=supervised)
     return Completed(process.returncode or 0, stdout, stderr)
+
+
+async def _end(process: asyncio.subprocess.Process, *, gently: bool) -> None:
+    """End the group and wait; a supervisor is first asked to end what it watches over."""
+    if gently and process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE_SECONDS):
+                await process.wait()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
 
 
 async def _read(stream: asyncio.StreamReader | None, limit: int, program: str) -> bytes:

@@ -1,0 +1,78 @@
+"""Decided writes → written: the list ahead, then rank by rank, then the list with uids."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from flux_secret.apply import order
+from flux_secret.apply.cluster import Cluster
+from flux_secret.apply.established import Established
+from flux_secret.apply.inventory import Entry, Inventory
+from flux_secret.apply.plan import Write
+from flux_secret.apply.write import Written, write
+from flux_secret.errors import FluxSecretError, ObjectError
+from flux_secret.model.change import Action, Change, ChangeSet
+from flux_secret.model.names import ObjectKey
+
+
+async def _nothing() -> None:
+    """Do nothing between the list and the writes."""
+
+
+class Actor:
+    """Acts for one target; decides nothing."""
+
+    def __init__(self, cluster: Cluster, revision: str, changes: ChangeSet) -> None:
+        self._cluster = cluster
+        self._revision = revision
+        self._changes = changes
+        self._established = Established(cluster)
+        self._entries: dict[ObjectKey, Entry] = {}
+        self._stopped: FluxSecretError | None = None
+
+    async def act(
+        self,
+        inventory: Inventory,
+        writes: Sequence[Write],
+        *,
+        listed: Callable[[], Awaitable[None]] = _nothing,
+    ) -> Inventory:
+        """Write the list, call `listed`, write the objects, write the list again.
+
+        Raises what stops everything (`UnreachableError`); the objects written until then are in the
+        change set, and the list stays the union.
+        """
+        ledger = self._cluster.ledger
+        self._entries = dict(inventory.entries)
+        for one in writes:
+            self._entries.setdefault(one.key, Entry(one.key, one.uid, one.adopted))
+        inventory = await ledger.write(inventory, self._entries, self._revision)
+        await listed()
+        for rank in order.in_ranks(writes, lambda one: one.key):
+            await asyncio.gather(*map(self._one, rank))
+            if self._stopped is not None:
+                raise self._stopped
+        return await ledger.write(inventory, self._entries, self._revision)
+
+    async def _one(self, one: Write) -> None:
+        try:
+            done = await self._cluster.limited(self._written(one))
+        except ObjectError as error:
+            done = Written(Change(one.key, Action.FAILED, error=error), None)
+        except FluxSecretError as error:
+            self._stopped = self._stopped or error
+            return
+        if done is None:
+            return
+        self._changes.add(done.change)
+        if done.entry is not None:
+            self._entries[one.key] = done.entry
+        elif done.is_foreign:
+            self._entries.pop(one.key, None)
+
+    async def _written(self, one: Write) -> Written | None:
+        if self._stopped is not None:  # the API server is gone: do not wait for it once an object
+            return None
+        kind = await self._established.kind(one.want)
+        return await write(self._cluster.client, one, kind)

@@ -1,0 +1,127 @@
+"""Bundle → objects in the cluster, one `Change` each: the apply room's front.
+
+1. Name every object fully (scope), read what is there, decide each object's step (plan).
+2. Hold what a person must confirm (guard): a Secret's value that would be lost.
+3. Write the list ahead: the union of what we own and what we are about to create.
+4. Act in ranks; wait for CustomResourceDefinitions before their instances.
+5. Write the list again, with uids and digests.
+When the API server goes away in between, the union stays, and the next pass goes on from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from flux_secret.apply.act import Actor
+from flux_secret.apply.cluster import ApplyOptions, Cluster, Sought
+from flux_secret.apply.digest import OBJECTS
+from flux_secret.apply.hold import held
+from flux_secret.apply.inventory import Entry, Inventory, TargetId
+from flux_secret.apply.payload import to_bytes
+from flux_secret.apply.plan import Claim, Keep, Refuse, Step, Surroundings, Write, step
+from flux_secret.apply.scope import Placed, place
+from flux_secret.apply.sweep import Pass, Sweeper
+from flux_secret.errors import BugError
+from flux_secret.model.change import Action, Change, ChangeSet
+from flux_secret.model.delivery import Delivery, Revision
+from flux_secret.model.manifest import Bundle
+from flux_secret.model.names import ObjectKey
+from flux_secret.outside.kubernetes import Client, Kinds
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One target's plan: printable, and not yet acted on."""
+
+    inventory: Inventory
+    wanted: frozenset[ObjectKey]
+    """Every object of the bundle, also those that cannot be applied now."""
+    steps: tuple[Step, ...]
+
+    @property
+    def writes(self) -> tuple[Write, ...]:
+        """What is going to be applied."""
+        return tuple(one for one in self.steps if isinstance(one, Write))
+
+
+class ClusterApplier:
+    """Makes a cluster equal to bundles; `sweep` ends a pass."""
+
+    def __init__(self, client: Client, options: ApplyOptions | None = None) -> None:
+        self._cluster = Cluster(client, options or ApplyOptions())
+        self._pass = Pass()
+
+    async def apply(self, delivery: Delivery, bundle: Bundle, changes: ChangeSet) -> None:
+        """Apply; one object's failure is `Action.FAILED`, not an exception.
+
+        Raises `UnreachableError`, `IntegrityError` (a damaged inventory), `ManifestError` (one
+        object twice); `changes` holds what was done until then.
+        """
+        if delivery.revision is None:
+            raise BugError("a delivery is applied before its revision is known")
+        decided = await self.decide(delivery, delivery.revision, bundle)
+        self._pass.want(decided.inventory.target, decided.wanted)
+        for one in decided.steps:
+            self._note(decided.inventory.target, one, changes)
+        actor = Actor(self._cluster, str(delivery.revision), changes)
+        await actor.act(decided.inventory, decided.writes)
+
+    async def sweep(self, delivered: Sequence[Delivery], changes: ChangeSet) -> None:
+        """Hand over or remove what the delivered targets no longer contain (design decision 13)."""
+        now, self._pass = self._pass, self._pass.following()
+        try:
+            await Sweeper(self._cluster, now).sweep(delivered, changes)
+        finally:
+            self._cluster.forget()
+
+    async def decide(self, delivery: Delivery, revision: Revision, bundle: Bundle) -> Decided:
+        """Read what is there and decide; nothing is written but our own key, if there is none."""
+        cluster, target = self._cluster, TargetId.of(delivery.target)
+        await cluster.ledger.open()
+        inventory = cluster.ledger.inventory(target)
+        kinds, digest_key = await cluster.kinds(), await cluster.key()
+        placed = place(bundle, kinds, delivery.target.default_namespace, inventory.applyset)
+        found = await cluster.read(_sought(placed, inventory, kinds), inventory.applyset)
+        # From here to `reserve` nothing waits, so two targets cannot both take one object.
+        around = Surroundings(
+            inventory, found.live, self._others(target, placed.keys), cluster.options.adopt_existing
+        )
+        steps: list[Step] = [Refuse(key, error) for key, error in placed.failed]
+        for want in placed.wanted:
+            if error := found.failed.get(want.key):
+                steps.append(Refuse(want.key, error))
+                continue
+            sent = to_bytes(want.body, want.values)
+            steps.append(step(want, digest_key.digest(OBJECTS, want.key.namespace, sent), around))
+        cluster.ledger.reserve(target, [one.key for one in steps if isinstance(one, Write)])
+        return Decided(inventory, placed.keys, await held(cluster, steps, found.live, revision))
+
+    def _others(self, target: TargetId, keys: Iterable[ObjectKey]) -> Mapping[ObjectKey, TargetId]:
+        owners = ((key, self._cluster.ledger.owner(key)) for key in keys)
+        return {key: owner for key, owner in owners if owner is not None and owner != target}
+
+    def _note(self, target: TargetId, one: Step, changes: ChangeSet) -> None:
+        """Report what needs no write."""
+        match one:
+            case Keep(key=key, note=note):
+                changes.add(Change(key, Action.SKIPPED if note else Action.UNCHANGED, note))
+            case Refuse(key=key, error=error):
+                changes.add(Change(key, Action.FAILED, error=error))
+            case Claim(key=key, owner=owner):
+                self._pass.claim(target, one)
+                note = f"it belongs to {owner}; the end of this pass decides"
+                changes.add(Change(key, Action.SKIPPED, note))
+            case Write():
+                pass
+
+
+def _sought(placed: Placed, inventory: Inventory, kinds: Kinds) -> list[Sought]:
+    return [
+        Sought(
+            want.key,
+            kinds.any_version(want.key.group, want.key.kind) if want.awaited else want.kind,
+            listed=bool(inventory.entries.get(want.key, Entry(want.key)).uid),
+        )
+        for want in placed.wanted
+    ]

@@ -1,0 +1,119 @@
+"""A claim → the object moves from one target's list to another's, and is never deleted in between.
+
+1. The other target must not want it any more: it was delivered without it in this pass, or it was
+   taken out of the configuration of the same branch. Else the claim is refused, naming it.
+2. The new list is written first, the old one after it: a crash in between leaves the object in two
+   lists, where the sweep drops it from the older one.
+3. The new owner applies it in the same pass; its uid stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from flux_secret.apply.act import Actor
+from flux_secret.apply.cluster import Cluster, Sought
+from flux_secret.apply.hold import held
+from flux_secret.apply.inventory import Entry, TargetId
+from flux_secret.apply.plan import Claim, Refuse, Step, Surroundings, Write, step
+from flux_secret.errors import NotOursError, ObjectError
+from flux_secret.model.change import Action, Change, ChangeSet
+from flux_secret.model.delivery import Delivery
+from flux_secret.model.names import ObjectKey
+from flux_secret.outside.kubernetes import LiveObject
+
+
+class HandOver:
+    """Settles the claims of one pass."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        wanted: Mapping[TargetId, frozenset[ObjectKey]],
+        sound: Mapping[TargetId, Delivery],
+        configured: Collection[TargetId],
+    ) -> None:
+        self._cluster = cluster
+        self._wanted = wanted
+        self._sound = sound
+        self._configured = configured
+
+    async def settle(self, claimant: TargetId, claim: Claim, changes: ChangeSet) -> None:
+        """Hand over, or refuse."""
+        refusal = self._refusal(claimant, claim)
+        if refusal is not None:
+            changes.add(Change(claim.key, Action.FAILED, error=refusal))
+            return
+        try:
+            await self._hand_over(claimant, claim, changes)
+        except ObjectError as error:
+            changes.add(Change(claim.key, Action.FAILED, error=error))
+
+    def _refusal(self, claimant: TargetId, claim: Claim) -> NotOursError | None:
+        owner = self._cluster.ledger.owner(claim.key)
+        if owner is None:
+            return None
+        if owner in self._sound and claim.key not in self._wanted[owner]:
+            return None
+        same_branch = (owner.source, owner.branch) == (claimant.source, claimant.branch)
+        if owner not in self._configured and same_branch:
+            return None
+        why = "" if owner in self._sound or owner not in self._configured else ", which failed"
+        return NotOursError(
+            f"{claim.key.long} belongs to the target {owner}{why}",
+            remedy="remove it from one of the two; it is handed over once the other is delivered "
+            "without it",
+        )
+
+    async def _hand_over(self, claimant: TargetId, claim: Claim, changes: ChangeSet) -> None:
+        ledger, key = self._cluster.ledger, claim.key
+        revision = self._sound[claimant].revision
+        assert revision is not None, "a sound delivery has one"  # noqa: S101
+        owner = ledger.owner(key)
+        live = await self._read(claim)
+        inventory = ledger.inventory(claimant)
+        if owner is not None:
+            entry = ledger.inventory(owner).entries.get(key, Entry(key))
+            moved = replace(entry, digest="", fields="")
+            inventory = replace(inventory, entries={**inventory.entries, key: moved})
+            inventory = await ledger.write(
+                ledger.inventory(claimant), inventory.entries, str(revision)
+            )
+            await self._drop(owner, key)
+        around = Surroundings(inventory, {key: live}, {}, self._cluster.options.adopt_existing)
+        (decided,) = await held(
+            self._cluster, [step(claim.want, claim.digest, around)], around.live, revision
+        )
+        await self._act(decided, owner, inventory.target, str(revision), changes)
+
+    async def _act(
+        self,
+        decided: Step,
+        owner: TargetId | None,
+        claimant: TargetId,
+        revision: str,
+        changes: ChangeSet,
+    ) -> None:
+        match decided:
+            case Write(note=note):
+                said = f"handed over by {owner}" if owner else note
+                actor = Actor(self._cluster, revision, changes)
+                inventory = self._cluster.ledger.inventory(claimant)
+                await actor.act(inventory, [replace(decided, note=said)])
+            case Refuse(key=key, error=error):
+                changes.add(Change(key, Action.FAILED, error=error))
+            case _:
+                changes.add(Change(decided.key, Action.SKIPPED, f"handed over by {owner}"))
+
+    async def _drop(self, owner: TargetId, key: ObjectKey) -> None:
+        old = self._cluster.ledger.inventory(owner)
+        entries = {name: entry for name, entry in old.entries.items() if name != key}
+        await self._cluster.ledger.write(old, entries, old.revision)
+
+    async def _read(self, claim: Claim) -> LiveObject | None:
+        sought = Sought(claim.key, claim.want.kind, listed=False)
+        found = await self._cluster.read([sought], "")
+        if claim.key in found.failed:
+            raise found.failed[claim.key]
+        return found.live[claim.key]

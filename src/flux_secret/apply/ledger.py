@@ -1,0 +1,128 @@
+"""Every target's inventory, read once a pass and kept up to date by our own writes.
+
+One list request a pass tells what each target owns; each write carries the resourceVersion it was
+read at, so another flux-secret that delivers the same target is noticed (design decision 10).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from flux_secret.apply.inventory import LABEL, Entry, Inventory, TargetId, read_inventory
+from flux_secret.apply.state import CONFIG_MAPS, create
+from flux_secret.errors import IntegrityError, UnreachableError
+from flux_secret.model.names import ObjectKey
+from flux_secret.outside.kubernetes import (
+    Client,
+    ConflictError,
+    Json,
+    NotFoundError,
+    Preconditions,
+)
+from flux_secret.outside.kubernetes.body import text
+
+SELECTOR: Final = LABEL
+
+
+class Ledger:
+    """The inventories of one agent's namespace."""
+
+    def __init__(self, client: Client, namespace: str) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._inventories: dict[str, Inventory] | None = None
+        self._damaged: dict[str, IntegrityError] = {}
+        self._owners: dict[ObjectKey, TargetId] = {}
+        self._reading = asyncio.Lock()
+
+    def forget(self) -> None:
+        """Read again before the next use: a new pass begins."""
+        self._inventories = None
+
+    async def open(self) -> None:
+        """Read the inventories unless this pass has read them already."""
+        async with self._reading:
+            if self._inventories is None:
+                listed = await self._client.list(CONFIG_MAPS, self._namespace, SELECTOR)
+                self._damaged = {}
+                self._inventories = dict(filter(None, map(self._parsed, listed)))
+                self._owners = {
+                    key: inventory.target
+                    for inventory in self._inventories.values()
+                    for key in inventory.entries
+                }
+
+    def inventory(self, target: TargetId) -> Inventory:
+        """Give a target's; an empty one when it has none. Raises `IntegrityError` when damaged."""
+        name = target.inventory_name
+        if name in self._damaged:
+            raise self._damaged[name]
+        return self._all.get(name) or Inventory(target, self._namespace)
+
+    def inventories(self) -> tuple[Inventory, ...]:
+        """Give all that can be read."""
+        return tuple(self._all.values())
+
+    def owner(self, key: ObjectKey) -> TargetId | None:
+        """Give the target that lists the object, or is about to."""
+        return self._owners.get(key)
+
+    def reserve(self, target: TargetId, keys: Iterable[ObjectKey]) -> None:
+        """Note that a target is about to list these: two that plan at once may not both."""
+        for key in keys:
+            self._owners.setdefault(key, target)
+
+    async def write(
+        self, inventory: Inventory, entries: Mapping[ObjectKey, Entry], revision: str
+    ) -> Inventory:
+        """Write the new list, unless it is the old one; raise `UnreachableError` on a conflict."""
+        if entries == inventory.entries:
+            return inventory
+        new = replace(inventory, entries=dict(entries), revision=revision)
+        name, body = new.target.inventory_name, new.to_body()
+        try:
+            if inventory.resource_version:
+                live = await self._client.replace(CONFIG_MAPS, self._namespace, name, body)
+            else:
+                live = await create(self._client, CONFIG_MAPS, self._namespace, name, body)
+        except (ConflictError, NotFoundError):
+            self.forget()
+            raise UnreachableError(
+                f"the inventory of {new.target} was changed by somebody else meanwhile",
+                remedy="another flux-secret delivers the same target; the next pass tries again",
+            ) from None
+        new = replace(new, uid=live.uid, resource_version=live.resource_version)
+        self._all[name] = new
+        for key in inventory.entries.keys() - new.entries.keys():
+            if self._owners.get(key) == new.target:
+                del self._owners[key]
+        self._owners |= dict.fromkeys(new.entries, new.target)
+        return new
+
+    async def remove(self, inventory: Inventory) -> None:
+        """Remove the inventory of a target that is gone, if nobody changed it meanwhile."""
+        name = inventory.target.inventory_name
+        if inventory.resource_version:
+            unchanged = Preconditions(inventory.uid, inventory.resource_version)
+            try:
+                await self._client.delete(CONFIG_MAPS, self._namespace, name, unchanged)
+            except (ConflictError, NotFoundError):
+                self.forget()
+                return
+        self._all.pop(name, None)
+
+    @property
+    def _all(self) -> dict[str, Inventory]:
+        assert self._inventories is not None, "open() comes first"  # noqa: S101
+        return self._inventories
+
+    def _parsed(self, config_map: Json) -> tuple[str, Inventory] | None:
+        try:
+            inventory = read_inventory(config_map)
+        except IntegrityError as error:
+            self._damaged[text(config_map, "metadata", "name")] = error
+            return None
+        return inventory.target.inventory_name, inventory

@@ -1,0 +1,142 @@
+"""Objects that a target no longer contains → deleted, held, or left with a word why."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from flux_secret.apply import guard, order
+from flux_secret.apply.cluster import Cluster, Found, Sought
+from flux_secret.apply.inventory import Entry, Inventory, TargetId
+from flux_secret.apply.prune import Fate, fate
+from flux_secret.errors import FluxSecretError, ObjectError
+from flux_secret.model.change import Action, Change, ChangeSet
+from flux_secret.model.names import ObjectKey
+from flux_secret.outside.kubernetes import Kinds, NotFoundError, Preconditions
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What one target no longer contains."""
+
+    inventory: Inventory
+    gone: frozenset[ObjectKey]
+    commits: frozenset[str]
+    """Application commits that say so."""
+    prune: bool
+    stays: bool
+    """Whether anything of the target stays; an empty generation is held."""
+    taken_out: bool = False
+    """Whether the target itself left the configuration: always held."""
+
+
+class Remover:
+    """Removes for one sweep."""
+
+    def __init__(
+        self, cluster: Cluster, told: set[tuple[TargetId, ObjectKey, str]], changes: ChangeSet
+    ) -> None:
+        self._cluster = cluster
+        self._told = told
+        self._changes = changes
+
+    async def remove(self, leaving: Leaving) -> None:
+        """Remove what may go; the inventory keeps what could not (kustomize-controller #1664)."""
+        inventory = leaving.inventory
+        if not leaving.prune:
+            for key in sorted(leaving.gone):
+                self._tell(inventory, key, "no longer in the repository; pruning is off")
+            return
+        kinds = await self._cluster.kinds()
+        entries = dict(inventory.entries)
+        found = await self._read(leaving, kinds)
+        going = self._sorted_out(leaving, found, kinds, entries)
+        if going and self._may(leaving, going):
+            for rank in order.in_ranks(going, lambda key: key, reverse=True):
+                ended = await asyncio.gather(
+                    *(self._delete(key, going[key], kinds) for key in rank)
+                )
+                for key, is_gone in zip(rank, ended, strict=True):
+                    if is_gone:
+                        del entries[key]
+        if leaving.taken_out and not entries:
+            await self._cluster.ledger.remove(inventory)
+        else:
+            await self._cluster.ledger.write(inventory, entries, inventory.revision)
+
+    def _sorted_out(
+        self, leaving: Leaving, found: Found, kinds: Kinds, entries: dict[ObjectKey, Entry]
+    ) -> dict[ObjectKey, str]:
+        """Give what goes, with its uid; take out of `entries` what is listed no more."""
+        going: dict[ObjectKey, str] = {}
+        for key in sorted(leaving.gone):
+            decided, why = self._fate(entries[key], found, kinds, leaving.inventory)
+            if why:
+                self._tell(leaving.inventory, key, why)
+            if decided is Fate.DROP:
+                del entries[key]
+            elif decided is Fate.GO and (live := found.live[key]) is not None:
+                going[key] = live.uid
+        return going
+
+    async def _read(self, leaving: Leaving, kinds: Kinds) -> Found:
+        sought = [
+            Sought(key, kinds.any_version(key.group, key.kind), listed=True)
+            for key in leaving.gone
+            if not kinds.is_failing(key.group)
+        ]
+        found = await self._cluster.read(sought, leaving.inventory.applyset)
+        for key, error in sorted(found.failed.items()):
+            self._changes.add(Change(key, Action.FAILED, error=error))
+        return found
+
+    def _fate(
+        self, entry: Entry, found: Found, kinds: Kinds, inventory: Inventory
+    ) -> tuple[Fate, str]:
+        if kinds.is_failing(entry.key.group):
+            return Fate.KEEP, "not pruned: its API does not answer now"
+        if entry.key in found.failed:
+            return Fate.KEEP, ""
+        if self._cluster.ledger.owner(entry.key) != inventory.target:
+            return Fate.DROP, ""  # handed over; the other list was written before this one
+        return fate(entry, found.live[entry.key], inventory.applyset)
+
+    def _may(self, leaving: Leaving, going: dict[ObjectKey, str]) -> bool:
+        target = str(leaving.inventory.target)
+        why = guard.must_hold_removal(
+            going, len(leaving.inventory.entries), everything=not leaving.stays
+        )
+        if leaving.taken_out:
+            why = "the target was taken out of the configuration"
+        token = guard.removal_token(target, leaving.commits, going)
+        if not why or token in self._cluster.options.confirmations:
+            return True
+        error = guard.held_for_removal(target, why, going, leaving.commits, token)
+        first, *others = sorted(going)
+        self._changes.add(Change(first, Action.FAILED, error=error))
+        for key in others:
+            self._changes.add(Change(key, Action.SKIPPED, f"held: --confirm {token}"))
+        return False
+
+    async def _delete(self, key: ObjectKey, uid: str, kinds: Kinds) -> bool:
+        kind = kinds.any_version(key.group, key.kind)
+        assert kind is not None, "what is not served has not been found"  # noqa: S101
+        deleting = self._cluster.client.delete(kind, key.namespace, key.name, Preconditions(uid))
+        error: FluxSecretError
+        try:
+            await self._cluster.limited(deleting)
+        except NotFoundError:
+            return True
+        except ObjectError as refused:
+            error = refused
+        else:
+            self._changes.add(Change(key, Action.DELETED))
+            return True
+        self._changes.add(Change(key, Action.FAILED, error=error))
+        return False
+
+    def _tell(self, inventory: Inventory, key: ObjectKey, why: str) -> None:
+        """Report once; a daemon does not say the same thing at every pass."""
+        if (inventory.target, key, why) not in self._told:
+            self._told.add((inventory.target, key, why))
+            self._changes.add(Change(key, Action.SKIPPED, why))

@@ -1,0 +1,114 @@
+"""Bundle + what is served → objects with their full names, or why one cannot have one.
+
+1. A kind's scope is known from discovery, or from a CustomResourceDefinition of the same bundle.
+2. A namespaced object without a namespace gets the target's; a cluster-scoped one loses its own.
+3. Two manifests that are one object after that are an error of the whole bundle.
+4. An unknown kind fails alone (design decision 9).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from flux_secret.apply.payload import body_of
+from flux_secret.errors import FluxSecretError, ManifestError, RejectedError, UnknownKindError
+from flux_secret.model.manifest import Bundle, BundleItem
+from flux_secret.model.names import ObjectKey
+from flux_secret.model.plaintext import Plaintext
+from flux_secret.outside.kubernetes import Json, Kinds, ServedKind, crd_kinds
+
+CRD_GROUP: Final = "apiextensions.k8s.io"
+CRD_KIND: Final = "CustomResourceDefinition"
+_PATH_SEGMENT: Final = re.compile(r"(?!\.{1,2}\Z)[^/%\x00-\x20\x7f]{1,253}")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One object as it is to be."""
+
+    key: ObjectKey
+    kind: ServedKind
+    body: Mapping[str, Json]
+    """Without a Secret's `data`."""
+    values: Mapping[str, Plaintext]
+    origin: str
+    awaited: bool = False
+    """Whether the kind is served only once a CRD of the same bundle is established."""
+
+    @property
+    def is_crd(self) -> bool:
+        """Whether it makes other kinds possible."""
+        return (self.key.group, self.key.kind) == (CRD_GROUP, CRD_KIND)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The bundle, each object with its full name."""
+
+    wanted: tuple[Wanted, ...]
+    failed: tuple[tuple[ObjectKey, FluxSecretError], ...]
+
+    @property
+    def keys(self) -> frozenset[ObjectKey]:
+        """Every object the target wants, those included that cannot be applied now."""
+        return frozenset({want.key for want in self.wanted} | {key for key, _ in self.failed})
+
+
+def place(bundle: Bundle, kinds: Kinds, default_namespace: str, applyset: str) -> Placed:
+    """Name every object fully; raise `ManifestError` when two are the same."""
+    coming = [
+        kind
+        for item in bundle.items
+        if (item.key.group, item.key.kind) == (CRD_GROUP, CRD_KIND)
+        for kind in crd_kinds(body_of(item, item.key, applyset))
+    ]
+    wanted: dict[ObjectKey, Wanted] = {}
+    failed: list[tuple[ObjectKey, FluxSecretError]] = []
+    for item in bundle.items:
+        found = _kind(item, kinds, coming)
+        if isinstance(found, FluxSecretError):
+            failed.append((item.key, found))
+            continue
+        kind, awaited = found
+        namespace = (item.key.namespace or default_namespace) if kind.namespaced else ""
+        key = replace(item.key, namespace=namespace)
+        if not all(_PATH_SEGMENT.fullmatch(part) for part in (key.name, namespace) if part):
+            failed.append((key, RejectedError(f"{key.long!r} is no name of an object")))
+            continue
+        if key in wanted:
+            raise ManifestError(
+                f"{key.long} stands twice: in {wanted[key].origin} and in {item.manifest.origin}",
+                remedy="remove one of them, or give one another name or namespace",
+            )
+        body = body_of(item, key, applyset)
+        origin = str(item.manifest.origin)
+        wanted[key] = Wanted(key, kind, body, item.secret_data, origin, awaited=awaited)
+    return Placed(tuple(wanted.values()), tuple(failed))
+
+
+def _kind(
+    item: BundleItem, kinds: Kinds, coming: Iterable[ServedKind]
+) -> tuple[ServedKind, bool] | FluxSecretError:
+    key, api_version = item.key, item.manifest.api_version
+    version = api_version.rpartition("/")[2]
+    if served := kinds.find(key.group, version, key.kind):
+        return served, False
+    for kind in coming:
+        if (kind.group, kind.version, kind.kind) == (key.group, version, key.kind):
+            return kind, True
+    where = f"{key.long}, {item.manifest.origin}"
+    if (key.group, version) in kinds.failing:
+        return UnknownKindError(
+            f"{where}: the API {api_version} is registered but does not answer now",
+            remedy=f"see why: kubectl describe apiservice {version}.{key.group}",
+        )
+    other = kinds.any_version(key.group, key.kind)
+    return UnknownKindError(
+        f"{where}: the API server serves no {key.kind} of {api_version}",
+        remedy=f"it serves {other.api_version}: change apiVersion"
+        if other
+        else "install its CustomResourceDefinition first, or add it to this repository",
+    )

@@ -1,0 +1,106 @@
+"""The end of a pass: objects that moved are handed over, objects that left are removed.
+
+Three events are told apart (design decision 13): a target that shrank (removed, unless the guard
+holds it), a target that failed (nothing is touched), and a target that was taken out of the
+configuration (always held until a person confirms).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from flux_secret.apply.cluster import Cluster
+from flux_secret.apply.handover import HandOver
+from flux_secret.apply.inventory import Inventory, TargetId
+from flux_secret.apply.plan import Claim
+from flux_secret.apply.removal import Leaving, Remover
+from flux_secret.model.change import ChangeSet
+from flux_secret.model.delivery import Delivery
+from flux_secret.model.names import ObjectKey
+
+
+@dataclass(slots=True)
+class Pass:
+    """What the deliveries of one pass said."""
+
+    wanted: dict[TargetId, frozenset[ObjectKey]] = field(default_factory=dict)
+    claims: list[tuple[TargetId, Claim]] = field(default_factory=list)
+    told: set[tuple[TargetId, ObjectKey, str]] = field(default_factory=set)
+    """What was reported once and need not be again."""
+
+    def want(self, target: TargetId, keys: frozenset[ObjectKey]) -> None:
+        """Note everything that a target contains."""
+        self.wanted[target] = keys
+
+    def claim(self, target: TargetId, claim: Claim) -> None:
+        """Note that a target contains what another one lists."""
+        self.claims.append((target, claim))
+
+    def following(self) -> Pass:
+        """Give the next pass."""
+        return Pass(told=self.told)
+
+
+class Sweeper:
+    """Ends one pass."""
+
+    def __init__(self, cluster: Cluster, now: Pass) -> None:
+        self._cluster = cluster
+        self._now = now
+
+    async def sweep(self, delivered: Sequence[Delivery], changes: ChangeSet) -> None:
+        """Hand over first, remove after that."""
+        ledger = self._cluster.ledger
+        sound = {
+            target: one
+            for one in delivered
+            if one.error is None and (target := TargetId.of(one.target)) in self._now.wanted
+        }
+        configured = frozenset(TargetId.of(one.target) for one in delivered)
+        await ledger.open()
+        if not self._now.claims and not self._leaving(sound, configured):
+            return
+        self._cluster.forget()  # what is removed is decided on what is there now
+        await ledger.open()
+        handing = HandOver(self._cluster, self._now.wanted, sound, configured)
+        for target, claim in self._now.claims:
+            if target in sound:
+                await handing.settle(target, claim, changes)
+        remover = Remover(self._cluster, self._now.told, changes)
+        for leaving in self._leaving(sound, configured):
+            await remover.remove(leaving)
+
+    def _leaving(
+        self, sound: dict[TargetId, Delivery], configured: Collection[TargetId]
+    ) -> list[Leaving]:
+        leaving = []
+        for inventory in self._cluster.ledger.inventories():
+            if inventory.target in sound:
+                one = sound[inventory.target]
+                gone = inventory.entries.keys() - self._now.wanted[inventory.target]
+                if gone:
+                    left = bool(self._now.wanted[inventory.target])
+                    commits = {one.revision.commit} if one.revision else set()
+                    prune = one.target.prune
+                    leaving.append(
+                        Leaving(inventory, frozenset(gone), frozenset(commits), prune, left)
+                    )
+            elif inventory.target not in configured:
+                leaving.extend(self._taken_out(inventory, sound))
+        return leaving
+
+    @staticmethod
+    def _taken_out(inventory: Inventory, sound: dict[TargetId, Delivery]) -> list[Leaving]:
+        """Give an inventory of the same branch whose path is configured no more."""
+        same = [
+            one
+            for target, one in sound.items()
+            if (target.source, target.branch) == (inventory.target.source, inventory.target.branch)
+        ]
+        commits = frozenset(one.revision.commit for one in same if one.revision)
+        if not commits:
+            return []
+        prune = all(one.target.prune for one in same)
+        gone = frozenset(inventory.entries)
+        return [Leaving(inventory, gone, commits, prune, stays=False, taken_out=True)]

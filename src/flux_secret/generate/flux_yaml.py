@@ -1,0 +1,213 @@
+"""`.flux.yaml` → what it asks for; Flux v1's format, its crashes turned into errors.
+
+The nearest file upwards counts, from the target to the repository's root (facts: flux-v1 §1.1-1.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NoReturn, TypeAlias
+
+import yaml
+
+from flux_secret.errors import FluxYamlError, ManifestError, UsageError
+from flux_secret.generate import scalars
+from flux_secret.generate.yamltree import STRING, documents, line_of
+from flux_secret.model.duration import parse_duration
+
+NAME: Final = ".flux.yaml"
+MAX_BYTES: Final = 1024 * 1024
+_SECTIONS: Final = ("commandUpdated", "patchUpdated", "scanForFiles")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command and its own limit, if it has one."""
+
+    command: str
+    timeout_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandUpdated:
+    """Run these, in order; their output is one stream."""
+
+    generators: tuple[Command, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PatchUpdated:
+    """Run these, then merge the patches of a file beside the target."""
+
+    generators: tuple[Command, ...]
+    patch_file: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScanForFiles:
+    """Read the target as a plain tree, whatever lies above it."""
+
+
+Config: TypeAlias = CommandUpdated | PatchUpdated | ScanForFiles
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A `.flux.yaml` and the folder that its commands run in."""
+
+    config: Config
+    source: str
+    """Its path in the repository, for messages."""
+    work_directory: Path
+
+
+def find(root: Path, target: Path) -> Found | None:
+    """Find the file that speaks for a target; None when there is none, or when it is a raw file.
+
+    Raises `FluxYamlError` naming file and line.
+    """
+    if target.name == NAME and target.is_file():
+        return _found(root, target, target.parent)
+    if not target.is_dir():
+        return None
+    for folder in (target, *target.parents):
+        if (folder / NAME).exists():
+            return _found(root, folder / NAME, target)
+        if folder == root:
+            return None
+    return None
+
+
+def _found(root: Path, file: Path, work_directory: Path) -> Found:
+    source = str(file.relative_to(root))
+    if not file.is_file():
+        raise FluxYamlError(f"{source} is not a file", remedy="make it one, or remove it")
+    if file.stat().st_size > MAX_BYTES:
+        raise FluxYamlError(f"{source} is larger than {MAX_BYTES} bytes")
+    return Found(parse(file.read_bytes(), source), source, work_directory)
+
+
+def parse(text: bytes, source: str) -> Config:
+    """Read a `.flux.yaml`; raise `FluxYamlError`."""
+    try:
+        nodes = [node for _, node in documents(text, source)]
+    except ManifestError as error:
+        raise FluxYamlError(error.what, remedy="mend that line") from None
+    if len(nodes) != 1:
+        raise FluxYamlError(
+            f"{source} holds {len(nodes)} documents, not one", remedy="write version: 1 and one "
+            "of commandUpdated, patchUpdated, scanForFiles"
+        )  # fmt: skip
+    return _Reader(source).config(nodes[0])
+
+
+class _Reader:
+    """Checks one file, field by field."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    def config(self, node: yaml.Node) -> Config:
+        fields = self._mapping(node, "the file")
+        self._only(fields, "the file", {"version", *_SECTIONS})
+        self._version(node, fields.get("version"))
+        sections = [name for name in _SECTIONS if name in fields]
+        if len(sections) != 1:
+            given = " and ".join(sections) or "none of them"
+            self._refuse(node, f"it must have one of {', '.join(_SECTIONS)}, and has {given}")
+        section = fields[sections[0]]
+        match sections[0]:
+            case "scanForFiles":
+                self._only(self._mapping(section, "scanForFiles"), "scanForFiles", set())
+                return ScanForFiles()
+            case "patchUpdated":
+                return self._patch_updated(section)
+            case _:
+                return self._command_updated(section)
+
+    def _version(self, node: yaml.Node, version: yaml.Node | None) -> None:
+        if version is None:
+            self._refuse(node, "it has no version; write version: 1")
+        plain = isinstance(version, yaml.ScalarNode) and not version.style
+        if not plain or scalars.plain(version.value) != 1:
+            self._refuse(version, "version must be the number 1")
+
+    def _command_updated(self, node: yaml.Node) -> CommandUpdated:
+        fields = self._mapping(node, "commandUpdated")
+        self._only(fields, "commandUpdated", {"generators", "updaters"})
+        if "updaters" in fields:  # image automation; checked so that a mistake shows
+            for updater in self._sequence(fields["updaters"], "updaters"):
+                for name, command in self._mapping(updater, "an updater").items():
+                    if name in {"containerImage", "policy"}:
+                        self._command(command)
+        return CommandUpdated(tuple(self._generators(node, fields)))
+
+    def _patch_updated(self, node: yaml.Node) -> PatchUpdated:
+        fields = self._mapping(node, "patchUpdated")
+        self._only(fields, "patchUpdated", {"generators", "patchFile"})
+        file = self._text(fields.get("patchFile"))
+        if not file:
+            self._refuse(node, "patchUpdated has no patchFile")
+        return PatchUpdated(tuple(self._generators(node, fields)), file)
+
+    def _generators(self, node: yaml.Node, fields: Mapping[str, yaml.Node]) -> Iterator[Command]:
+        if "generators" not in fields:
+            self._refuse(node, "it has no generators")
+        commands = self._sequence(fields["generators"], "generators")
+        if not commands:
+            # Flux v1 takes it for zero objects, and garbage collection then deletes everything
+            self._refuse(node, "generators is empty")
+        for command in commands:
+            yield self._command(command)
+
+    def _command(self, node: yaml.Node) -> Command:
+        fields = self._mapping(node, "a command")
+        self._only(fields, "a command", {"command", "timeout"})
+        text = self._text(fields.get("command"))
+        if not text.strip():
+            self._refuse(node, "a command is empty")
+        if "timeout" not in fields:
+            return Command(text)
+        try:
+            timeout = parse_duration(self._text(fields["timeout"]))
+        except UsageError:
+            self._refuse(fields["timeout"], "timeout is not a duration such as 90s or 1m30s")
+        # Flux v1: a timeout below one second counts as none
+        return Command(text, timeout if timeout >= 1 else None)
+
+    def _mapping(self, node: yaml.Node, what: str) -> dict[str, yaml.Node]:
+        if not isinstance(node, yaml.MappingNode):
+            self._refuse(node, f"{what} is not a mapping")
+        fields: dict[str, yaml.Node] = {}
+        for key, value in node.value:
+            name = self._text(key)
+            if name in fields:
+                self._refuse(key, f"{name!r} stands twice")
+            fields[name] = value
+        return fields
+
+    def _sequence(self, node: yaml.Node, what: str) -> list[yaml.Node]:
+        if not isinstance(node, yaml.SequenceNode):
+            self._refuse(node, f"{what} is not a list")
+        return list(node.value)
+
+    def _text(self, node: yaml.Node | None) -> str:
+        if node is None:
+            return ""
+        if not isinstance(node, yaml.ScalarNode) or node.tag != STRING:
+            self._refuse(node, "a text is wanted here")
+        return str(node.value)
+
+    def _only(self, fields: Mapping[str, yaml.Node], what: str, known: set[str]) -> None:
+        for name, node in fields.items():
+            if name not in known:
+                allowed = ", ".join(sorted(known)) or "no field"
+                self._refuse(node, f"{what} has no field {name!r}; it may have {allowed}")
+
+    def _refuse(self, node: yaml.Node, problem: str) -> NoReturn:
+        raise FluxYamlError(
+            f"{self._source}: line {line_of(node)}: {problem}",
+            remedy="see docs/commands/deliver.md for a .flux.yaml that works",
+        )

@@ -1,0 +1,83 @@
+"""What generating needs of a checkout, of whoever answers questions, and of who runs commands."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from flux_secret.errors import FluxSecretError
+from flux_secret.model.names import SecretPath
+from flux_secret.model.plaintext import Plaintext
+from flux_secret.model.reference import Lookup
+
+
+class Checkout(Protocol):
+    """A private copy of the repository; it may be written to."""
+
+    @property
+    def root(self) -> Path:
+        """The repository's root."""
+
+    @property
+    def directory(self) -> Path:
+        """The target's directory, or the file that it names."""
+
+
+class SecretReader(Protocol):
+    """Answers questions, and remembers the first one it refused."""
+
+    async def read(self, lookup: Lookup) -> Plaintext:
+        """Answer one question, or raise."""
+
+    async def entries(self, prefix: str) -> Sequence[SecretPath]:
+        """List entries below a folder."""
+
+    @property
+    def refusal(self) -> FluxSecretError | None:
+        """The first read that failed."""
+
+    @property
+    def handed_out(self) -> Sequence[tuple[Lookup, Plaintext]]:
+        """Every value given away so far."""
+
+
+class Outcome(Protocol):
+    """How a command ended; both streams may hold secrets."""
+
+    @property
+    def returncode(self) -> int:
+        """Its exit code, or 128 plus the signal that ended it."""
+
+    @property
+    def untrusted_stdout(self) -> Plaintext:
+        """What it printed, not yet parsed."""
+
+    @property
+    def untrusted_stderr(self) -> bytes:
+        """What it complained of; masked before it is shown."""
+
+
+class Workshop(Protocol):
+    """Where one target's commands run: their tools, their scratch folder, their limits."""
+
+    async def run(self, command: str, *, cwd: Path, timeout_seconds: float) -> Outcome:
+        """Run `/bin/sh -c COMMAND`; raise `GenerateError` on a limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a script's `gopass` prints and how it exits."""
+
+    code: int
+    stdout: Plaintext
+    stderr: str = ""
+
+
+Ask = Callable[[Sequence[str]], Awaitable[Answer]]
+"""The arguments of one `gopass` call → its answer."""
+
+OpenWorkshop = Callable[[Mapping[str, str], Ask], AbstractAsyncContextManager[Workshop]]
+"""(what `--generator-env` names, who answers) → a workshop, gone afterwards."""
