@@ -42,7 +42,9 @@ SCALARS = {
 }
 PRIMITIVES = {"integer": "n", "number": "f", "boolean": "b", "string": "s"}
 FORMATS = {"byte": "y", "date-time": "t", "int-or-string": "i"}
-FIELD = re.compile(r'^\t(?:(\w+)\s+)?(\S+)\s+`(?:json:"([^"]*)"|[^`]*?json:"([^"]*)")', re.MULTILINE)
+FIELD = re.compile(
+    r'^\t(?:(\w+)\s+)?(\S+)\s+`(?:json:"([^"]*)"|[^`]*?json:"([^"]*)")', re.MULTILINE
+)
 STRUCT = re.compile(r"^type (\w+) struct \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 
 
@@ -231,6 +233,7 @@ def main(output: Path) -> None:
 
 def written(tree: dict[str, Any]) -> str:
     """One line a kind and a type: compact, and a change shows where it is."""
+
     def lines(pairs: list[str]) -> str:
         return ",\n".join(pairs)
 
@@ -238,8 +241,12 @@ def written(tree: dict[str, Any]) -> str:
         return json.dumps(value, separators=(",", ":"), sort_keys=True)
 
     kinds = lines([compact(kind) for kind in tree["kinds"]])
-    types = lines([f"{compact(name)}:{compact(tree['types'][name])}" for name in sorted(tree["types"])])
-    return f'{{"version":{compact(tree["version"])},\n"kinds":[\n{kinds}],\n"types":{{\n{types}}}}}\n'
+    types = lines(
+        [f"{compact(name)}:{compact(tree['types'][name])}" for name in sorted(tree["types"])]
+    )
+    return (
+        f'{{"version":{compact(tree["version"])},\n"kinds":[\n{kinds}],\n"types":{{\n{types}}}}}\n'
+    )
 
 
 if __name__ == "__main__":

@@ -58,6 +58,17 @@ class Found:
     """Objects that could not be read, each on its own."""
 
 
+async def together(*reads: Awaitable[None]) -> None:
+    """Wait for reads at once; the first failure ends the others, which nobody needs any more."""
+    tasks = [asyncio.ensure_future(read) for read in reads]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 class Cluster:
     """One API server during one pass."""
 
@@ -103,7 +114,7 @@ class Cluster:
                 found.live[one.key] = None
             else:
                 groups[one.kind, one.key.namespace].append(one)
-        await asyncio.gather(
+        await together(
             *(self._group(kind, place, group, applyset, found)
               for (kind, place), group in groups.items())
         )  # fmt: skip
@@ -115,7 +126,7 @@ class Cluster:
         shown: dict[str, LiveObject] = {}
         if sum(one.listed for one in group) >= WORTH_A_LIST:
             shown = await self._listed(kind, namespace, applyset)
-        await asyncio.gather(*(self._one(kind, one.key, shown, found) for one in group))
+        await together(*(self._one(kind, one.key, shown, found) for one in group))
 
     async def _listed(
         self, kind: ServedKind, namespace: str, applyset: str

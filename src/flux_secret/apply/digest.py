@@ -31,10 +31,11 @@ class DigestKey:
 
     def digest(self, purpose: str, namespace: str, message: Plaintext) -> str:
         """Give the digest of `message` for one purpose and namespace."""
-        derived = self._derive(f"{purpose}\0{namespace}".encode())
+        derived = hkdf(self._key.reveal(), _SALT, f"{purpose}\0{namespace}".encode())
         return hmac.new(derived, message.reveal(), hashlib.sha256).hexdigest()[:DIGEST_CHARS]
 
-    def _derive(self, info: bytes) -> bytes:
-        """Extract (RFC 5869 §2.2), then expand to one block of 32 bytes (§2.3)."""
-        extracted = hmac.new(_SALT, self._key.reveal(), hashlib.sha256).digest()
-        return hmac.new(extracted, info + b"\x01", hashlib.sha256).digest()
+
+def hkdf(key: bytes, salt: bytes, info: bytes) -> bytes:
+    """Extract (RFC 5869 §2.2), then expand to one block of 32 bytes (§2.3)."""
+    extracted = hmac.new(salt, key, hashlib.sha256).digest()
+    return hmac.new(extracted, info + b"\x01", hashlib.sha256).digest()

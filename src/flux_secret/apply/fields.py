@@ -140,18 +140,23 @@ def _missing(body: Json, fields: Mapping[str, Json], path: Path) -> Iterator[Pat
     if isinstance(body, Mapping):
         for name, value in body.items():
             here = (*path, f"f:{name}")
-            if value is None or value in ({}, []) or spoken(here) in _UNOWNED:
-                continue
-            below = fields.get(f"f:{name}")
-            if below is None:
-                yield here
-            elif isinstance(below, Mapping) and below:
-                yield from _missing(value, below, here)
+            if value is not None and value not in ({}, []) and spoken(here) not in _UNOWNED:
+                yield from _missing_field(value, fields.get(f"f:{name}"), here)
     elif isinstance(body, Sequence) and not isinstance(body, str):
         for step, below in fields.items():
-            for item in body:
-                if step.startswith("k:") and isinstance(below, Mapping) and _has_keys(item, step):
-                    yield from _missing(item, below, (*path, step))
+            if step.startswith("k:") and isinstance(below, Mapping):
+                for item in body:
+                    if _has_keys(item, step):
+                        yield from _missing(item, below, (*path, step))
+
+
+def _missing_field(value: Json, below: Json, here: Path) -> Iterator[Path]:
+    if below is None and not isinstance(value, Mapping):
+        yield here
+    elif below is None:
+        yield from _missing(value, {}, here)
+    elif isinstance(below, Mapping) and below:  # an empty tree: owned as a whole
+        yield from _missing(value, below, here)
 
 
 def _has_keys(item: Json, step: str) -> bool:

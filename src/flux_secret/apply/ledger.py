@@ -33,27 +33,30 @@ class Ledger:
     def __init__(self, client: Client, namespace: str) -> None:
         self._client = client
         self._namespace = namespace
-        self._inventories: dict[str, Inventory] | None = None
+        self._all: dict[str, Inventory] = {}
+        self._fresh = False
         self._damaged: dict[str, IntegrityError] = {}
         self._owners: dict[ObjectKey, TargetId] = {}
         self._reading = asyncio.Lock()
 
     def forget(self) -> None:
         """Read again before the next use: a new pass begins."""
-        self._inventories = None
+        self._fresh = False
 
     async def open(self) -> None:
         """Read the inventories unless this pass has read them already."""
         async with self._reading:
-            if self._inventories is None:
-                listed = await self._client.list(CONFIG_MAPS, self._namespace, SELECTOR)
-                self._damaged = {}
-                self._inventories = dict(filter(None, map(self._parsed, listed)))
-                self._owners = {
-                    key: inventory.target
-                    for inventory in self._inventories.values()
-                    for key in inventory.entries
-                }
+            if self._fresh:
+                return
+            listed = await self._client.list(CONFIG_MAPS, self._namespace, SELECTOR)
+            self._damaged = {}
+            self._all = dict(filter(None, map(self._parsed, listed)))
+            self._owners = {
+                key: inventory.target
+                for inventory in self._all.values()
+                for key in inventory.entries
+            }
+            self._fresh = True
 
     def inventory(self, target: TargetId) -> Inventory:
         """Give a target's; an empty one when it has none. Raises `IntegrityError` when damaged."""
@@ -113,11 +116,6 @@ class Ledger:
                 self.forget()
                 return
         self._all.pop(name, None)
-
-    @property
-    def _all(self) -> dict[str, Inventory]:
-        assert self._inventories is not None, "open() comes first"  # noqa: S101
-        return self._inventories
 
     def _parsed(self, config_map: Json) -> tuple[str, Inventory] | None:
         try:

@@ -52,13 +52,7 @@ class Remover:
         found = await self._read(leaving, kinds)
         going = self._sorted_out(leaving, found, kinds, entries)
         if going and self._may(leaving, going):
-            for rank in order.in_ranks(going, lambda key: key, reverse=True):
-                ended = await asyncio.gather(
-                    *(self._delete(key, going[key], kinds) for key in rank)
-                )
-                for key, is_gone in zip(rank, ended, strict=True):
-                    if is_gone:
-                        del entries[key]
+            await self._delete_all(going, kinds, entries)
         if leaving.taken_out and not entries:
             await self._cluster.ledger.remove(inventory)
         else:
@@ -117,6 +111,19 @@ class Remover:
         for key in others:
             self._changes.add(Change(key, Action.SKIPPED, f"held: --confirm {token}"))
         return False
+
+    async def _delete_all(
+        self, going: dict[ObjectKey, str], kinds: Kinds, entries: dict[ObjectKey, Entry]
+    ) -> None:
+        """Delete in reverse order; a rank is always finished before a failure goes on its way."""
+        for rank in order.in_ranks(going, lambda key: key, reverse=True):
+            deletions = (self._delete(key, going[key], kinds) for key in rank)
+            ended = await asyncio.gather(*deletions, return_exceptions=True)
+            for key, is_gone in zip(rank, ended, strict=True):
+                if isinstance(is_gone, BaseException):
+                    raise is_gone
+                if is_gone:
+                    del entries[key]
 
     async def _delete(self, key: ObjectKey, uid: str, kinds: Kinds) -> bool:
         kind = kinds.any_version(key.group, key.kind)

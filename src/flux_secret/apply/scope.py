@@ -51,10 +51,11 @@ class Placed:
     wanted: tuple[Wanted, ...]
     failed: tuple[tuple[ObjectKey, FluxSecretError], ...]
 
-    @property
-    def keys(self) -> frozenset[ObjectKey]:
-        """Every object the target wants, those included that cannot be applied now."""
-        return frozenset({want.key for want in self.wanted} | {key for key, _ in self.failed})
+    keys: frozenset[ObjectKey]
+    """Every object the target wants, also those that cannot be applied now.
+
+    One whose kind is unknown, and so its scope, counts under every name it may have.
+    """
 
 
 def place(bundle: Bundle, kinds: Kinds, default_namespace: str, applyset: str) -> Placed:
@@ -67,10 +68,13 @@ def place(bundle: Bundle, kinds: Kinds, default_namespace: str, applyset: str) -
     ]
     wanted: dict[ObjectKey, Wanted] = {}
     failed: list[tuple[ObjectKey, FluxSecretError]] = []
+    keys: set[ObjectKey] = set()
     for item in bundle.items:
         found = _kind(item, kinds, coming)
         if isinstance(found, FluxSecretError):
             failed.append((item.key, found))
+            spaces = (item.key.namespace, item.key.namespace or default_namespace, "")
+            keys.update(replace(item.key, namespace=namespace) for namespace in spaces)
             continue
         kind, awaited = found
         namespace = (item.key.namespace or default_namespace) if kind.namespaced else ""
@@ -86,7 +90,8 @@ def place(bundle: Bundle, kinds: Kinds, default_namespace: str, applyset: str) -
         body = body_of(item, key, applyset)
         origin = str(item.manifest.origin)
         wanted[key] = Wanted(key, kind, body, item.secret_data, origin, awaited=awaited)
-    return Placed(tuple(wanted.values()), tuple(failed))
+    keys.update(wanted)
+    return Placed(tuple(wanted.values()), tuple(failed), frozenset(keys))
 
 
 def _kind(

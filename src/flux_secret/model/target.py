@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import StoreName
-
-_NO_ENV: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +23,7 @@ class Generation:
 
     enabled: bool = True
     """`--manifest-generation`: whether `.flux.yaml` is honoured."""
-    env: Mapping[str, str] = _NO_ENV
+    env: Mapping[str, str] = field(default_factory=dict)
     """What `--generator-env` names, for the generators' environment."""
     timeout_seconds: float = 60.0
     """Limit of one command without a `timeout` of its own; Flux v1's `--sync-timeout`."""

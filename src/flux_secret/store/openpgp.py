@@ -9,7 +9,7 @@ import pysequoia
 
 from flux_secret.errors import KeyFileError
 from flux_secret.model.plaintext import Plaintext
-from flux_secret.store.packets import key_ids
+from flux_secret.store.packets import key_ids, split_keys
 
 
 class Fallback(Protocol):
@@ -28,9 +28,9 @@ class OpenPgp:
         self._decryptors = []
         ids: list[str] = []
         for key in keys:
-            for certificate in _certificates(key):
-                ids += key_ids(str(certificate).encode())  # its public half
-                self._decryptors.append(_decryptor(certificate, passphrase))
+            for secret in _secret_keys(key):
+                ids += key_ids(str(secret.extract_certificate()).encode())
+                self._decryptors += _decryptor(secret, passphrase)
         self.key_ids = tuple(ids)
         """Ids of the keys and subkeys that are held, 16 hex digits each."""
 
@@ -59,34 +59,35 @@ class GnuPgHome:
         return Plaintext(await self._gpg.decrypt(ciphertext))
 
 
-def _certificates(key: bytes) -> list[pysequoia.Cert]:
+def _secret_keys(key: bytes) -> list[pysequoia.Tsk]:
+    pieces = split_keys(key)
     try:
-        found = pysequoia.Cert.split_bytes(key)
+        found = [pysequoia.Tsk.from_bytes(piece) for piece in pieces]
     except Exception:  # noqa: BLE001 -- pyo3 raises whatever
         found = []
-    secret = [certificate for certificate in found if certificate.has_secret_keys]
-    if not secret:
+    if not found:
         raise KeyFileError(
-            f"the file holds no OpenPGP {'private ' if found else ''}key",
+            "the file holds no OpenPGP private key",
             remedy="export it with `gpg --armor --export-secret-keys KEYID > FILE`",
         )
-    return secret
+    return found
 
 
-def _decryptor(certificate: pysequoia.Cert, passphrase: str | None) -> pysequoia.PyDecryptor:
-    secret = pysequoia.Tsk.from_bytes(bytes(certificate))
+def _decryptor(secret: pysequoia.Tsk, passphrase: str | None) -> list[pysequoia.PyDecryptor]:
+    """Unlock a key; none when it has no subkey that the library would use, which gpg may use."""
     try:
-        return secret.decryptor()
-    except Exception as locked:  # noqa: BLE001 -- pyo3 raises whatever
-        name = certificate.fingerprint[-16:].upper()
-        if passphrase is None:
-            raise KeyFileError(
-                f"the private key {name} is protected by a passphrase",
-                remedy="name a file that holds it: --git-gpg-passphrase-file",
-            ) from None
-        del locked
+        return [secret.decryptor()]
+    except Exception as failure:  # noqa: BLE001 -- pyo3 raises whatever
+        if "encrypted" not in str(failure).partition("\n")[0]:
+            return []
+    name = str(secret.extract_certificate().fingerprint)[-16:].upper()
+    if passphrase is None:
+        raise KeyFileError(
+            f"the private key {name} is protected by a passphrase",
+            remedy="name a file that holds it: --git-gpg-passphrase-file",
+        )
     try:
-        return secret.decryptor(passphrase)
+        return [secret.decryptor(passphrase)]
     except Exception:  # noqa: BLE001 -- pyo3 raises whatever
         raise KeyFileError(
             f"the passphrase does not unlock the private key {name}",

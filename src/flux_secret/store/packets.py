@@ -7,9 +7,10 @@ import binascii
 import hashlib
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 _PKESK: Final = 1
+_SECRET_KEY: Final = 5
 _PUBLIC_KEYS: Final = frozenset({6, 14})
 _MAX_PACKETS: Final = 10_000
 _ARMOR: Final = re.compile(
@@ -19,22 +20,42 @@ HIDDEN: Final = "0" * 16
 """The key id of a hidden recipient (`gpg --throw-keyids`)."""
 
 
+class _Packet(NamedTuple):
+    tag: int
+    body: bytes
+    raw: bytes
+    """Header and body."""
+
+
 def recipients(ciphertext: bytes) -> tuple[str, ...]:
     """Give the key ids (16 hex digits, upper case) that a message is encrypted to, in order."""
     return tuple(
-        key_id for tag, body in _packets(_dearmored(ciphertext)) if tag == _PKESK
-        for key_id in _pkesk(body)
-    )  # fmt: skip
+        key_id
+        for packet in _packets(_dearmored(ciphertext))
+        if packet.tag == _PKESK
+        for key_id in _pkesk(packet.body)
+    )
 
 
 def key_ids(key: bytes) -> tuple[str, ...]:
     """Give the ids of a public key and its subkeys, v4 and v6."""
     return tuple(
         key_id
-        for tag, body in _packets(_dearmored(key))
-        if tag in _PUBLIC_KEYS
-        for key_id in _key_id(body)
+        for packet in _packets(_dearmored(key))
+        if packet.tag in _PUBLIC_KEYS
+        for key_id in _key_id(packet.body)
     )
+
+
+def split_keys(keys: bytes) -> tuple[bytes, ...]:
+    """Cut a file of several private keys, as gpg exports them, into one piece a key."""
+    pieces: list[bytes] = []
+    for packet in _packets(_dearmored(keys)):
+        if packet.tag == _SECRET_KEY:
+            pieces.append(packet.raw)
+        elif pieces:
+            pieces[-1] += packet.raw
+    return tuple(pieces)
 
 
 def _dearmored(data: bytes) -> bytes:
@@ -67,36 +88,35 @@ def _key_id(body: bytes) -> Iterator[str]:
         yield hashlib.sha256(b"\x9b" + len(body).to_bytes(4) + body).hexdigest()[:16].upper()
 
 
-def _packets(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Walk packet headers; stop at the first one that does not fit, or after the PKESKs."""
+def _packets(data: bytes) -> Iterator[_Packet]:
+    """Walk packet headers; stop at the first one that does not fit, or at streamed data."""
     at = 0
     for _ in range(_MAX_PACKETS):
         if at >= len(data) or not data[at] & 0x80:
             return
-        header = data[at]
+        header, start = data[at], at
         if header & 0x40:
-            tag, at = header & 0x3F, at + 1
-            body, at, whole = _new_format(data, at)
+            tag = header & 0x3F
+            begin, length = _new_length(data, at + 1)
         else:
-            tag, at = (header >> 2) & 0x0F, at + 1
-            size = {0: 1, 1: 2, 2: 4}.get(header & 3)
-            if size is None:
-                return
-            length, at = int.from_bytes(data[at : at + size]), at + size
-            body, at, whole = data[at : at + length], at + length, True
-        yield tag, body
-        if not whole:
+            tag = (header >> 2) & 0x0F
+            size = {0: 1, 1: 2, 2: 4}.get(header & 3, 0)
+            begin = at + 1 + size
+            length = int.from_bytes(data[at + 1 : begin]) if size else None
+        if length is None or begin + length > len(data):
+            yield _Packet(tag, data[begin:], data[start:])
             return
+        at = begin + length
+        yield _Packet(tag, data[begin:at], data[start:at])
 
 
-def _new_format(data: bytes, at: int) -> tuple[bytes, int, bool]:
-    first = data[at] if at < len(data) else 255
-    if first < 192:  # noqa: PLR2004 -- RFC 9580 §4.2.1.1
-        return data[at + 1 : at + 1 + first], at + 1 + first, True
-    if first < 224:  # noqa: PLR2004 -- RFC 9580 §4.2.1.2
-        length = ((first - 192) << 8) + int.from_bytes(data[at + 1 : at + 2]) + 192
-        return data[at + 2 : at + 2 + length], at + 2 + length, True
-    if first == 255:  # noqa: PLR2004 -- RFC 9580 §4.2.1.3
-        length = int.from_bytes(data[at + 1 : at + 5])
-        return data[at + 5 : at + 5 + length], at + 5 + length, True
-    return data[at + 1 :], len(data), False  # partial lengths: only data packets have them
+def _new_length(data: bytes, at: int) -> tuple[int, int | None]:
+    """Give where the body begins and its length; None for partial lengths (RFC 9580 §4.2.1)."""
+    first = data[at] if at < len(data) else 0
+    if first < 192:  # noqa: PLR2004 -- one octet
+        return at + 1, first
+    if first < 224:  # noqa: PLR2004 -- two octets
+        return at + 2, ((first - 192) << 8) + int.from_bytes(data[at + 1 : at + 2]) + 192
+    if first == 255:  # noqa: PLR2004 -- five octets
+        return at + 5, int.from_bytes(data[at + 1 : at + 5])
+    return at + 1, None

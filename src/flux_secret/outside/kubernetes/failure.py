@@ -72,6 +72,11 @@ class Request:
         return self.resource == "secrets"
 
     @property
+    def may_be_aggregated(self) -> bool:
+        """Whether another server may answer for it (an APIService): its failure is its own."""
+        return "." in self.resource.partition(".")[2]
+
+    @property
     def permission(self) -> str:
         """The command that would allow it."""
         scope = f"-n {self.namespace} create role" if self.namespace else "create clusterrole"
@@ -88,7 +93,7 @@ def failure(request: Request, code: int, status: Json) -> FluxSecretError:
     """Give the error for an answer of HTTP status `code`; `status` is its body, if it was JSON."""
     reason = _named(text(status, "reason")) or f"HTTP {code}"
     message = text(status, "message")
-    if code in _LATER and status is None:
+    if code in _LATER and status is None and not request.may_be_aggregated:
         return UnreachableError(f"{request}: HTTP {code} and no answer of an API server")
     if code == HTTPStatus.UNAUTHORIZED:
         return AccessError(

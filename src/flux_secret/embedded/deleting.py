@@ -1,0 +1,140 @@
+"""Delete requests: preconditions, finalizers, and what goes with what is deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flux_secret.embedded.catalog import Catalog, Served
+from flux_secret.embedded.status import StatusError, conflict, not_found
+from flux_secret.embedded.store import Key, Store
+from flux_secret.embedded.tree import Tree, child, mappings, text
+from flux_secret.embedded.writing import uid_conflict
+
+_NAMESPACES = ("", "namespaces")
+
+
+@dataclass(frozen=True, slots=True)
+class Deleter:
+    """Deletes objects of any kind."""
+
+    store: Store
+    catalog: Catalog
+    now: Callable[[], str]
+    after: Callable[[Served, Tree], None]
+    """Called with what is gone."""
+
+    def delete(self, served: Served, key: Key, options: Tree, *, dry_run: bool) -> Tree:
+        """Delete one; give the answer's object. Raises `StatusError` 404, 409."""
+        kind = served.kind
+        resource = (kind.group, kind.plural)
+        live = self.store.find(resource, key)
+        if live is None:
+            raise not_found(kind, key[1])
+        self._check(served, live, child(options, "preconditions"))
+        policy = options.get("propagationPolicy")
+        is_namespace = resource == _NAMESPACES
+        if child(live, "metadata").get("finalizers") or is_namespace:
+            return self._mark(served, key, live, dry_run=dry_run)
+        if dry_run:
+            return _success(served, live)
+        gone = self.store.drop(resource, key)
+        self.finish(served, gone, orphan=policy == "Orphan")
+        return _success(served, gone)
+
+    @staticmethod
+    def _check(served: Served, live: Tree, wanted: Tree) -> None:
+        kind, name, metadata = served.kind, text(live, "metadata", "name"), live["metadata"]
+        uid, version = wanted.get("uid"), wanted.get("resourceVersion")
+        if uid and uid != metadata["uid"]:
+            raise uid_conflict(kind, name, str(uid), metadata["uid"])
+        if version and version != metadata["resourceVersion"]:
+            why = f"Precondition failed: ResourceVersion in precondition: {version}, "
+            raise conflict(
+                kind, name, why + f"ResourceVersion in object meta: {metadata['resourceVersion']}"
+            )
+
+    def _mark(self, served: Served, key: Key, live: Tree, *, dry_run: bool) -> Tree:
+        """Set the deletionTimestamp; whoever owns the finalizers does the rest."""
+        metadata = live["metadata"]
+        resource = (served.kind.group, served.kind.plural)
+        if "deletionTimestamp" not in metadata:
+            metadata["deletionTimestamp"] = self.now()
+            metadata["deletionGracePeriodSeconds"] = 0
+            if resource == _NAMESPACES:
+                metadata.pop("deletionGracePeriodSeconds")
+                live["status"] = {**child(live, "status"), "phase": "Terminating"}
+            if not dry_run:
+                live = self.store.put(resource, key, live)
+        elif resource == _NAMESPACES:
+            raise conflict(
+                served.kind,
+                key[1],
+                "The system is ensuring all content is removed from this namespace.  Upon "
+                "completion, this namespace will automatically be purged by the system.",
+            )
+        if not dry_run and resource == _NAMESPACES:
+            self.empty_namespace(served, key[1])
+        return {**live, "apiVersion": served.kind.api_version}
+
+    def empty_namespace(self, served: Served, name: str) -> None:
+        """Delete what is in a namespace, then the namespace (the namespace controller's work)."""
+        left = False
+        for other in self._each_resource():
+            if not other.kind.namespaced:
+                continue
+            resource = (other.kind.group, other.kind.plural)
+            for key, tree in list(self.store.all(resource, name)):
+                if "deletionTimestamp" not in tree["metadata"]:
+                    self.delete(other, key, {}, dry_run=False)
+                left = left or self.store.find(resource, key) is not None
+        namespace = self.store.find(_NAMESPACES, ("", name))
+        if left or namespace is None or namespace["metadata"].get("finalizers"):
+            return
+        self.finish(served, self.store.drop(_NAMESPACES, ("", name)))
+
+    def finish(self, served: Served, gone: Tree, *, orphan: bool = False) -> None:
+        """Do what follows when an object is gone: dependents go (the collector's work)."""
+        self.after(served, gone)
+        uid = gone["metadata"]["uid"]
+        namespace = text(gone, "metadata", "namespace")
+        if not orphan:
+            for other in self._each_resource():
+                resource = (other.kind.group, other.kind.plural)
+                for key, tree in list(self.store.all(resource)):
+                    owners = [text(one, "uid") for one in mappings(tree, "metadata", "ownerReferences")]
+                    if owners == [uid]:
+                        self._delete_dependent(other, key)
+        if namespace:
+            self._continue_namespace(namespace)
+
+    def _delete_dependent(self, served: Served, key: Key) -> None:
+        try:
+            self.delete(served, key, {}, dry_run=False)
+        except StatusError:
+            return  # it went with something else in between
+
+    def _continue_namespace(self, name: str) -> None:
+        live = self.store.find(_NAMESPACES, ("", name))
+        served = self.catalog.any_version(*_NAMESPACES)
+        if live is not None and served and "deletionTimestamp" in live["metadata"]:
+            self.empty_namespace(served, name)
+
+    def _each_resource(self) -> list[Served]:
+        return list({(one.kind.group, one.kind.plural): one for one in self.catalog}.values())
+
+
+def _success(served: Served, gone: Tree) -> Tree:
+    kind = served.kind
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Success",
+        "details": {
+            "name": gone["metadata"]["name"],
+            **({"group": kind.group} if kind.group else {}),
+            "kind": kind.plural,
+            "uid": gone["metadata"]["uid"],
+        },
+    }

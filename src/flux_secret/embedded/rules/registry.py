@@ -1,0 +1,33 @@
+"""A kind → its rules."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flux_secret.embedded.rules import core
+from flux_secret.embedded.rules.rule import Rule, World
+from flux_secret.embedded.schema.kinds import Kind
+
+_CORE: Final[dict[str, type[Rule]]] = {
+    "ConfigMap": core.ConfigMapRule,
+    "Endpoints": core.EndpointsRule,
+    "Event": core.EventRule,
+    "LimitRange": core.UpsertRule,
+    "Namespace": core.NamespaceRule,
+    "PersistentVolume": core.VolumeRule,
+    "PersistentVolumeClaim": core.ClaimRule,
+    "Secret": core.SecretRule,
+}
+_RULES: Final[dict[tuple[str, str], type[Rule]]] = {
+    **{("", kind): rule for kind, rule in _CORE.items()},
+    ("coordination.k8s.io", "Lease"): core.UpsertRule,
+    ("rbac.authorization.k8s.io", "ClusterRole"): core.PathNamedRule,
+    ("rbac.authorization.k8s.io", "ClusterRoleBinding"): core.BindingRule,
+    ("rbac.authorization.k8s.io", "Role"): core.PathNamedRule,
+    ("rbac.authorization.k8s.io", "RoleBinding"): core.BindingRule,
+}
+
+
+def rule_for(kind: Kind, world: World) -> Rule:
+    """Give the rules of a built-in kind."""
+    return _RULES.get((kind.group, kind.kind), Rule)(kind, world)

@@ -1,0 +1,1 @@
+"""What `kubectl get` prints: the columns of each kind (pkg/printers/internalversion)."""

@@ -1,0 +1,350 @@
+"""A request's object and the live one → what is stored: create, update, patch, apply.
+
+The order of the steps is that of apiserver's handlers and registry/generic/registry/store.go:
+decode, field manager, admission (namespaces), before-create or before-update, precondition,
+validation, store.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from flux_secret.embedded.codec.body import Duplicates
+from flux_secret.embedded.codec.golang import DecodeError
+from flux_secret.embedded.merge.element import TypedError
+from flux_secret.embedded.merge.managers import FieldManager, without_managed
+from flux_secret.embedded.options import WriteOptions
+from flux_secret.embedded.rules.rule import Rule
+from flux_secret.embedded.schema.kinds import Kind
+from flux_secret.embedded.status import (
+    StatusError,
+    already_exists,
+    bad_request,
+    conflict,
+    forbidden,
+    invalid,
+    not_found,
+    unknown_failure,
+)
+from flux_secret.embedded.store import Key, Resource, Store, key_of
+from flux_secret.embedded.tree import Tree, child, copied, equal, items, text
+
+OPTIMISTIC_LOCK: Final = (
+    "the object has been modified; please apply your changes to the latest version and try again"
+)
+GENERATED: Final = 5  # characters that generateName adds
+_LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"  # util/rand: no vowels, no look-alikes
+Patcher: TypeAlias = Callable[[Tree], Tree]
+"""The live object → the patched one, before it is decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write left behind."""
+
+    tree: Tree
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes objects of one kind, or their status."""
+
+    store: Store
+    kind: Kind
+    rule: Rule
+    now: Callable[[], str]
+    subresource: str = ""
+
+    @property
+    def resource(self) -> Resource:
+        """Where its objects are kept."""
+        return self.kind.group, self.kind.plural
+
+    @property
+    def _fields(self) -> FieldManager:
+        is_status = self.subresource == "status"
+        return FieldManager(
+            type=self.rule.merge_type,
+            api_version=self.kind.api_version,
+            kind=self.kind.kind,
+            now=self.now,
+            ignored=self.rule.status_ignored if is_status else self.rule.ignored,
+            subresource=self.subresource,
+        )
+
+    # -- the four ways to write --
+
+    def create(
+        self, namespace: str, sent: Tree, options: WriteOptions, duplicates: Duplicates
+    ) -> Tree:
+        """Create; raise `StatusError`."""
+        tree = self.decoded(sent, options, duplicates)
+        self._place(tree, namespace)
+        _generate_name(tree)
+        tree = self._fields.update(None, tree, self.rule.empty(), options.manager)
+        self._admit_namespace(namespace, text(tree, "metadata", "name"))
+        return self._create(tree, options)
+
+    def update(
+        self,
+        key: Key,
+        sent: Tree,
+        options: WriteOptions,
+        duplicates: Duplicates,
+    ) -> Written:
+        """Replace, or create where the kind allows that; raise `StatusError`."""
+        tree = self.decoded(sent, options, duplicates)
+        name = text(tree, "metadata", "name")
+        if name != key[1]:
+            why = f"the name of the object ({name}) does not match the name on the URL ({key[1]})"
+            raise bad_request(why if name else "name must be provided")
+        self._place(tree, key[0])
+        live = self.store.find(self.resource, key)
+        if live is None:
+            if not self.rule.creates_on_update or self.subresource:
+                raise not_found(self.kind, key[1])
+            self._admit_namespace(*key)
+            tree = self._fields.update(None, tree, self.rule.empty(), options.manager)
+            return Written(self._create(tree, options), created=True)
+        uid, found = text(tree, "metadata", "uid"), text(live, "metadata", "uid")
+        if uid and uid != found:
+            raise uid_conflict(self.kind, key[1], uid, found)
+        tree = self._fields.update(live, tree, self.rule.empty(), options.manager)
+        return Written(self._replace(tree, live, options), created=False)
+
+    def patch(
+        self, key: Key, patcher: Patcher, options: WriteOptions, duplicates: Duplicates
+    ) -> Written:
+        """Change by a JSON, merge or strategic merge patch; raise `StatusError`."""
+        live = self.store.find(self.resource, key)
+        if live is None:
+            raise not_found(self.kind, key[1])
+        patched = patcher(self.shown(live))
+        tree = self.decoded(patched, options, duplicates, is_patch=True)
+        tree = self._fields.update(live, tree, self.rule.empty(), options.manager)
+        self._place(tree, key[0])
+        self._check_name(tree, key)
+        return Written(self._replace(tree, live, options), created=False)
+
+    def apply(
+        self, key: Key, applied: Tree, options: WriteOptions, duplicates: Duplicates
+    ) -> Written:
+        """Apply on the server side; raise `StatusError`."""
+        live = self.store.find(self.resource, key)
+        before = self.shown(live) if live is not None else self.rule.empty()
+        try:
+            merged = self._fields.apply(before, applied, options.manager, force=options.force)
+        except TypedError as error:
+            raise self._not_typed(key, error) from error
+        if options.validation == "Strict" and duplicates:
+            raise bad_request(f"error strict decoding YAML: {_doubled(duplicates)}")
+        tree = self.decoded(merged or before, WriteOptions(validation="Ignore"), Duplicates())
+        if live is None and (uid := text(tree, "metadata", "uid")):
+            why = f"uid mismatch: the provided object specified uid {uid}, and no existing object "
+            raise conflict(self.kind, key[1], why + "was found")
+        self._place(tree, key[0])
+        self._check_name(tree, key)
+        if live is None:
+            self._admit_namespace(*key)
+            return Written(self._create(tree, options), created=True)
+        return Written(self._replace(tree, live, options), created=False)
+
+    def _not_typed(self, key: Key, error: TypedError) -> StatusError:
+        group, version = self.kind.group, self.kind.version
+        return unknown_failure(
+            f"failed to create typed patch object ({key[0]}/{key[1]}; "
+            f"{group}{'/' if group else '/'}{version}, Kind={self.kind.kind}): {error}"
+        )
+
+    # -- steps --
+
+    def shown(self, tree: Tree) -> Tree:
+        """Give a stored object in this version."""
+        return {**tree, "apiVersion": self.kind.api_version}
+
+    def decoded(
+        self,
+        tree: Tree,
+        options: WriteOptions,
+        duplicates: Duplicates,
+        *,
+        is_patch: bool = False,
+    ) -> Tree:
+        """Decode and fill in defaults; raise `StatusError` 400, or 422 for a patch."""
+        self._check_kind(tree)
+        try:
+            decoded, unknown = self.rule.decode(tree)
+        except DecodeError as error:
+            raise self._undecodable(str(error), is_patch=is_patch) from error
+        problems = [f'duplicate field "{field}"' for field in duplicates]
+        problems += [f'unknown field "{field}"' for field in unknown]
+        if problems and options.validation == "Strict":
+            why = f"strict decoding error: {', '.join(problems)}"
+            raise self._undecodable(why, is_patch=is_patch)
+        if options.validation == "Warn":
+            options.warnings.extend(problems)
+        self.rule.default(decoded)
+        return decoded
+
+    def _check_kind(self, tree: Tree) -> None:
+        version, kind = text(tree, "apiVersion"), text(tree, "kind")
+        if version and kind and (version, kind) != (self.kind.api_version, self.kind.kind):
+            raise bad_request(
+                f"{kind} in version {version!r} cannot be handled as a {self.kind.kind}"
+            )
+
+    def _undecodable(self, why: str, *, is_patch: bool) -> StatusError:
+        if is_patch:
+            message = f' "" is invalid: patch: Invalid value: {why}'
+            error = invalid(None, "", [])
+            error.tree["message"] = message
+            return error
+        kind, version = self.kind.kind, self.kind.version
+        if self.kind.is_custom:
+            return bad_request(why)
+        return bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {why}')
+
+    def _place(self, tree: Tree, namespace: str) -> None:
+        """Put it where the path says; raise `StatusError` 400 when it says another."""
+        said = text(tree, "metadata", "namespace")
+        if said and said != namespace:
+            if not namespace:
+                raise bad_request("namespace may not be set on cluster-scoped objects")
+            raise bad_request(
+                f"the namespace of the provided object does not match the namespace sent on the "
+                f"request: the namespace of the object ({said}) does not match the namespace on "
+                f"the URL ({namespace})"
+            )
+        if namespace:
+            tree["metadata"]["namespace"] = namespace
+
+    def _check_name(self, tree: Tree, key: Key) -> None:
+        name = text(tree, "metadata", "name")
+        if name and name != key[1]:
+            why = f"the name of the object ({name}) does not match the name on the URL ({key[1]})"
+            raise bad_request(why)
+        tree["metadata"]["name"] = key[1]
+
+    def _admit_namespace(self, namespace: str, name: str) -> None:
+        """NamespaceLifecycle: nothing is created where there is no namespace, or one that ends."""
+        if not namespace:
+            return
+        found = self.store.find(("", "namespaces"), ("", namespace))
+        if found is None:
+            kind = Kind("", "v1", "Namespace", "namespaces", "namespace", namespaced=False)
+            raise not_found(kind, namespace)
+        if "deletionTimestamp" in found["metadata"]:
+            why = f"unable to create new content in namespace {namespace} because it is being "
+            raise forbidden(self.kind, name, why + "terminated")
+
+    def _create(self, tree: Tree, options: WriteOptions) -> Tree:
+        metadata = tree["metadata"]
+        key = key_of(tree)
+        for name in ("resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"):
+            if name == "resourceVersion" and metadata.get(name):
+                raise bad_request("resourceVersion should not be set on objects to be created")
+            metadata.pop(name, None)
+        metadata["creationTimestamp"] = self.now()
+        metadata["uid"] = str(uuid.uuid4())
+        metadata.pop("generation", None)
+        self.rule.prepare_create(tree)
+        causes = self.rule.create_causes(tree)
+        if causes:
+            raise invalid(self.kind, key[1], causes)
+        if self.store.find(self.resource, key) is not None:
+            raise already_exists(self.kind, key[1])
+        if options.dry_run:
+            return _ordered(tree)
+        return self.store.put(self.resource, key, _ordered(tree))
+
+    def _replace(self, tree: Tree, live: Tree, options: WriteOptions) -> Tree:
+        metadata, before, key = tree["metadata"], live["metadata"], key_of(live)
+        version = metadata.get("resourceVersion", "")
+        if not version and not self.rule.updates_unconditionally:
+            why = "metadata.resourceVersion: Invalid value: 0x0: must be specified for an update"
+            error = invalid(self.kind, key[1], [])
+            error.tree["message"] = f'{self.kind.resource} "{key[1]}" is invalid: {why}'
+            raise error
+        if version and version != before["resourceVersion"]:
+            raise conflict(self.kind, key[1], OPTIMISTIC_LOCK)
+        metadata["resourceVersion"] = before["resourceVersion"]
+        for name in ("generation", "creationTimestamp", "deletionTimestamp"):
+            _keep(name, metadata, before)
+        metadata.setdefault("uid", before["uid"])
+        if "deletionGracePeriodSeconds" in before:
+            metadata.setdefault("deletionGracePeriodSeconds", before["deletionGracePeriodSeconds"])
+        if self.subresource == "status":
+            self.rule.prepare_status(tree, live)
+        else:
+            self.rule.prepare_update(tree, live)
+        causes = self.rule.update_causes(tree, live)
+        if causes:
+            raise invalid(self.kind, key[1], causes)
+        _keep_times(tree, live)
+        tree = _ordered(tree)
+        if equal(tree, self.shown(live)):
+            return tree
+        if options.dry_run:
+            return tree
+        if "deletionTimestamp" in metadata and not metadata.get("finalizers"):
+            if self.resource != ("", "namespaces"):
+                return self._finish(key, tree)
+        return self.store.put(self.resource, key, tree)
+
+    def _finish(self, key: Key, tree: Tree) -> Tree:
+        """Remove an object whose last finalizer is gone."""
+        self.store.drop(self.resource, key)
+        return tree
+
+
+def uid_conflict(kind: Kind, name: str, expected: str, found: str) -> StatusError:
+    """409: the object was deleted and made anew since the client saw it."""
+    why = f"Precondition failed: UID in precondition: {expected}, UID in object meta: {found}"
+    return conflict(kind, name, why)
+
+
+def _keep(name: str, metadata: Tree, before: Tree) -> None:
+    if name in before:
+        metadata[name] = before[name]
+    else:
+        metadata.pop(name, None)
+
+
+def _keep_times(tree: Tree, live: Tree) -> None:
+    """Keep the times of managedFields when nothing else changed (fieldmanager/equality.go)."""
+    new, old = items(tree, "metadata", "managedFields"), items(live, "metadata", "managedFields")
+    if len(new) != len(old) or not new:
+        return
+    timeless = [[{**one, "time": ""} for one in entries] for entries in (new, old)]
+    if not equal(*timeless):
+        return
+    left = {**without_managed(tree), "apiVersion": "", "kind": ""}
+    right = {**without_managed(live), "apiVersion": "", "kind": ""}
+    if equal(left, right):
+        tree["metadata"]["managedFields"] = copied(old)
+
+
+def _generate_name(tree: Tree) -> None:
+    metadata = tree["metadata"]
+    prefix = text(tree, "metadata", "generateName")
+    if prefix and not metadata.get("name"):
+        number = uuid.uuid4().int
+        letters = ""
+        for _ in range(GENERATED):
+            number, index = divmod(number, len(_LETTERS))
+            letters += _LETTERS[index]
+        metadata["name"] = prefix[: 63 - GENERATED] + letters
+
+
+def _doubled(duplicates: Duplicates) -> str:
+    return ", ".join(f'key "{key}" already set in map' for key in duplicates)
+
+
+def _ordered(tree: Tree) -> Tree:
+    """Write the envelope first, as people expect to see it."""
+    first = ("apiVersion", "kind", "metadata")
+    return {name: tree[name] for name in (*first, *sorted(tree)) if name in tree}

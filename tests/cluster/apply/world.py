@@ -1,0 +1,249 @@
+"""A namespace of one's own on some API server, and what a person does there besides us."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flux_secret.apply.applier import ClusterApplier
+from flux_secret.apply.cluster import ApplyOptions
+from flux_secret.errors import FluxSecretError
+from flux_secret.model.change import Action, Change, ChangeSet
+from flux_secret.model.delivery import Delivery, Revision
+from flux_secret.model.giturl import GitUrl
+from flux_secret.model.manifest import Bundle, BundleItem, Manifest, Origin
+from flux_secret.model.names import ObjectKey
+from flux_secret.model.plaintext import Plaintext
+from flux_secret.model.target import Source, Target
+from flux_secret.outside.kubernetes import Client, Connection, LiveObject, ServedKind, Traffic
+from flux_secret.outside.kubernetes.body import text
+from flux_secret.outside.kubernetes.transport import Transport
+
+COMMIT = "a" * 40
+SECRETS = ServedKind("", "v1", "Secret", "secrets", namespaced=True)
+CONFIG_MAPS = ServedKind("", "v1", "ConfigMap", "configmaps", namespaced=True)
+NAMESPACES = ServedKind("", "v1", "Namespace", "namespaces", namespaced=False)
+DEPLOYMENTS = ServedKind("apps", "v1", "Deployment", "deployments", namespaced=True)
+
+Object = Mapping[str, Any]
+Tree = dict[str, Any]
+
+
+def item(tree: Object) -> BundleItem:
+    """Make what the resolver makes: a Secret's values apart from its body."""
+    api_version, metadata = tree["apiVersion"], tree["metadata"]
+    group = api_version.rpartition("/")[0]
+    key = ObjectKey(group, tree["kind"], metadata.get("namespace", ""), metadata["name"])
+    values = {name: Plaintext(value) for name, value in tree.get("values", {}).items()}
+    body = {name: value for name, value in tree.items() if name != "values"}
+    return BundleItem(Manifest(key, api_version, body, Origin("test.yaml")), values)
+
+
+def secret(name: str, values: Mapping[str, bytes], **metadata: object) -> Object:
+    return {
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, **metadata},
+        "type": "Opaque", "values": values,
+    }  # fmt: skip
+
+
+def config_map(name: str, data: Mapping[str, str], **metadata: object) -> Object:
+    return {
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, **metadata},
+        "data": data,
+    }  # fmt: skip
+
+
+def deployment(name: str, replicas: int = 1, **metadata: object) -> Object:
+    labels = {"app": name}
+    container = {"name": "web", "image": "nginx:1.27", "resources": {}}
+    return {
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": name, "creationTimestamp": None, **metadata},
+        "spec": {
+            "replicas": replicas, "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels, "creationTimestamp": None},
+                "spec": {"containers": [container]},
+            },
+        },
+        "status": {},
+    }  # fmt: skip
+
+
+def namespace(name: str) -> Object:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+@dataclass
+class Outcome:
+    """What one pass did."""
+
+    deliveries: list[Delivery]
+    swept: ChangeSet
+    traffic: Traffic
+    sweep_error: FluxSecretError | None = None
+
+    @property
+    def changes(self) -> list[Change]:
+        return [change for one in self.deliveries for change in one.changes] + list(self.swept)
+
+    @property
+    def lines(self) -> list[str]:
+        return [str(change) for change in self.changes]
+
+    def of(self, name: str) -> Change:
+        """Give the last word about an object."""
+        return [change for change in self.changes if change.key.name == name][-1]
+
+    def action(self, name: str) -> Action:
+        return self.of(name).action
+
+    def error(self, name: str) -> FluxSecretError:
+        error = self.of(name).error
+        assert error is not None, self.lines
+        return error
+
+
+@dataclass
+class World:
+    """An API server seen from one test."""
+
+    connection: Connection
+    name: str
+    """Unique: the application's namespace is NAME, the agent's is NAME-flux."""
+    transport: Transport
+
+    def __post_init__(self) -> None:
+        self.client = Client(self.transport, "default")
+        self.applier = self.new_applier()
+
+    def new_applier(
+        self,
+        client: Client | None = None,
+        *,
+        adopt_existing: bool = False,
+        confirmations: frozenset[str] = frozenset(),
+        established_seconds: float = 60.0,
+    ) -> ClusterApplier:
+        """Start a process anew: nothing is remembered but what lies in the cluster."""
+        options = ApplyOptions(
+            agent_namespace=f"{self.name}-flux",
+            adopt_existing=adopt_existing,
+            confirmations=confirmations,
+            established_seconds=established_seconds,
+        )
+        self.applier = ClusterApplier(client or self.client, options)
+        return self.applier
+
+    async def deliver(
+        self,
+        targets: Mapping[str, Sequence[Object] | FluxSecretError],
+        *,
+        commit: str = COMMIT,
+        prune: bool = True,
+        applier: ClusterApplier | None = None,
+    ) -> Outcome:
+        """Make one pass over targets: path → objects, or how its generation failed."""
+        applier = applier or self.applier
+        before = dict(self.client.traffic.requests)
+        deliveries = await asyncio.gather(
+            *(self._one(applier, path, what, commit, prune) for path, what in targets.items())
+        )
+        outcome = Outcome(list(deliveries), ChangeSet(), Traffic())
+        try:
+            await applier.sweep(deliveries, outcome.swept)
+        except FluxSecretError as error:
+            outcome.sweep_error = error
+        for method, count in self.client.traffic.requests.items():
+            outcome.traffic.requests[method] = count - before.get(method, 0)
+        return outcome
+
+    async def _one(
+        self,
+        applier: ClusterApplier,
+        path: str,
+        what: Sequence[Object] | FluxSecretError,
+        commit: str,
+        prune: bool,  # noqa: FBT001 -- a fixture's argument
+    ) -> Delivery:
+        source = Source(GitUrl.parse("ssh://git@example.org/ops"), "main")
+        target = Target(source, path, prune=prune, default_namespace=self.name)
+        delivery = Delivery(target, Revision(commit))
+        if isinstance(what, FluxSecretError):
+            delivery.error = what
+            return delivery
+        bundle = Bundle(tuple(item(tree) for tree in what))
+        try:
+            await applier.apply(delivery, bundle, delivery.changes)
+        except FluxSecretError as error:
+            delivery.error = error
+        return delivery
+
+    async def live(self, kind: ServedKind, name: str) -> LiveObject | None:
+        return await self.client.metadata(kind, self.name if kind.namespaced else "", name)
+
+    async def must(self, kind: ServedKind, name: str) -> LiveObject:
+        found = await self.live(kind, name)
+        assert found is not None, f"{kind.kind} {name} is not there"
+        return found
+
+    async def read(self, kind: ServedKind, name: str) -> Tree:
+        found = await self.client.get(kind, self.name, name)
+        assert found is not None, f"{kind.kind} {name} is not there"
+        return dict(found)
+
+    async def inventories(self) -> dict[str, Tree]:
+        """Give our inventories by name."""
+        selector = "flux-secret.io/inventory"
+        listed = await self.client.list(CONFIG_MAPS, f"{self.name}-flux", selector)
+        return {text(found, "metadata", "name"): dict(found) for found in listed}
+
+    async def rewrite_inventory(self, name: str, content: str) -> None:
+        patch = {"data": {"inventory.json": content}}
+        merge = "application/merge-patch+json"
+        path = CONFIG_MAPS.path(f"{self.name}-flux", name)
+        await self.send("PATCH", path, patch, content_type=merge)
+
+    async def values(self, name: str) -> dict[str, bytes]:
+        found = await self.read(SECRETS, name)
+        return {key: base64.b64decode(value) for key, value in found.get("data", {}).items()}
+
+    async def make(self, kind: ServedKind, tree: Object, manager: str = "kubectl-create") -> Tree:
+        """Create as somebody else does."""
+        tree = dict(tree)
+        if "values" in tree:
+            values = tree.pop("values")
+            tree["data"] = {key: base64.b64encode(value).decode() for key, value in values.items()}
+        return await self.send("POST", kind.path(self.name), tree, manager=manager)
+
+    async def edit(
+        self, kind: ServedKind, name: str, patch: Object, manager: str = "kubectl-edit"
+    ) -> Tree:
+        """Patch as somebody else does."""
+        path = kind.path(self.name if kind.namespaced else "", name)
+        merge = "application/merge-patch+json"
+        return await self.send("PATCH", path, patch, manager=manager, content_type=merge)
+
+    async def delete(self, kind: ServedKind, name: str) -> None:
+        await self.send("DELETE", kind.path(self.name, name), {})
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: Object,
+        *,
+        manager: str = "tests",
+        content_type: str = "application/json",
+    ) -> Tree:
+        answer = await self.transport.send(
+            method, path, params={"fieldManager": manager},
+            body=json.dumps(body).encode(), content_type=content_type,
+        )  # fmt: skip
+        assert answer.code < 300, answer.untrusted_body
+        tree: Tree = json.loads(answer.untrusted_body)
+        return tree

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+
+from flux_secret.apply.scope import Placed, place
+from flux_secret.errors import ManifestError, RejectedError, UnknownKindError
+from flux_secret.model.manifest import Bundle, BundleItem
+from flux_secret.model.names import ObjectKey
+from flux_secret.outside.kubernetes import Kinds, ServedKind
+from unit.apply.builders import CONFIG_MAPS, DEPLOYMENTS, NAMESPACES, item
+
+CRDS = ServedKind(
+    "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "crds", namespaced=False
+)
+KINDS = Kinds((CONFIG_MAPS, NAMESPACES, DEPLOYMENTS, CRDS), frozenset({("x.org", "v1")}))
+
+
+def placed(*items: BundleItem) -> Placed:
+    return place(Bundle(items), KINDS, "fallback", "set")
+
+
+def names(found: Placed) -> list[str]:
+    return [want.key.namespace for want in found.wanted]
+
+
+def test_namespaces_are_defaulted_by_scope() -> None:
+    bundle = (item("ConfigMap", "a"), item("ConfigMap", "b", "demo"), item("Namespace", "n", "x"))
+    assert names(placed(*bundle)) == ["fallback", "demo", ""]
+    assert "namespace" not in str(placed(*bundle).wanted[2].body["metadata"])
+
+
+def test_one_object_twice_names_both_places() -> None:
+    with pytest.raises(ManifestError, match=r"configmap/a in fallback stands twice: in demo\.yaml"):
+        placed(item("ConfigMap", "a"), item("ConfigMap", "a", "fallback"))
+
+
+def test_equal_kinds_of_two_groups_are_two_objects() -> None:
+    other = ServedKind("example.org", "v1", "ConfigMap", "configmaps", namespaced=True)
+    kinds = Kinds((CONFIG_MAPS, other))
+    bundle = Bundle((item("ConfigMap", "a"), item("ConfigMap", "a", api_version="example.org/v1")))
+    assert len(place(bundle, kinds, "d", "set").wanted) == 2
+
+
+def test_a_kind_of_the_same_bundles_crd_is_awaited() -> None:
+    crd = item(
+        "CustomResourceDefinition", "w.e.org", api_version="apiextensions.k8s.io/v1",
+        spec={
+            "group": "e.org", "scope": "Namespaced",
+            "names": {"kind": "Widget", "plural": "widgets"},
+            "versions": [{"name": "v1", "served": True}],
+        },
+    )  # fmt: skip
+    found = placed(item("Widget", "w", api_version="e.org/v1"), crd)
+    assert [(want.key.namespace, want.awaited) for want in found.wanted] == [
+        ("fallback", True),
+        ("", False),
+    ]
+
+
+def test_an_unknown_kind_fails_alone_and_counts_under_every_name_it_may_have() -> None:
+    found = placed(item("Widget", "w", api_version="e.org/v1"), item("ConfigMap", "a"))
+    ((key, error),) = found.failed
+    assert isinstance(error, UnknownKindError)
+    assert len(found.wanted) == 1
+    assert {one.namespace for one in found.keys if one.name == "w"} == {"", "fallback"}
+    assert key == ObjectKey("e.org", "Widget", "", "w")
+
+
+def test_a_version_that_is_not_served_names_the_one_that_is() -> None:
+    ((_, error),) = placed(item("Deployment", "d", api_version="apps/v1beta1")).failed
+    assert error.remedy == "it serves apps/v1: change apiVersion"
+
+
+def test_a_kind_whose_api_does_not_answer_says_so() -> None:
+    ((_, error),) = placed(item("Widget", "w", api_version="x.org/v1")).failed
+    assert "does not answer now" in error.what
+
+
+@pytest.mark.parametrize("name", ["..", ".", "a/b", "a%2e", "a\n", "x" * 254])
+def test_a_name_that_would_lead_elsewhere_is_refused(name: str) -> None:
+    ((_, error),) = placed(item("ConfigMap", name)).failed
+    assert isinstance(error, RejectedError)
