@@ -14,6 +14,7 @@ from flux_secret.apply.write import Written, write
 from flux_secret.errors import FluxSecretError, ObjectError
 from flux_secret.model.change import Action, Change, ChangeSet
 from flux_secret.model.names import ObjectKey
+from flux_secret.outside.kubernetes import ServedKind
 
 
 async def _nothing() -> None:
@@ -57,8 +58,10 @@ class Actor:
 
     async def _one(self, one: Write) -> None:
         try:
-            done = await self._cluster.limited(self._written(one))
+            done = await self._written(one)
         except ObjectError as error:
+            if one.want.is_crd:
+                self._established.give_up(one.key.name)
             done = Written(Change(one.key, Action.FAILED, error=error), None)
         except FluxSecretError as error:
             self._stopped = self._stopped or error
@@ -72,7 +75,10 @@ class Actor:
             self._entries.pop(one.key, None)
 
     async def _written(self, one: Write) -> Written | None:
+        kind = await self._established.kind(one.want)
+        return await self._cluster.limited(self._sent(one, kind))
+
+    async def _sent(self, one: Write, kind: ServedKind) -> Written | None:
         if self._stopped is not None:  # the API server is gone: do not wait for it once an object
             return None
-        kind = await self._established.kind(one.want)
         return await write(self._cluster.client, one, kind)

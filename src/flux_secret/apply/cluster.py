@@ -12,7 +12,7 @@ from flux_secret.apply.digest import DigestKey
 from flux_secret.apply.ledger import Ledger
 from flux_secret.apply.payload import PART_OF
 from flux_secret.apply.state import digest_key
-from flux_secret.errors import ForbiddenError, ObjectError
+from flux_secret.errors import ObjectError
 from flux_secret.model.names import ObjectKey
 from flux_secret.outside.kubernetes import Client, Kinds, LiveObject, ServedKind
 
@@ -134,8 +134,8 @@ class Cluster:
         listing = self.client.list_metadata(kind, namespace, f"{PART_OF}={applyset}")
         try:
             return {live.name: live for live in await self.limited(listing)}
-        except ForbiddenError:
-            return {}  # a narrow role may allow `get` alone
+        except ObjectError:
+            return {}  # a narrow role may allow `get` alone; a GET each tells who is to blame
 
     async def _one(
         self, kind: ServedKind, key: ObjectKey, shown: dict[str, LiveObject], found: Found

@@ -21,6 +21,11 @@ class Established:
         self._cluster = cluster
         self._asking = asyncio.Lock()
         self._gave_up = False
+        self._failed: set[str] = set()
+
+    def give_up(self, crd: str) -> None:
+        """Do not wait for a definition that could not be written."""
+        self._failed.add(crd)
 
     async def kind(self, want: Wanted) -> ServedKind:
         """Give the kind once it is served; raise `UnknownKindError` after the limit.
@@ -30,6 +35,12 @@ class Established:
         """
         if not want.awaited:
             return want.kind
+        crd = f"{want.kind.plural}.{want.kind.group}"
+        if crd in self._failed:
+            raise UnknownKindError(
+                f"{want.key.long}: its customresourcedefinition/{crd} could not be applied",
+                remedy="mend that one first",
+            )
         async with self._asking:
             if not self._gave_up:
                 try:
@@ -40,7 +51,7 @@ class Established:
         raise UnknownKindError(
             f"{want.key.long}: its CustomResourceDefinition was not established within "
             f"{self._cluster.options.established_seconds:g} s",
-            remedy=f"see why: kubectl describe crd {want.kind.plural}.{want.kind.group}",
+            remedy=f"see why: kubectl describe crd {crd}",
         )
 
     async def _served(self, wanted: ServedKind) -> ServedKind:

@@ -59,7 +59,15 @@ class HandOver:
         same_branch = (owner.source, owner.branch) == (claimant.source, claimant.branch)
         if owner not in self._configured and same_branch:
             return None
-        why = "" if owner in self._sound or owner not in self._configured else ", which failed"
+        if owner not in self._configured:
+            namespace = self._cluster.options.agent_namespace
+            return NotOursError(
+                f"{claim.key.long} belongs to the target {owner}, which is not delivered here",
+                remedy="remove it from one of the two; or, if that target is used no more: kubectl "
+                f"-n {namespace} delete configmap {owner.inventory_name}, and deliver once with "
+                "--adopt-existing",
+            )
+        why = "" if owner in self._sound else ", which failed"
         return NotOursError(
             f"{claim.key.long} belongs to the target {owner}{why}",
             remedy="remove it from one of the two; it is handed over once the other is delivered "

@@ -9,6 +9,7 @@ from flux_secret.apply import guard
 from flux_secret.apply.cluster import Cluster
 from flux_secret.apply.plan import Refuse, Step, Write
 from flux_secret.apply.scope import Wanted
+from flux_secret.errors import FluxSecretError, ObjectError
 from flux_secret.model.delivery import Revision
 from flux_secret.model.names import ObjectKey
 from flux_secret.outside.kubernetes import LiveObject
@@ -31,17 +32,23 @@ async def held(
         if isinstance(one, Write) and _is_secret(one.key) and (there := live.get(one.key))
     ]
     looks = (_losses(cluster, one.want, there) for one, there in about)
-    found = zip((one.key for one, _ in about), await asyncio.gather(*looks), strict=True)
-    lost = {key: losses for key, losses in found if losses}
+    ended = await asyncio.gather(*looks, return_exceptions=True)
+    lost: dict[ObjectKey, list[guard.Loss]] = {}
+    unreadable: dict[ObjectKey, ObjectError] = {}
+    for (one, _), found in zip(about, ended, strict=True):
+        if isinstance(found, ObjectError):
+            unreadable[one.key] = found
+        elif isinstance(found, BaseException):
+            raise found
+        elif found:
+            lost[one.key] = found
     token = guard.loss_token(revision, [loss for key in sorted(lost) for loss in lost[key]])
-    if token in cluster.options.confirmations:
-        return tuple(steps)
-    return tuple(
-        Refuse(one.key, guard.held_for_loss(lost[one.key], revision, token))
-        if one.key in lost
-        else one
-        for one in steps
-    )
+    refused: dict[ObjectKey, FluxSecretError] = {**unreadable}
+    if token not in cluster.options.confirmations:
+        refused |= {
+            key: guard.held_for_loss(losses, revision, token) for key, losses in lost.items()
+        }
+    return tuple(Refuse(one.key, refused[one.key]) if one.key in refused else one for one in steps)
 
 
 async def _losses(cluster: Cluster, want: Wanted, live: LiveObject) -> list[guard.Loss]:

@@ -89,6 +89,9 @@ class Remover:
     ) -> tuple[Fate, str]:
         if kinds.is_failing(entry.key.group):
             return Fate.KEEP, "not pruned: its API does not answer now"
+        if kinds.any_version(entry.key.group, entry.key.kind) is None:
+            # Its CustomResourceDefinition is gone, or a starting API server does not show it yet.
+            return Fate.KEEP, "not pruned: its kind is not served now"
         if entry.key in found.failed:
             return Fate.KEEP, ""
         if self._cluster.ledger.owner(entry.key) != inventory.target:

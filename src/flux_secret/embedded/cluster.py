@@ -13,7 +13,7 @@ import yaml
 from aiohttp import web
 
 from flux_secret.embedded.faults import Asked, Faults, Predicate, Requests
-from flux_secret.embedded.server import USER, Server
+from flux_secret.embedded.server import TOKEN_PREFIX, USER, Server
 from flux_secret.embedded.state import State
 from flux_secret.embedded.tree import Tree, copied
 
@@ -66,7 +66,7 @@ class EmbeddedCluster:
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": _NAME,
-            "clusters": [named | {"cluster": {"server": self.url}}],
+            "clusters": [named | {"cluster": {"server": self.url + TOKEN_PREFIX + self.token}}],
             "users": [{"name": USER, "user": {"token": self.token}}],
             "contexts": [
                 named | {"context": {"cluster": _NAME, "user": USER, "namespace": namespace}}
@@ -75,10 +75,12 @@ class EmbeddedCluster:
         return yaml.safe_dump(config, sort_keys=False)
 
     def write_kubeconfig(self, path: Path, namespace: str = "default") -> Path:
-        """Write the kubeconfig where only its owner can read it."""
-        path.touch(mode=0o600)
-        path.write_text(self.kubeconfig_text(namespace))
-        return path
+        """Write the kubeconfig, at once and whole, where only its owner can read it."""
+        new = path.with_name(f"{path.name}.new")
+        new.unlink(missing_ok=True)
+        new.touch(mode=0o600)
+        new.write_text(self.kubeconfig_text(namespace))
+        return new.replace(path)
 
     # -- for tests: what is there --
 

@@ -34,6 +34,8 @@ from flux_secret.embedded.tree import Json, Tree
 MOST_BODY_BYTES: Final = 3 * 1024 * 1024  # as the real one (MaxRequestBodyBytes)
 MOST_WATCH_SECONDS: Final = 1800
 USER: Final = "embedded-admin"
+TOKEN_PREFIX: Final = "/token/"
+"""kubectl sends no token over plain HTTP, so its kubeconfig has the token in the server's path."""
 _OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/livez", "/version"})
 _GZIP_FROM_BYTES: Final = 128 * 1024  # as the real one (defaultGzipThresholdBytes)
 _AGGREGATED: Final = "APIGroupDiscoveryList"
@@ -75,17 +77,16 @@ class Server:
             return _written(request, failure.tree, failure.code)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        asked = self._asked(request)
+        path = self._authenticated_path(request)
+        asked = _asked(request, path)
         self._requests.add(asked)
-        if request.path not in _OPEN_PATHS:
-            self._authenticate(request)
         status = self._faults.failure(asked)
         if status:
             reason = HTTPStatus(status).phrase.replace(" ", "")
             raise StatusError(status, reason, f"{HTTPStatus(status).phrase} (asked for by a test)")
-        found = addresses.parse(request.path)
-        if found is None or request.path.count("/") < 3:  # noqa: PLR2004 - /apis/group/version
-            return self._document(request)
+        found = addresses.parse(path)
+        if found is None:
+            return self._document(request, path)
         self._check_group(found.group, found.version)
         if (found.group, found.plural) == ("authorization.k8s.io", "selfsubjectaccessreviews"):
             tree = allowed_review(await request.read(), self._faults)
@@ -95,7 +96,7 @@ class Server:
             address=found,
             query=dict(request.query),
             untrusted_body=await request.read(),
-            content_type=request.content_type if request.can_read_body else "",
+            content_type=asked.content_type,
             accept=request.headers.get("Accept", ""),
             user_agent=asked.user_agent,
         )
@@ -108,25 +109,20 @@ class Server:
             response.headers.add("Warning", f"299 - {json.dumps(warning)}")
         return response
 
-    @staticmethod
-    def _asked(request: web.Request) -> Asked:
-        found = addresses.parse(request.path)
-        return Asked(
-            verb=addresses.verb_of(request.method, found, request.query),
-            resource=found.resource if found else "",
-            namespace=found.namespace if found else "",
-            name=found.name if found else "",
-            method=request.method,
-            path=request.path,
-            user_agent=request.headers.get("User-Agent", ""),
-            content_type=request.content_type,
-        )
-
-    def _authenticate(self, request: web.Request) -> None:
+    def _authenticated_path(self, request: web.Request) -> str:
+        """Give the path without the token it may hold; raise `StatusError` 401."""
+        path = request.path
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        is_ours = hmac.compare_digest(token.strip().encode(), self._token.encode())
-        if scheme.lower() != "bearer" or not is_ours:
+        if scheme.lower() != "bearer":
+            token = ""
+        if path.startswith(TOKEN_PREFIX):
+            token, _, path = path.removeprefix(TOKEN_PREFIX).partition("/")
+            path = f"/{path}"
+        if path in _OPEN_PATHS:
+            return path
+        if not hmac.compare_digest(token.strip().encode(), self._token.encode()):
             raise unauthorized()
+        return path
 
     def _authorize(self, asked: Asked, found: addresses.Address) -> None:
         if not self._faults.forbids(asked):
@@ -144,8 +140,8 @@ class Server:
 
     # -- documents --
 
-    def _document(self, request: web.Request) -> web.Response:
-        path = request.path.strip("/")
+    def _document(self, request: web.Request, path: str) -> web.Response:
+        path = path.strip("/")
         parts = path.split("/")
         accept = request.headers.get("Accept", "")
         if path in {"healthz", "readyz", "livez"}:
@@ -191,6 +187,20 @@ class Server:
             async with asyncio.timeout(min(seconds, MOST_WATCH_SECONDS)):
                 await _stream(response, events)
         return response
+
+
+def _asked(request: web.Request, path: str) -> Asked:
+    found = addresses.parse(path)
+    return Asked(
+        verb=addresses.verb_of(request.method, found, request.query),
+        resource=found.resource if found else "",
+        namespace=found.namespace if found else "",
+        name=found.name if found else "",
+        method=request.method,
+        path=path,
+        user_agent=request.headers.get("User-Agent", ""),
+        content_type=request.headers.get("Content-Type", "").partition(";")[0].strip(),
+    )
 
 
 async def _stream(response: web.StreamResponse, events: AsyncIterator[Tree | None]) -> None:

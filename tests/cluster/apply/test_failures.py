@@ -163,6 +163,31 @@ async def test_a_crd_that_is_never_established_fails_its_instances_alone(world: 
     assert done.action("c") is Action.CREATED
 
 
+async def test_instances_of_a_crd_that_is_rejected_do_not_wait_for_it(world: World) -> None:
+    group = f"{world.name}.example.org"
+    widget = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": "w"}}
+    wrong = {**crd("widgets", group), "metadata": {"name": f"widgets.other.{group}"}}
+    done = await world.deliver({APP: [widget, wrong, config_map("c", {})]})
+    assert isinstance(done.error(f"widgets.other.{group}"), RejectedError)
+    assert isinstance(done.error("w"), UnknownKindError)
+
+
+async def test_an_object_whose_crd_is_gone_stays_listed(world: World) -> None:
+    group = f"{world.name}.example.org"
+    widget = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": "w"}}
+    await world.deliver(
+        {OTHER: [crd("widgets", group)], APP: [config_map("c", {}), config_map("d", {})]}
+    )
+    await world.deliver({OTHER: [crd("widgets", group)], APP: [config_map("c", {}), widget]})
+    await world.send("DELETE", CRDS.path("", f"widgets.{group}"), {})
+    for _ in range(1000):
+        if (await world.client.kinds()).any_version(group, "Widget") is None:
+            break
+    done = await world.deliver({OTHER: [crd("widgets", group)], APP: [config_map("c", {})]})
+    notes = [change.note for change in done.changes if change.key.name == "w"]
+    assert notes in ([], ["not pruned: its kind is not served now"])
+
+
 async def test_an_object_of_a_version_that_is_not_served_is_not_pruned(world: World) -> None:
     await world.deliver({APP: [deployment("d"), config_map("c", {})]})
     wrong = {**deployment("d"), "apiVersion": "apps/v1beta9"}

@@ -98,7 +98,7 @@ def test_a_field_can_be_left_out() -> None:
         assert without(body, path) == body
 
 
-fieldsets = st.recursive(
+fieldsets: st.SearchStrategy[dict[str, Json]] = st.recursive(
     st.just({}),
     lambda inner: st.dictionaries(
         st.sampled_from(["f:spec", "f:a", ".", 'k:{"name":"web"}', "k:{", 'v:"x"', "odd"]), inner

@@ -36,9 +36,9 @@ def test_what_is_written_is_read(entries: list[Entry], revision: str) -> None:
 def test_the_identity_is_an_applysets() -> None:
     """KEP-3659: applyset-<base64url(sha256(NAME.NAMESPACE.KIND.GROUP))>-v1, and its labels."""
     made = Inventory(TargetId("s", "b", ""), "ns")
-    name = "flux-secret-root-0d2efef4f2"
+    name = "flux-secret-root-144f73c16c"
     assert made.target.inventory_name == name
-    digest = "6a2YkjC9Ed3kIE3WVdIoAcVHHsSBN9tQmi3R6B7vH7g"
+    digest = "sf29Fp4Jhx_goURZTiHixBHM12h4-zxXxEgrwMgZC2k"
     metadata = stored(made)["metadata"]
     assert metadata["labels"]["applyset.kubernetes.io/id"] == f"applyset-{digest}-v1"
     assert metadata["annotations"]["applyset.kubernetes.io/tooling"].startswith("flux-secret/v")

@@ -13,7 +13,8 @@ from flux_secret.outside.kubernetes.live import LiveObject
 
 trees = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
 )
 
 
@@ -44,7 +45,7 @@ def test_any_tree_is_read_by_type(tree: Json) -> None:
     assert isinstance(LiveObject.parse(tree).uid, str)
 
 
-@given(st.dictionaries(st.text(), trees))
+@given(st.dictionaries(st.text(), trees, max_size=5))
 def test_encoding_round_trips_and_does_not_depend_on_order(tree: dict[str, Json]) -> None:
     assert json.loads(encoded(tree)) == tree
     assert encoded(dict(reversed(tree.items()))) == encoded(tree)
