@@ -2,35 +2,53 @@
 
 `python tools/build.py cluster|gopass|all` builds what is missing and prints the directories of the
 programs, one a line. What is built lies outside the clone, named by a hash of what it is built
-from, so that a second run finds it: `$XDG_CACHE_HOME/flux-secret/tools/NAME-HASH`.
+from, so that a second run finds it: `$XDG_CACHE_HOME/flux-secret/tools/NAME-HASH`. With nothing to
+build, no Go is needed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 HERE: Final = Path(__file__).resolve().parent
-CONFIGURATION: Final = 3  # exit code, as flux-secret's own
-BUILD_SECONDS: Final = 3600.0
+FAILED: Final = 1  # exit codes, as flux-secret's own
+USAGE: Final = 2
+CONFIGURATION: Final = 3
+BUILD_SECONDS: Final = 3600.0  # for one program; kube-apiserver takes 7 minutes on two cores
 KUBERNETES: Final = "v1.34.4"
 
 
-@dataclass(frozen=True)
+class BuildError(RuntimeError):
+    """A program could not be built."""
+
+    exit_code = FAILED
+
+
+class NoGoError(BuildError):
+    """There is something to build and no Go."""
+
+    exit_code = CONFIGURATION
+
+
+@dataclass(frozen=True, slots=True)
 class Module:
     """A Go module of ours that pins programs of others."""
 
     folder: str
     programs: tuple[tuple[str, str], ...]
-    """(file name, Go package)."""
+    """(file name, Go package), in the order in which they are built."""
     ldflags: str = "-s -w"
 
     @property
@@ -50,7 +68,7 @@ CLUSTER: Final = (
         "cluster/kubernetes",
         tuple(
             (name, f"k8s.io/kubernetes/cmd/{name}")
-            for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+            for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
         ),
         f"-s -w {_VERSION} -X k8s.io/component-base/version.gitMajor=1 "
         "-X k8s.io/component-base/version.gitMinor=34",
@@ -73,51 +91,89 @@ def cache() -> Path:
 def build(module: Module) -> Path:
     """Build a module's programs unless they are there; give their directory.
 
-    Two runs at once wait for one another; a build that fails or is killed leaves nothing behind.
+    Two runs at once wait for one another. A build that fails leaves nothing behind, and the next
+    one sweeps up after one that was killed.
     """
     final = module.directory
-    final.parent.mkdir(parents=True, exist_ok=True)
-    with final.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    if final.is_dir():
+        return final
+    with _alone(final):
         if final.is_dir():
             return final
         go = shutil.which("go")
         if go is None:
-            sys.exit(_no_go())
+            raise NoGoError(
+                f"there is no Go to build {', '.join(name for name, _ in module.programs)} with: "
+                "install Go 1.26 or newer"
+            )
+        for left in final.parent.glob(f".{final.name}-*"):
+            shutil.rmtree(left)
         part = Path(tempfile.mkdtemp(prefix=f".{final.name}-", dir=final.parent))
         try:
             for name, package in module.programs:
-                print(f"building {name} (once; kept in {final.parent})", file=sys.stderr)
-                subprocess.run(
-                    [go, "build", "-mod=readonly", "-trimpath", "-ldflags", module.ldflags,
-                     "-o", str(part / name), package],
-                    cwd=HERE / module.folder, env={**os.environ, "CGO_ENABLED": "0"},
-                    stdin=subprocess.DEVNULL, check=True, timeout=BUILD_SECONDS,
-                )  # fmt: skip
+                print(f"building {name} (once; kept in {final})", file=sys.stderr, flush=True)
+                _go_build(go, module, package, part / name)
             part.chmod(0o755)
-            part.rename(final)
+            part.rename(final)  # the last step: a directory with this name is complete
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
             raise
     return final
 
 
-def _no_go() -> int:
-    print("there is no Go: install Go 1.24 or newer to build the test programs", file=sys.stderr)
-    return CONFIGURATION
+@contextlib.contextmanager
+def _alone(final: Path) -> Iterator[None]:
+    final.parent.mkdir(parents=True, exist_ok=True)
+    with final.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"waiting: another run is building {final.name}", file=sys.stderr, flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _go_build(go: str, module: Module, package: str, output: Path) -> None:
+    """Run `go build`; it and its compilers, one process group, end with us whatever happens."""
+    command = [go, "build", "-mod=readonly", "-trimpath", "-ldflags", module.ldflags]
+    with subprocess.Popen(
+        [*command, "-o", str(output), package],
+        cwd=HERE / module.folder,
+        env={**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,  # it speaks on stderr; our stdout is the answer
+        start_new_session=True,
+    ) as run:
+        try:
+            code = run.wait(BUILD_SECONDS)
+        except BaseException:
+            os.killpg(run.pid, signal.SIGKILL)
+            raise
+    if code:
+        raise BuildError(f"go build of {package} ended with exit code {code}: see above")
+
+
+def _end(number: int, _frame: object) -> NoReturn:
+    sys.exit(128 + number)
 
 
 def main(arguments: list[str]) -> int:
     """Build the set that is named and print its directories."""
     if len(arguments) != 1 or arguments[0] not in SETS:
         print(f"usage: python tools/build.py {'|'.join(SETS)}", file=sys.stderr)
-        return 2
+        return USAGE
+    signal.signal(signal.SIGTERM, _end)  # so that what we started is ended as by Ctrl-C
     try:
         for module in SETS[arguments[0]]:
-            print(build(module))
-    except subprocess.CalledProcessError as error:
-        print(f"go build failed with exit code {error.returncode}", file=sys.stderr)
-        return 1
+            print(build(module), flush=True)
+    except BuildError as error:
+        print(f"tools/build.py: {error}", file=sys.stderr)
+        return error.exit_code
+    except subprocess.TimeoutExpired as error:
+        print(f"tools/build.py: {error.cmd[-1]}: not built in {error.timeout:g} s", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
     return 0
 
 

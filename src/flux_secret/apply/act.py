@@ -14,7 +14,7 @@ from flux_secret.apply.write import Written, write
 from flux_secret.errors import FluxSecretError, ObjectError
 from flux_secret.model.change import Action, Change, ChangeSet
 from flux_secret.model.names import ObjectKey
-from flux_secret.outside.kubernetes import ServedKind
+from flux_secret.outside.kubernetes import ServedKind, crd_kinds
 
 
 async def _nothing() -> None:
@@ -61,7 +61,7 @@ class Actor:
             done = await self._written(one)
         except ObjectError as error:
             if one.want.is_crd:
-                self._established.give_up(one.key.name)
+                self._established.give_up(crd_kinds(one.want.body))
             done = Written(Change(one.key, Action.FAILED, error=error), None)
         except FluxSecretError as error:
             self._stopped = self._stopped or error

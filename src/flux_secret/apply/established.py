@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Final
 
 from flux_secret.apply.cluster import Cluster
@@ -23,9 +24,9 @@ class Established:
         self._gave_up = False
         self._failed: set[str] = set()
 
-    def give_up(self, crd: str) -> None:
-        """Do not wait for a definition that could not be written."""
-        self._failed.add(crd)
+    def give_up(self, kinds: Iterable[ServedKind]) -> None:
+        """Do not wait for the kinds of a definition that could not be written."""
+        self._failed |= {_definition(kind) for kind in kinds}
 
     async def kind(self, want: Wanted) -> ServedKind:
         """Give the kind once it is served; raise `UnknownKindError` after the limit.
@@ -35,7 +36,7 @@ class Established:
         """
         if not want.awaited:
             return want.kind
-        crd = f"{want.kind.plural}.{want.kind.group}"
+        crd = _definition(want.kind)
         if crd in self._failed:
             raise UnknownKindError(
                 f"{want.key.long}: its customresourcedefinition/{crd} could not be applied",
@@ -63,3 +64,8 @@ class Established:
             refresh = True
             await asyncio.sleep(pause)
             pause = min(2 * pause, MAX_PAUSE_SECONDS)
+
+
+def _definition(kind: ServedKind) -> str:
+    """Give the name that a kind's CustomResourceDefinition must have."""
+    return f"{kind.plural}.{kind.group}"

@@ -257,7 +257,9 @@ class Writer:
             raise invalid(self.kind, key[1], causes)
         if self.store.find(self.resource, key) is not None:
             raise already_exists(self.kind, key[1])
+        self.rule.allocate(tree)
         if options.dry_run:
+            self.rule.release(tree)
             return _ordered(tree)
         return self.store.put(self.resource, key, _ordered(tree))
 

@@ -122,7 +122,8 @@ def _lookup(words: Sequence[str], part: Part) -> Lookup:
         path = SecretPath.parse(names[0])
     except UsageError as error:
         raise GopassCallError(f"{error.what}; {error.remedy}", SHOW_FAILED) from None
-    return Lookup(path, Part.KEY, names[1]) if len(names) > 1 else Lookup(path, part)
+    key = names[1] if len(names) > 1 else ""  # an empty key is none, as in gopass
+    return Lookup(path, Part.KEY, key) if key else Lookup(path, part)
 
 
 def _listing(words: Sequence[str]) -> Listing:

@@ -51,7 +51,7 @@ class Gpg:
         status = _status(done.untrusted_stderr)
         if done.returncode == 0 and {"DECRYPTION_OKAY", "GOODMDC"} <= status.keys():
             return done.untrusted_stdout
-        raise DecryptError(_reason(status))
+        raise DecryptError(_reason(status, done.untrusted_stderr))
 
     async def close(self) -> None:
         """End the daemons of our own home, and forget it; a person's home is left alone."""
@@ -112,8 +112,9 @@ def _status(untrusted_stderr: bytes) -> dict[str, str]:
     return status
 
 
-def _reason(status: dict[str, str]) -> str:
-    if "NO_SECKEY" in status:
+def _reason(status: dict[str, str], untrusted_stderr: bytes) -> str:
+    # gpg 2.2 reports a missing key only in words, which LC_ALL=C keeps stable
+    if "NO_SECKEY" in status or b"No secret key" in untrusted_stderr:
         return "no private key for it here"
     if "BADMDC" in status or "DECRYPTION_FAILED" in status or "NODATA" in status:
         return "the message is damaged"

@@ -1,4 +1,17 @@
-"""argv → exit status, stdout and stderr, within limits; every descendant ended."""
+"""argv → exit status, stdout and stderr, within limits; every descendant ended.
+
+A child gets the environment, the working directory and the standard input that are named, and no
+file of ours. What it prints is collected as it comes, both streams together. However it ends, also
+when whoever waits for it is cancelled, it is gone before `run` returns:
+
+1. supervised (Linux; programs that we did not choose): everything it started is ended with it,
+   daemons and other sessions included, by `supervisor.py`; elsewhere its process group only
+   (`ENDS_EVERYTHING` says which, for `doctor` to tell);
+2. else: its process group.
+
+A process left behind that keeps stdout open is not waited for: what it prints after the program
+has ended does not count.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +20,23 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from flux_secret.errors import ConfigurationError, FluxSecretError
+from flux_secret.outside import supervisor
 
 MIB: Final = 1024 * 1024
-_SUPERVISOR: Final = Path(__file__).with_name("supervisor.py")
+ENDS_EVERYTHING: Final = sys.platform == "linux"
+"""Whether `supervised` reaches every descendant here, or only the process group."""
+
+_SUPERVISED: Final = (sys.executable, "-I", "-S", supervisor.__file__)
 _GRACE_SECONDS: Final = 5.0  # for a supervisor to kill and collect everything; it needs a few ms
+_DRAIN_SECONDS: Final = 1.0  # for output still in the pipe when the program has ended
+_DRAIN_TURNS: Final = 8  # of the event loop, 256 KiB each; a pipe holds 64 KiB, at most 1 MiB
+_STDIN, _STDOUT, _STDERR = 0, 1, 2  # also what asyncio calls them
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +46,8 @@ class Limits:
     timeout_seconds: float = 20.0
     max_stdout_bytes: int = 16 * MIB
     max_stderr_bytes: int = 1 * MIB
+    keep_stderr_tail: bool = False
+    """Whether more on stderr is no error: the last bytes are kept then, and the rest dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +55,11 @@ class Completed:
     """How a child ended. `untrusted_stdout` may hold secrets: it never goes to a log."""
 
     returncode: int
+    """Its exit code; when a signal ended it, 128 + that if it was supervised, else minus that."""
     untrusted_stdout: bytes
     untrusted_stderr: bytes
+    stderr_was_cut: bool = False
+    """Whether only the end of stderr was kept."""
 
 
 class ProcessTimeoutError(FluxSecretError):
@@ -49,7 +74,7 @@ class OutputLimitError(ConfigurationError):
 
 
 class CommandNotFoundError(ConfigurationError):
-    """There is no such program."""
+    """There is no such program, or it cannot be started."""
 
 
 async def run(  # noqa: PLR0913 -- what a child gets is said in full at every call
@@ -63,75 +88,182 @@ async def run(  # noqa: PLR0913 -- what a child gets is said in full at every ca
 ) -> Completed:
     """Run a program to its end.
 
-    `env` is the whole environment of the child; stdin is `stdin` and then end of file. stdout and
-    stderr are read together. On timeout or overflow the child's process group is killed and waited
-    for. `supervised` is for programs that we did not choose: everything they started ends with
-    them, daemons and other sessions included (on Linux; elsewhere only the group). Raises
-    `ProcessTimeoutError`, `OutputLimitError`, `CommandNotFoundError`.
+    `env` is the whole environment of the child; stdin is `stdin` and then end of file. Raises
+    `ProcessTimeoutError`, `OutputLimitError`, `CommandNotFoundError`; in each case, and when the
+    caller is cancelled, the child has ended first.
     """
     limits = limits or Limits()
-    if supervised and sys.platform == "linux":
-        argv = [sys.executable, "-I", "-S", str(_SUPERVISOR), *argv]
+    supervised = supervised and ENDS_EVERYTHING
+    command = [*_SUPERVISED, *argv] if supervised else list(argv)
+    child = _Child(argv[0], limits, supervised=supervised)
     try:
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            env=dict(env),
-            cwd=cwd,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
-    except FileNotFoundError as error:
-        raise CommandNotFoundError(
-            f"the program {argv[0]!r} is not there", remedy=f"install {argv[0]} or mend PATH"
-        ) from error
-    try:
+        await _to_its_end(child.start(command, env, cwd, stdin))
         async with asyncio.timeout(limits.timeout_seconds):
-            stdout, stderr, _ = await asyncio.gather(
-                _read(process.stdout, limits.max_stdout_bytes, argv[0]),
-                _read(process.stderr, limits.max_stderr_bytes, argv[0]),
-                _feed(process.stdin, stdin),
-            )
-            await process.wait()
-    except TimeoutError as error:
+            await child.finished()
+    except TimeoutError:
         raise ProcessTimeoutError(
             f"{argv[0]} did not end within {limits.timeout_seconds:g} s"
-        ) from error
+        ) from None
     finally:
-        await _end(process, gently=supervised)
-    return Completed(process.returncode or 0, stdout, stderr)
+        await _to_its_end(child.end())
+    return child.completed()
 
 
-async def _end(process: asyncio.subprocess.Process, *, gently: bool) -> None:
-    """End the group and wait; a supervisor is first asked to end what it watches over."""
-    if gently and process.returncode is None:
+async def _to_its_end(work: Coroutine[None, None, None]) -> None:
+    """Finish starting or ending a child even when we are cancelled meanwhile, perhaps twice."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        task.exception()  # looked at: being cancelled is what counts now
+        raise cancelled
+    task.result()
+
+
+async def _first(*futures: asyncio.Future[Any], timeout_seconds: float | None = None) -> None:
+    await asyncio.wait(futures, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
+
+
+class _Child(asyncio.SubprocessProtocol):
+    """One process: collects what it prints, and knows how to end it."""
+
+    def __init__(self, program: str, limits: Limits, *, supervised: bool) -> None:
+        self._program = program
+        self._limits = limits
+        self._supervised = supervised
+        self._transport: asyncio.SubprocessTransport | None = None
+        self._printed = {_STDOUT: bytearray(), _STDERR: bytearray()}
+        self._open = {_STDOUT, _STDERR}
+        self._stderr_was_cut = False
+        loop = asyncio.get_running_loop()
+        self._exited: asyncio.Future[None] = loop.create_future()
+        self._drained: asyncio.Future[None] = loop.create_future()
+        self._overflow: asyncio.Future[OutputLimitError] = loop.create_future()
+
+    async def start(
+        self, command: Sequence[str], env: Mapping[str, str], cwd: Path, stdin: bytes
+    ) -> None:
+        """Start it and hand it its input."""
+        try:
+            transport, _ = await asyncio.get_running_loop().subprocess_exec(
+                lambda: self,
+                *command,
+                env=dict(env),
+                cwd=cwd,
+                # a pipe that is empty is not what scripts know: Flux v1 gives them /dev/null
+                stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            raise self._not_started(error, cwd) from None
+        self._transport = transport
+        feed = transport.get_pipe_transport(_STDIN)
+        if isinstance(feed, asyncio.WriteTransport):
+            feed.write(stdin)
+            feed.write_eof()
+
+    def _not_started(self, error: OSError | ValueError, cwd: Path) -> CommandNotFoundError:
+        if not cwd.is_dir():
+            return CommandNotFoundError(
+                f"{self._program} cannot run in {cwd}: there is no such directory",
+                remedy="something has removed it; keep the directory that commands run in",
+            )
+        if isinstance(error, FileNotFoundError):
+            return CommandNotFoundError(
+                f"the program {self._program!r} is not there",
+                remedy=f"install {self._program} or mend PATH",
+            )
+        reason = error.strerror if isinstance(error, OSError) else "a NUL character in its words"
+        return CommandNotFoundError(
+            f"the program {self._program!r} cannot be started: {reason}",
+            remedy="run it by hand as the same user",
+        )
+
+    async def finished(self) -> None:
+        """Wait until it has ended and its output is read; raise `OutputLimitError`."""
+        await _first(self._exited, self._overflow)
+        if self._supervised:  # whoever could hold a pipe open has ended: its end will come
+            await _first(self._drained, self._overflow)
+        else:
+            await _first(self._drained, self._overflow, timeout_seconds=_DRAIN_SECONDS)
+            for _ in range(_DRAIN_TURNS):  # the loop may have been late: take what is there
+                await asyncio.sleep(0)
+        if self._overflow.done():
+            raise self._overflow.result()
+
+    async def end(self) -> None:
+        """End it, and what it started, unless it has ended; wait until it is gone."""
+        transport = self._transport
+        if transport is None:
+            return
+        pid = transport.get_pid()
+        if self._supervised and not self._exited.done():
+            for number in (signal.SIGTERM, signal.SIGCONT):  # a script may have stopped it
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+            await _first(self._exited, timeout_seconds=_GRACE_SECONDS)
+            if not self._exited.done():
+                supervisor.end(supervisor.descendants(pid))
         with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_GRACE_SECONDS):
-                await process.wait()
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()
+            os.killpg(pid, signal.SIGKILL)
+        await self._exited
+        transport.close()
 
+    def completed(self) -> Completed:
+        """Say how it ended."""
+        assert self._transport is not None  # noqa: S101 -- it was started, and it has ended
+        return Completed(
+            self._transport.get_returncode() or 0,
+            bytes(self._printed[_STDOUT]),
+            bytes(self._printed[_STDERR]),
+            self._stderr_was_cut,
+        )
 
-async def _read(stream: asyncio.StreamReader | None, limit: int, program: str) -> bytes:
-    assert stream is not None  # noqa: S101 -- asked for with PIPE
-    chunks: list[bytes] = []
-    size = 0
-    while chunk := await stream.read(65536):
-        size += len(chunk)
-        if size > limit:
-            raise OutputLimitError(f"{program} printed more than {limit} bytes")
-        chunks.append(chunk)
-    return b"".join(chunks)
+    def pipe_data_received(self, fd: int, data: bytes | memoryview) -> None:
+        """Collect, up to the limit."""
+        printed = self._printed[fd]
+        printed += data
+        limits = self._limits
+        if fd == _STDERR and limits.keep_stderr_tail:
+            if len(printed) > 2 * limits.max_stderr_bytes:  # twice: so it is moved seldom
+                self._cut_stderr()
+            return
+        limit = limits.max_stdout_bytes if fd == _STDOUT else limits.max_stderr_bytes
+        if len(printed) > limit and not self._overflow.done():
+            name = "standard output" if fd == _STDOUT else "standard error"
+            self._overflow.set_result(
+                OutputLimitError(
+                    f"{self._program} printed more than {limit} bytes on {name} and was ended"
+                )
+            )
+            self._stop_reading(fd)
 
+    def pipe_connection_lost(self, fd: int, _error: Exception | None) -> None:
+        """Note that nothing more will come."""
+        self._open.discard(fd)
+        if not self._open and not self._drained.done():
+            if self._limits.keep_stderr_tail:
+                self._cut_stderr()
+            self._drained.set_result(None)
 
-async def _feed(stream: asyncio.StreamWriter | None, data: bytes) -> None:
-    assert stream is not None  # noqa: S101 -- asked for with PIPE
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        stream.write(data)
-        await stream.drain()
-        stream.close()
-        await stream.wait_closed()
+    def process_exited(self) -> None:
+        """Note that it has ended."""
+        if not self._exited.done():
+            self._exited.set_result(None)
+
+    def _cut_stderr(self) -> None:
+        printed, limit = self._printed[_STDERR], self._limits.max_stderr_bytes
+        if len(printed) > limit:
+            del printed[:-limit]
+            self._stderr_was_cut = True
+
+    def _stop_reading(self, fd: int) -> None:
+        pipe = self._transport.get_pipe_transport(fd) if self._transport is not None else None
+        if isinstance(pipe, asyncio.ReadTransport):
+            pipe.pause_reading()

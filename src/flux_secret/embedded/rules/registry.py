@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from flux_secret.embedded.rules import core
+from flux_secret.embedded.rules import core, definition, network, workloads
 from flux_secret.embedded.rules.rule import Rule, World
 from flux_secret.embedded.schema.kinds import Kind
 
@@ -16,10 +16,24 @@ _CORE: Final[dict[str, type[Rule]]] = {
     "Namespace": core.NamespaceRule,
     "PersistentVolume": core.VolumeRule,
     "PersistentVolumeClaim": core.ClaimRule,
+    "Pod": workloads.PodRule,
+    "ReplicationController": workloads.ControllerRule,
     "Secret": core.SecretRule,
+    "Service": network.ServiceRule,
 }
 _RULES: Final[dict[tuple[str, str], type[Rule]]] = {
     **{("", kind): rule for kind, rule in _CORE.items()},
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): definition.DefinitionRule,
+    ("apps", "DaemonSet"): workloads.DaemonSetRule,
+    ("apps", "Deployment"): workloads.DeploymentRule,
+    ("apps", "ReplicaSet"): workloads.WorkloadRule,
+    ("apps", "StatefulSet"): workloads.StatefulSetRule,
+    ("autoscaling", "HorizontalPodAutoscaler"): network.AutoscalerRule,
+    ("batch", "CronJob"): workloads.CronJobRule,
+    ("batch", "Job"): workloads.JobRule,
+    ("networking.k8s.io", "Ingress"): network.IngressRule,
+    ("networking.k8s.io", "NetworkPolicy"): network.PolicyRule,
+    ("policy", "PodDisruptionBudget"): network.BudgetRule,
     ("coordination.k8s.io", "Lease"): core.UpsertRule,
     ("rbac.authorization.k8s.io", "ClusterRole"): core.PathNamedRule,
     ("rbac.authorization.k8s.io", "ClusterRoleBinding"): core.BindingRule,

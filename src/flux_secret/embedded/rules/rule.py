@@ -117,6 +117,12 @@ class Rule:
         """Whether somebody wants something else now."""
         return not equal(new.get("spec"), old.get("spec"))
 
+    def allocate(self, tree: Tree) -> None:
+        """Take what it needs of the cluster, once it is valid."""
+
+    def release(self, tree: Tree) -> None:
+        """Give back what it took."""
+
     # -- what is refused --
 
     def name_problems(self, name: str) -> list[str]:

@@ -1,0 +1,302 @@
+"""Deployment, ReplicaSet, StatefulSet, DaemonSet, ReplicationController, Job, CronJob, Pod."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from flux_secret.embedded.merge.fields import FieldSet
+from flux_secret.embedded.rules import pods, problem
+from flux_secret.embedded.rules.rule import Rule
+from flux_secret.embedded.status import Cause
+from flux_secret.embedded.tree import Tree, child, equal, items, text, text_map
+
+REVISIONS: Final = 10
+PROGRESS_SECONDS: Final = 600
+BACKOFF: Final = 6
+_IMMUTABLE: Final = "field is immutable"
+
+
+class WorkloadRule(Rule):
+    """A pod template and a selector."""
+
+    has_generation = True
+
+    def default(self, tree: Tree) -> None:
+        """Fill in what was left out."""
+        spec = tree.setdefault("spec", {})
+        pods.default_template(spec.setdefault("template", {}))
+        self.default_spec(spec)
+
+    def default_spec(self, spec: Tree) -> None:
+        """Fill in what the kind itself adds to a template."""
+        spec.setdefault("replicas", 1)
+
+    def problems(self, tree: Tree) -> Iterator[Cause]:
+        """The selector selects the template's pods, and the template makes some."""
+        spec = child(tree, "spec")
+        yield from _not_negative(spec, "replicas")
+        yield from self.selector_problems(spec)
+        yield from pods.spec_problems(child(spec, "template", "spec"), "spec.template.spec")
+        policy = text(spec, "template", "spec", "restartPolicy")
+        if policy != "Always":
+            yield problem.unsupported("spec.template.spec.restartPolicy", policy, ["Always"])
+
+    def selector_problems(self, spec: Tree) -> Iterator[Cause]:
+        """There is one, and it selects the template's labels."""
+        selector = spec.get("selector")
+        if selector is None:
+            yield problem.required("spec.selector")
+            return
+        if not (selector.get("matchLabels") or selector.get("matchExpressions")):
+            yield problem.invalid(
+                "spec.selector", selector, "empty selector is invalid for deployment"
+            )
+        labels = text_map(spec, "template", "metadata", "labels")
+        wanted = text_map(selector, "matchLabels")
+        if any(labels.get(key) != value for key, value in wanted.items()):
+            why = "`selector` does not match template `labels`"
+            yield problem.invalid("spec.template.metadata.labels", labels, why)
+
+    def update_problems(self, new: Tree, old: Tree) -> Iterator[Cause]:
+        """Selectors are for ever."""
+        yield from super().update_problems(new, old)
+        before, after = child(old, "spec").get("selector"), child(new, "spec").get("selector")
+        if not equal(before, after):
+            yield problem.invalid("spec.selector", after, _IMMUTABLE)
+
+
+class DeploymentRule(WorkloadRule):
+    """Deployments roll."""
+
+    @property
+    def status_ignored(self) -> FieldSet:
+        """Labels can be owned through `/status` no more than spec can."""
+        return FieldSet.of([("f:spec",), ("f:metadata", "f:labels")])
+
+    def is_new_generation(self, new: Tree, old: Tree) -> bool:
+        """Annotations count: rollout history is written there."""
+        before, after = (child(one, "metadata", "annotations") for one in (old, new))
+        return super().is_new_generation(new, old) or not equal(before, after)
+
+    def default_spec(self, spec: Tree) -> None:
+        """apps/v1/defaults.go SetDefaults_Deployment."""
+        super().default_spec(spec)
+        strategy = spec.setdefault("strategy", {})
+        strategy.setdefault("type", "RollingUpdate")
+        if strategy["type"] == "RollingUpdate":
+            rolling = strategy.setdefault("rollingUpdate", {})
+            rolling.setdefault("maxUnavailable", "25%")
+            rolling.setdefault("maxSurge", "25%")
+        spec.setdefault("revisionHistoryLimit", REVISIONS)
+        spec.setdefault("progressDeadlineSeconds", PROGRESS_SECONDS)
+
+    def problems(self, tree: Tree) -> Iterator[Cause]:
+        """A strategy there is."""
+        yield from super().problems(tree)
+        strategy = child(tree, "spec", "strategy")
+        kind = text(strategy, "type")
+        if kind == "Recreate" and strategy.get("rollingUpdate") is not None:
+            why = "may not be specified when strategy `type` is 'Recreate'"
+            yield problem.forbidden("spec.strategy.rollingUpdate", why)
+        elif kind not in {"Recreate", "RollingUpdate"}:
+            supported = ["Recreate", "RollingUpdate"]
+            yield problem.unsupported("spec.strategy.type", kind, supported)
+
+
+class StatefulSetRule(WorkloadRule):
+    """StatefulSets keep their pods' names."""
+
+    def default_spec(self, spec: Tree) -> None:
+        """apps/v1/defaults.go SetDefaults_StatefulSet."""
+        super().default_spec(spec)
+        spec.setdefault("podManagementPolicy", "OrderedReady")
+        strategy = spec.setdefault("updateStrategy", {})
+        strategy.setdefault("type", "RollingUpdate")
+        if strategy["type"] == "RollingUpdate":
+            strategy.setdefault("rollingUpdate", {}).setdefault("partition", 0)
+        retention = spec.setdefault("persistentVolumeClaimRetentionPolicy", {})
+        retention.setdefault("whenDeleted", "Retain")
+        retention.setdefault("whenScaled", "Retain")
+        spec.setdefault("revisionHistoryLimit", REVISIONS)
+        for claim in spec.get("volumeClaimTemplates") or []:
+            claim.setdefault("apiVersion", "v1")
+            claim.setdefault("kind", "PersistentVolumeClaim")
+            claim.setdefault("status", {}).setdefault("phase", "Pending")
+            claim.setdefault("spec", {}).setdefault("volumeMode", "Filesystem")
+
+
+class DaemonSetRule(WorkloadRule):
+    """DaemonSets run everywhere."""
+
+    _GENERATION: Final = "deprecated.daemonset.template.generation"
+
+    def default_spec(self, spec: Tree) -> None:
+        """apps/v1/defaults.go SetDefaults_DaemonSet."""
+        strategy = spec.setdefault("updateStrategy", {})
+        strategy.setdefault("type", "RollingUpdate")
+        if strategy["type"] == "RollingUpdate":
+            rolling = strategy.setdefault("rollingUpdate", {})
+            rolling.setdefault("maxUnavailable", 1)
+            rolling.setdefault("maxSurge", 0)
+        spec.setdefault("revisionHistoryLimit", REVISIONS)
+
+    def prepare_create(self, tree: Tree) -> None:
+        """Count templates, as old clients expect."""
+        super().prepare_create(tree)
+        tree["metadata"].setdefault("annotations", {})[self._GENERATION] = "1"
+
+    def prepare_update(self, new: Tree, old: Tree) -> None:
+        """Count templates, as old clients expect."""
+        super().prepare_update(new, old)
+        count = int(child(old, "metadata", "annotations").get(self._GENERATION, "0"))
+        templates = [child(one, "spec", "template") for one in (new, old)]
+        count += not equal(*templates)
+        new["metadata"].setdefault("annotations", {})[self._GENERATION] = str(count)
+
+
+class ControllerRule(WorkloadRule):
+    """ReplicationControllers select by plain labels."""
+
+    def default_spec(self, spec: Tree) -> None:
+        """core/v1/defaults.go SetDefaults_ReplicationController."""
+        super().default_spec(spec)
+        labels = text_map(spec, "template", "metadata", "labels")
+        if labels and not spec.get("selector"):
+            spec["selector"] = labels
+
+    def selector_problems(self, spec: Tree) -> Iterator[Cause]:
+        """There is one, and it selects the template's labels."""
+        selector = spec.get("selector") or {}
+        if not selector:
+            yield problem.required("spec.selector")
+        labels = text_map(spec, "template", "metadata", "labels")
+        if any(labels.get(key) != value for key, value in selector.items()):
+            why = "`selector` does not match template `labels`"
+            yield problem.invalid("spec.template.metadata.labels", labels, why)
+
+    def update_problems(self, new: Tree, old: Tree) -> Iterator[Cause]:
+        """Its selector may change."""
+        del old
+        yield from self.problems(new)
+
+
+class JobRule(Rule):
+    """Jobs run to an end."""
+
+    has_generation = True
+
+    def default(self, tree: Tree) -> None:
+        """batch/v1/defaults.go SetDefaults_Job."""
+        default_job(tree.setdefault("spec", {}))
+
+    def prepare_create(self, tree: Tree) -> None:
+        """Select its pods by its own uid."""
+        super().prepare_create(tree)
+        spec, metadata = tree["spec"], tree["metadata"]
+        if not spec.get("manualSelector"):
+            labels = {
+                "batch.kubernetes.io/controller-uid": metadata["uid"],
+                "batch.kubernetes.io/job-name": metadata["name"],
+                "controller-uid": metadata["uid"],
+                "job-name": metadata["name"],
+            }
+            template = spec["template"].setdefault("metadata", {})
+            template["labels"] = {**(template.get("labels") or {}), **labels}
+            chosen = "batch.kubernetes.io/controller-uid"
+            spec["selector"] = {"matchLabels": {chosen: metadata["uid"]}}
+
+    def problems(self, tree: Tree) -> Iterator[Cause]:
+        """Its pods end."""
+        spec = child(tree, "spec", "template", "spec")
+        yield from pods.spec_problems(spec, "spec.template.spec")
+        if text(spec, "restartPolicy") == "Always":
+            field = "spec.template.spec.restartPolicy"
+            yield problem.required(field, 'valid values: "OnFailure", "Never"')
+
+    def update_problems(self, new: Tree, old: Tree) -> Iterator[Cause]:
+        """Template and selector are for ever."""
+        yield from super().update_problems(new, old)
+        for field in ("selector", "template"):
+            before, after = child(old, "spec").get(field), child(new, "spec").get(field)
+            if not equal(before, after):
+                yield problem.invalid(f"spec.{field}", after, _IMMUTABLE)
+
+
+def default_job(spec: Tree) -> None:
+    """Fill in what a job's spec left out."""
+    if "completions" not in spec and "parallelism" not in spec:
+        spec["completions"] = 1
+    spec.setdefault("parallelism", 1)
+    spec.setdefault("backoffLimit", BACKOFF)
+    spec.setdefault("completionMode", "NonIndexed")
+    spec.setdefault("suspend", False)
+    has_policy = "podFailurePolicy" in spec
+    spec.setdefault("podReplacementPolicy", "Failed" if has_policy else "TerminatingOrFailed")
+    spec.setdefault("manualSelector", False)
+    if spec["manualSelector"] is False:
+        del spec["manualSelector"]
+    pods.default_template(spec.setdefault("template", {}))
+
+
+class CronJobRule(Rule):
+    """CronJobs make jobs, where there is a controller."""
+
+    has_generation = True
+
+    def default(self, tree: Tree) -> None:
+        """batch/v1/defaults.go SetDefaults_CronJob."""
+        spec = tree.setdefault("spec", {})
+        spec.setdefault("concurrencyPolicy", "Allow")
+        spec.setdefault("suspend", False)
+        spec.setdefault("successfulJobsHistoryLimit", 3)
+        spec.setdefault("failedJobsHistoryLimit", 1)
+        job = spec.setdefault("jobTemplate", {}).setdefault("spec", {})
+        pods.default_template(job.setdefault("template", {}))
+
+    def problems(self, tree: Tree) -> Iterator[Cause]:
+        """A schedule, and pods."""
+        if not text(tree, "spec", "schedule"):
+            yield problem.required("spec.schedule")
+        spec = child(tree, "spec", "jobTemplate", "spec", "template", "spec")
+        yield from pods.spec_problems(spec, "spec.jobTemplate.spec.template.spec")
+
+
+class PodRule(Rule):
+    """Pods wait for ever: nothing runs them here."""
+
+    has_generation = True
+
+    def default(self, tree: Tree) -> None:
+        """core/v1/defaults.go SetDefaults_Pod."""
+        spec = tree.setdefault("spec", {})
+        pods.default_spec(spec)
+        spec.setdefault("enableServiceLinks", True)
+
+    def prepare_create(self, tree: Tree) -> None:
+        """Pending."""
+        super().prepare_create(tree)
+        tree["status"] = {"phase": "Pending", "qosClass": _quality(tree)}
+
+    def problems(self, tree: Tree) -> Iterator[Cause]:
+        """Containers."""
+        yield from pods.spec_problems(child(tree, "spec"), "spec")
+
+
+def _quality(tree: Tree) -> str:
+    resources = [child(one, "resources") for one in items(tree, "spec", "containers")]
+    if not any(one.get("requests") or one.get("limits") for one in resources):
+        return "BestEffort"
+    wanted = {"cpu", "memory"}
+    guaranteed = all(
+        wanted <= child(one, "limits").keys() and equal(one.get("limits"), one.get("requests"))
+        for one in resources
+    )
+    return "Guaranteed" if guaranteed else "Burstable"
+
+
+def _not_negative(spec: Tree, field: str) -> Iterator[Cause]:
+    value = spec.get(field, 0)
+    if isinstance(value, int) and value < 0:
+        why = "must be greater than or equal to 0"
+        yield problem.invalid(f"spec.{field}", value, why)

@@ -1,0 +1,150 @@
+"""Two API servers, the same writes: sends them and makes the answers comparable."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+
+from cluster.equivalence.sequences import Sequence_, Step
+
+Tree = dict[str, Any]
+ALLOCATED = ("clusterIP", "clusterIPs")
+CONTROLLERS = frozenset({"kube-controller-manager"})
+
+
+class Server:
+    """One API server, reached by its kubeconfig."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, tls: ssl.SSLContext | bool) -> None:
+        self._session = session
+        self._url = url
+        self._tls = tls
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, kubeconfig: Path) -> AsyncIterator[Server]:
+        config = yaml.safe_load(kubeconfig.read_text())
+        context = _named(config, "contexts", config["current-context"])["context"]
+        cluster = _named(config, "clusters", context["cluster"])["cluster"]
+        user = _named(config, "users", context["user"])["user"]
+        headers = {"Authorization": f"Bearer {user['token']}"}
+        async with aiohttp.ClientSession(headers=headers) as session:
+            yield cls(session, cluster["server"], _tls(cluster))
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        content_type: str = "application/json",
+        query: Mapping[str, str] | None = None,
+    ) -> tuple[int, Tree]:
+        data = json.dumps(body) if body is not None else None
+        headers = {"Content-Type": content_type, "User-Agent": "equivalence/1"}
+        async with self._session.request(
+            method, self._url + path, data=data, headers=headers, params=query, ssl=self._tls
+        ) as answer:
+            text = await answer.text()
+            is_json = answer.content_type == "application/json"
+            return answer.status, json.loads(text) if is_json else {"message": text}
+
+
+def _named(config: Tree, section: str, name: str) -> Tree:
+    found: Tree = next(one for one in config[section] if one["name"] == name)
+    return found
+
+
+def _tls(cluster: Tree) -> ssl.SSLContext | bool:
+    if cluster.get("insecure-skip-tls-verify"):
+        return False
+    if "certificate-authority-data" in cluster:
+        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+        return ssl.create_default_context(cadata=authority)
+    if "certificate-authority" in cluster:
+        return ssl.create_default_context(cafile=cluster["certificate-authority"])
+    return True
+
+
+async def play(server: Server, sequence: Sequence_, namespace: str) -> list[tuple[int, Tree]]:
+    """Send the writes of a sequence; give every answer."""
+    collection = sequence.target.collection(namespace)
+    path = f"{collection}/{sequence.name}"
+    answers: list[tuple[int, Tree]] = []
+    live: Tree = {}
+    for step in sequence.steps:
+        if step.method == "POST":
+            answer = await server.send("POST", collection, step.body, query=step.query)
+        elif step.method == "PUT":
+            body = _replacement(step, live)
+            answer = await server.send("PUT", path, body, query=step.query)
+        else:
+            answer = await server.send(
+                step.method, path, step.body, step.content_type, query=step.query
+            )
+        answers.append(answer)
+        if answer[0] in (200, 201) and "dryRun" not in step.query:
+            live = answer[1] if step.method != "DELETE" else {}
+    return answers
+
+
+def _replacement(step: Step, live: Tree) -> Tree:
+    """What a PUT sends: the live object's metadata and the step's own fields."""
+    body = copy.deepcopy(step.body)
+    if live:
+        metadata = {**copy.deepcopy(live["metadata"]), **body["metadata"]}
+        if step.stale:
+            metadata["resourceVersion"] = "1"
+        body["metadata"] = metadata
+        for name in ("clusterIP", "clusterIPs"):
+            if name in live.get("spec", {}) and "ports" in (body.get("spec") or {}):
+                body["spec"][name] = live["spec"][name]
+    return body
+
+
+def comparable(code: int, tree: Tree) -> Any:  # noqa: ANN401 - a tree to compare
+    """Leave out what two servers can never have in common.
+
+    Of objects: uid, resourceVersion, creationTimestamp, the times of managedFields (whether an
+    entry has one is compared), addresses and node ports that were allocated, and what the
+    controllers of a real control plane write to a Deployment's status. Of errors: the message's
+    wording; code, reason and the fields that are named stay.
+    """
+    if tree.get("kind") == "Status":
+        if tree.get("status") == "Success":
+            return (code, "Success")
+        details = tree.get("details", {})
+        causes = {(one.get("reason"), one.get("field")) for one in details.get("causes", [])}
+        return (code, tree.get("reason"), sorted(causes, key=str))
+    tree = copy.deepcopy(tree)
+    metadata = tree["metadata"]
+    for name in ("uid", "resourceVersion", "creationTimestamp"):
+        metadata[name] = bool(metadata.get(name))
+    entries = [one for one in metadata.get("managedFields", [])
+               if one["manager"] not in CONTROLLERS]  # fmt: skip
+    for entry in entries:
+        entry["time"] = "time" in entry
+    metadata["managedFields"] = sorted(entries, key=lambda one: json.dumps(one, sort_keys=True))
+    if tree["kind"] == "Service":
+        _without_allocated(tree["spec"])
+    if tree["kind"] == "Deployment":
+        tree.pop("status", None)
+    return (code, tree)
+
+
+def _without_allocated(spec: Tree) -> None:
+    for name in ALLOCATED:
+        spec[name] = bool(spec.get(name))
+    for port in spec.get("ports") or []:
+        port["nodePort"] = bool(port.get("nodePort"))
+
+
+__all__ = ["Server", "comparable", "play"]

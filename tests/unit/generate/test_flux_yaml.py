@@ -1,0 +1,104 @@
+"""`.flux.yaml`: Flux v1's format; what crashed it is an error here (facts: flux-v1 §1)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flux_secret.errors import FluxYamlError
+from flux_secret.generate.flux_yaml import Command, CommandUpdated, ScanForFiles, find, parse
+
+GOOD = "version: 1\ncommandUpdated:\n  generators:\n  - command: kustomize build .\n"
+
+
+def test_commands_and_their_timeouts_are_read() -> None:
+    text = f"{GOOD}  - {{command: ./secrets.yaml.sh, timeout: 1m30s}}\n"
+    assert parse(text.encode(), ".flux.yaml") == CommandUpdated(
+        (Command("kustomize build ."), Command("./secrets.yaml.sh", 90.0))
+    )
+
+
+def test_a_version_of_1_point_0_counts_as_flux_has_it() -> None:
+    assert parse(GOOD.replace("1", "1.0", 1).encode(), "x")
+
+
+def test_updaters_are_accepted_and_checked() -> None:
+    updaters = "  updaters:\n  - containerImage: {command: x}\n    other: 1\n"
+    assert parse((GOOD + updaters).encode(), "x")
+    with pytest.raises(FluxYamlError, match="no field 'nope'"):
+        parse((GOOD + updaters.replace("command: x", "nope: x")).encode(), "x")
+
+
+def test_a_plain_scan_is_read() -> None:
+    assert parse(b"version: 1\nscanForFiles: {}\n", "x") == ScanForFiles()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "holds 0 documents"),
+        (f"{GOOD}---\n{GOOD}", "holds 2 documents"),
+        ("version: 1\n", "has none of them"),
+        (GOOD.replace("version: 1\n", ""), "has no version"),
+        (GOOD.replace("1", "2", 1), "line 1: version must be the number 1"),
+        (GOOD.replace("1", "'1'", 1), "version must be the number 1"),
+        (f"{GOOD}scanForFiles: {{}}\n", "has commandUpdated and scanForFiles"),
+        (f"{GOOD}patchUpdated: {{}}\n", "has commandUpdated and patchUpdated"),
+        (f"{GOOD}extra: 1\n", "line 5: the file has no field 'extra'"),
+        ("version: 1\ncommandUpdated:\n", "commandUpdated is not a mapping"),
+        ("version: 1\nscanForFiles:\n", "scanForFiles is not a mapping"),
+        ("version: 1\ncommandUpdated: {}\n", "has no generators"),
+        ("version: 1\ncommandUpdated: {generators: []}\n", "generators is empty"),
+        ("version: 1\ncommandUpdated: {generators: [{command: ''}]}\n", "a command is empty"),
+        (
+            "version: 1\ncommandUpdated: {generators: [{command: a, timeout: 5}]}\n",
+            "not a duration",
+        ),
+        (
+            "version: 1\ncommandUpdated: {generators: [{command: a, shell: b}]}\n",
+            "no field 'shell'",
+        ),
+        ("version: 1\nversion: 1\nscanForFiles: {}\n", "'version' stands twice"),
+        ("version: 1\n\tscanForFiles: {}\n", "line 2"),
+        ("version: 1\npatchUpdated: {generators: [{command: a}]}\n", "has no patchFile"),
+    ],
+)
+def test_every_mistake_names_the_line_and_what_is_allowed(text: str, reason: str) -> None:
+    with pytest.raises(FluxYamlError, match=reason):
+        parse(text.encode(), "demo/.flux.yaml")
+
+
+@given(st.binary(max_size=120))
+def test_any_bytes_give_a_config_or_our_error(text: bytes) -> None:
+    try:
+        parse(text, "x")
+    except FluxYamlError:
+        return
+
+
+def test_the_nearest_file_upwards_counts_up_to_the_root(tmp_path: Path) -> None:
+    root = tmp_path / "repo"
+    (root / "demo" / "overlay" / "dev").mkdir(parents=True)
+    (tmp_path / ".flux.yaml").write_text(GOOD)  # above the root: never looked at
+    target = root / "demo" / "overlay" / "dev"
+    assert find(root, target) is None
+    (root / ".flux.yaml").write_text("version: 1\nscanForFiles: {}\n")
+    found = find(root, target)
+    assert found is not None
+    assert (found.source, found.work_directory) == (".flux.yaml", target)
+    (root / "demo" / ".flux.yaml").write_text(GOOD)
+    nearer = find(root, target)
+    assert nearer is not None
+    assert (nearer.source, nearer.work_directory) == ("demo/.flux.yaml", target)
+
+
+def test_a_target_may_be_the_file_itself_or_a_raw_file(tmp_path: Path) -> None:
+    (tmp_path / ".flux.yaml").write_text(GOOD)
+    (tmp_path / "raw.yaml").write_text("")
+    found = find(tmp_path, tmp_path / ".flux.yaml")
+    assert found is not None
+    assert found.work_directory == tmp_path
+    assert find(tmp_path, tmp_path / "raw.yaml") is None
