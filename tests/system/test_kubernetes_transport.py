@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import json
@@ -31,7 +32,7 @@ LIMITS = Limits(total_seconds=5, max_answer_bytes=100_000, max_pause_seconds=0.0
 async def serving(handler: Handler, context: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
@@ -75,8 +76,7 @@ async def test_an_answer_that_never_ends_in_time_is_unreachable() -> None:
         response = web.StreamResponse()
         await response.prepare(request)
         await response.write(b"{")
-        await request.content.read()
-        await request.protocol._task_handler  # type: ignore[misc]  # waits for the client to leave
+        await asyncio.Event().wait()
         return response
 
     limits = replace(LIMITS, total_seconds=0.2)
@@ -153,11 +153,13 @@ async def peer(request: web.Request) -> web.StreamResponse:
 
 
 async def test_a_certificate_that_is_not_trusted_ends_it(certificates: Path) -> None:
-    async with serving(peer, server_context(certificates)) as url:
-        async with Transport(Connection(url), LIMITS) as transport:
-            with pytest.raises(IntegrityError, match="is not trusted"):
-                await transport.send("GET", "/", repeatable=True)
-            assert transport.traffic.requests == {"GET": 1}, "it is not tried again"
+    async with (
+        serving(peer, server_context(certificates)) as url,
+        Transport(Connection(url), LIMITS) as transport,
+    ):
+        with pytest.raises(IntegrityError, match="is not trusted"):
+            await transport.send("GET", "/", repeatable=True)
+        assert transport.traffic.requests == {"GET": 1}, "it is not tried again"
 
 
 async def test_authority_server_name_and_insecure_are_honoured(certificates: Path) -> None:
@@ -262,8 +264,7 @@ async def test_an_expired_token_is_asked_for_again(tmp_path: Path) -> None:
         ("print('hunter2')", "printed no token"),
         ("print('{}')", "printed no token"),
         (
-            'print(\'{"apiVersion": "client.authentication.k8s.io/v1beta1", '
-            '"status": {"token": "hunter2"}}\')',
+            """print('{"apiVersion": "x", "status": {"token": "hunter2"}}')""",
             "printed no token",
         ),
     ],

@@ -89,7 +89,8 @@ def test_text_is_kept_where_the_api_wants_text() -> None:
     pod = (
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec:\n  template:\n"
         "    metadata: {annotations: {port: 80}}\n"
-        "    spec: {containers: [{env: [{name: A, value: 0400}], ports: [{containerPort: 0400}]}]}\n"
+        "    spec:\n      containers:\n"
+        "      - {env: [{name: A, value: 0400}], ports: [{containerPort: 0400}]}\n"
     )
     template = field(pod, "spec", "template")
     assert template == {

@@ -82,9 +82,7 @@ def test_a_binary_entry_is_decoded_byte_for_byte() -> None:
         b'\nContent-Disposition: attachment; filename="x"\n'
         b"Content-Transfer-Encoding: Base64\nAP8K\n"
     )
-
-
-assert part(text, Part.BINARY) == b"\x00\xff\n"
+    assert part(text, Part.BINARY) == b"\x00\xff\n"
 
 
 def test_a_binary_entry_that_is_no_base64_is_refused_without_its_text() -> None:

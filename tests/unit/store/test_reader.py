@@ -146,8 +146,8 @@ async def test_the_longest_mount_wins() -> None:
 async def test_a_link_is_followed_inside_the_store_only() -> None:
     reader, _ = pinned(
         apps={
-            "x/to.gpg": b"->../from.gpg", "from.gpg": b"ENC:v", "out.gpg": b"->../../etc/passwd.gpg",
-            "a.gpg": b"->b.gpg", "b.gpg": b"->a.gpg",
+            "x/to.gpg": b"->../from.gpg", "from.gpg": b"ENC:v",
+            "out.gpg": b"->../../etc/passwd.gpg", "a.gpg": b"->b.gpg", "b.gpg": b"->a.gpg",
         }
     )  # fmt: skip
     assert (await reader.read(whole("apps/x/to"))).reveal() == b"v\n"
