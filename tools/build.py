@@ -104,7 +104,7 @@ def build(module: Module) -> Path:
         if go is None:
             raise NoGoError(
                 f"there is no Go to build {', '.join(name for name, _ in module.programs)} with: "
-                "install Go 1.26 or newer"
+                "install Go 1.25 or newer"
             )
         for left in final.parent.glob(f".{final.name}-*"):
             shutil.rmtree(left)

@@ -57,9 +57,14 @@ class ControlPlane:
     @classmethod
     @contextlib.contextmanager
     def start(
-        cls, directory: Path, users: Mapping[str, Sequence[str]] | None = None
-    ) -> Iterator[Self]:
-        """Run a control plane; `users` are further names and their groups, without any right."""
+        cls, directory: Path, users: Mapping[str, Sequence[str]] | None = None, *,
+        controllers: bool = True,
+    ) -> Iterator[Self]:  # fmt: skip
+        """Run a control plane; `users` are further names and their groups, without any right.
+
+        Without `controllers` it is etcd and the API server alone: no pod runs, nothing is collected
+        as garbage, and an object stays as it was written.
+        """
         programs = {file.name: file for module in CLUSTER for file in build(module).iterdir()}
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         everybody = [Person(ADMINISTRATOR, ("system:masters",))]
@@ -69,7 +74,9 @@ class ControlPlane:
             people = {person.name: person for person in everybody}
             plane = cls(directory, data, programs, people, port, etcd_port)
             try:
-                plane._start_all()
+                plane._start_serving()
+                if controllers:
+                    plane._start_controllers()
                 yield plane
             finally:
                 plane.stop()
@@ -118,6 +125,11 @@ class ControlPlane:
         )  # fmt: skip
         return self._kubeconfigs().write(f"{namespace}-{name}", token, namespace)
 
+    @property
+    def is_serving(self) -> bool:
+        """Whether the API server is started."""
+        return API_SERVER in self._servers
+
     def resident_mib(self) -> dict[str, int]:
         """Give each server's resident memory."""
         return {name: server.resident_mib for name, server in self._servers.items()}
@@ -139,17 +151,21 @@ class ControlPlane:
             _, server = self._servers.popitem()
             server.stop()
 
-    def _start_all(self) -> None:
+    def _start_serving(self) -> None:
         self._run_etcd()
-        key = write_private(self._signing_key, signing_key())
+        write_private(self._signing_key, signing_key())
         write_private(self._token_file, token_file(list(self.people.values())))
         self._start_api_server()
         self._kubeconfigs().write(ADMINISTRATOR, self.token)
+        until("the default namespace is there", self._has_namespaces, self._servers.values())
+
+    def _start_controllers(self) -> None:
         common = [f"--kubeconfig={self.kubeconfig}", "--leader-elect=false", "--secure-port=0"]
         self._run(
             "kube-controller-manager", *common, "--use-service-account-credentials=true",
             "--kube-api-qps=1000", "--kube-api-burst=2000",  # its 20 a second cost 4 s of the start
-            f"--service-account-private-key-file={key}", f"--root-ca-file={self.certificate}",
+            f"--service-account-private-key-file={self._signing_key}",
+            f"--root-ca-file={self.certificate}",
         )  # fmt: skip
         self._run("kube-scheduler", *common)
         # no --config: kwok's own stages make nodes ready, pods run and Jobs succeed at once
@@ -186,9 +202,13 @@ class ControlPlane:
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={key}", f"--service-account-signing-key-file={key}",
             f"--token-auth-file={self._token_file}", "--authorization-mode=RBAC",
+            "--allow-privileged=true",  # as every installer sets it; PodSecurity is what forbids
             "--service-cluster-ip-range=10.0.0.0/24", "--endpoint-reconciler-type=none",
         )  # fmt: skip
         until("the API server is ready", self.administrator.is_ready, self._servers.values())
+
+    def _has_namespaces(self) -> bool:
+        return bool(self.administrator.get("/api/v1/namespaces/default"))
 
     def _is_settled(self) -> bool:
         """Tell whether pods can be admitted (they need the account and its ConfigMap) and run."""

@@ -29,9 +29,12 @@ SERVED = {
     "networking.k8s.io/v1": "ingresses networkpolicies",
     "policy/v1": "poddisruptionbudgets",
     "autoscaling/v2": "horizontalpodautoscalers",
+    "authorization.k8s.io/v1": "selfsubjectaccessreviews",
     "coordination.k8s.io/v1": "leases",
     "apiextensions.k8s.io/v1": "customresourcedefinitions",
 }
+BESIDE = {"autoscaling/v1": "io.k8s.api.autoscaling.v1.Scale"}
+"""What is served as a part of other kinds only."""
 SCALARS = {
     "io.k8s.apimachinery.pkg.apis.meta.v1.Time": "t",
     "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime": "T",
@@ -42,9 +45,9 @@ SCALARS = {
 }
 PRIMITIVES = {"integer": "n", "number": "f", "boolean": "b", "string": "s"}
 FORMATS = {"byte": "y", "date-time": "t", "int-or-string": "i"}
-FIELD = re.compile(
-    r'^\t(?:(\w+)\s+)?(\S+)\s+`(?:json:"([^"]*)"|[^`]*?json:"([^"]*)")', re.MULTILINE
-)
+FIELD = re.compile(r"^\t(?:\w+\s+)?(?P<type>\S+)\s+`(?P<tag>[^`]*)`", re.MULTILINE)
+JSON_TAG = re.compile(r'json:"([^"]*)"')
+PROTOBUF_TAG = re.compile(r'protobuf:"\w+,(\d+)')
 STRUCT = re.compile(r"^type (\w+) struct \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 
 
@@ -54,6 +57,8 @@ class GoField:
 
     flags: str
     """`p` a pointer, `o` omitempty, `z` omitzero."""
+    numbers: tuple[int, ...]
+    """Its number in protobuf, after those of the embedded structs that it stands in."""
 
 
 @dataclass
@@ -68,17 +73,23 @@ class GoTypes:
         package, _, struct = model.rpartition(".")
         return dict(self._fields(self._directory(package), struct))
 
-    def _fields(self, directory: Path, struct: str) -> Iterator[tuple[str, GoField]]:
+    def _fields(
+        self, directory: Path, struct: str, outer: tuple[int, ...] = ()
+    ) -> Iterator[tuple[str, GoField]]:
         body = self._structs(directory).get(struct, "")
         for match in FIELD.finditer(body):
-            go_type, tag = match[2], match[3] or match[4]
-            name, *options = tag.split(",")
+            tag = JSON_TAG.search(match["tag"])
+            if tag is None:
+                continue
+            number = PROTOBUF_TAG.search(match["tag"])
+            numbers = (*outer, int(number[1])) if number else outer
+            go_type, (name, *options) = match["type"], tag[1].split(",")
             if "inline" in options:
-                yield from self._fields(directory, go_type.lstrip("*"))
+                yield from self._fields(directory, go_type.lstrip("*"), numbers)
             elif name not in {"", "-"}:
                 flags = "p" * go_type.startswith("*")
                 flags += "o" * ("omitempty" in options) + "z" * ("omitzero" in options)
-                yield name, GoField(flags)
+                yield name, GoField(flags, numbers)
 
     def _structs(self, directory: Path) -> dict[str, str]:
         if str(directory) not in self.packages:
@@ -154,10 +165,11 @@ class Extract:
         if model.get("x-kubernetes-map-type") == "atomic":
             found["a"] = 1  # type: ignore[assignment]  # the notation mixes
         for key, schema in sorted(model["properties"].items()):
-            flags = go[key].flags if key in go else "o"
+            known = go.get(key, GoField("o", ()))
+            flags = known.flags
             if "retainKeys" in schema.get("x-kubernetes-patch-strategy", ""):
                 flags += "r"
-            entry: list[Any] = [self.reference(schema), flags]
+            entry: list[Any] = [self.reference(schema), flags, list(known.numbers)]
             default = schema.get("default")
             fields[key] = entry if default in (None, "", 0, False, {}) else [*entry, default]
 
@@ -194,7 +206,7 @@ def main(output: Path) -> None:
     root = found["k8s.io/kubernetes"]
     go = GoTypes(found)
     models: dict[str, Any] = {}
-    for group_version in SERVED:
+    for group_version in (*SERVED, *BESIDE):
         prefix = "api" if "/" not in group_version else "apis"
         file = f"{prefix}__{group_version.replace('/', '__')}_openapi.json"
         tree = json.loads((root / "api/openapi-spec/v3" / file).read_text())
@@ -226,6 +238,8 @@ def main(output: Path) -> None:
                     "type": short(name),
                 }
             )  # fmt: skip
+    for name in BESIDE.values():
+        extract.struct(name)
     tree = {"version": str(found["version"]), "kinds": kinds, "types": extract.types}
     output.write_text(written(tree))
     print(f"{output}: {len(kinds)} kinds, {len(extract.types)} types, {output.stat().st_size} B")

@@ -72,7 +72,7 @@ class Server:
 
 
 def until(
-    what: str, condition: Callable[[], bool], servers: Iterable[Server] = (),
+    what: str, condition: Callable[[], object], servers: Iterable[Server] = (),
     seconds: float = READY_SECONDS,
 ) -> None:  # fmt: skip
     """Wait until `condition`; a server that is not answering yet counts as no."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 from flux_secret.apply import order
 from flux_secret.apply.cluster import Cluster
@@ -17,10 +17,6 @@ from flux_secret.model.names import ObjectKey
 from flux_secret.outside.kubernetes import ServedKind, crd_kinds
 
 
-async def _nothing() -> None:
-    """Do nothing between the list and the writes."""
-
-
 class Actor:
     """Acts for one target; decides nothing."""
 
@@ -32,14 +28,8 @@ class Actor:
         self._entries: dict[ObjectKey, Entry] = {}
         self._stopped: FluxSecretError | None = None
 
-    async def act(
-        self,
-        inventory: Inventory,
-        writes: Sequence[Write],
-        *,
-        listed: Callable[[], Awaitable[None]] = _nothing,
-    ) -> Inventory:
-        """Write the list, call `listed`, write the objects, write the list again.
+    async def act(self, inventory: Inventory, writes: Sequence[Write]) -> Inventory:
+        """Write the list, the objects, and the list again.
 
         Raises what stops everything (`UnreachableError`); the objects written until then are in the
         change set, and the list stays the union.
@@ -49,7 +39,6 @@ class Actor:
         for one in writes:
             self._entries.setdefault(one.key, Entry(one.key, one.uid, one.adopted))
         inventory = await ledger.write(inventory, self._entries, self._revision)
-        await listed()
         for rank in order.in_ranks(writes, lambda one: one.key):
             await asyncio.gather(*map(self._one, rank))
             if self._stopped is not None:

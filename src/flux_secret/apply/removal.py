@@ -21,6 +21,8 @@ class Leaving:
 
     inventory: Inventory
     gone: frozenset[ObjectKey]
+    elsewhere: frozenset[ObjectKey]
+    """Of those: what another target lists, and wants or may want."""
     commits: frozenset[str]
     """Application commits that say so."""
     prune: bool
@@ -64,7 +66,7 @@ class Remover:
         """Give what goes, with its uid; take out of `entries` what is listed no more."""
         going: dict[ObjectKey, str] = {}
         for key in sorted(leaving.gone):
-            decided, why = self._fate(entries[key], found, kinds, leaving.inventory)
+            decided, why = self._fate(entries[key], found, kinds, leaving)
             if why:
                 self._tell(leaving.inventory, key, why)
             if decided is Fate.DROP:
@@ -84,9 +86,9 @@ class Remover:
             self._changes.add(Change(key, Action.FAILED, error=error))
         return found
 
-    def _fate(
-        self, entry: Entry, found: Found, kinds: Kinds, inventory: Inventory
-    ) -> tuple[Fate, str]:
+    def _fate(self, entry: Entry, found: Found, kinds: Kinds, leaving: Leaving) -> tuple[Fate, str]:
+        if entry.key in leaving.elsewhere:
+            return Fate.DROP, ""  # a hand-over was cut short: the other list was written first
         if kinds.is_failing(entry.key.group):
             return Fate.KEEP, "not pruned: its API does not answer now"
         if kinds.any_version(entry.key.group, entry.key.kind) is None:
@@ -94,9 +96,7 @@ class Remover:
             return Fate.KEEP, "not pruned: its kind is not served now"
         if entry.key in found.failed:
             return Fate.KEEP, ""
-        if self._cluster.ledger.owner(entry.key) != inventory.target:
-            return Fate.DROP, ""  # handed over; the other list was written before this one
-        return fate(entry, found.live[entry.key], inventory.applyset)
+        return fate(entry, found.live[entry.key], leaving.inventory.applyset)
 
     def _may(self, leaving: Leaving, going: dict[ObjectKey, str]) -> bool:
         target = str(leaving.inventory.target)

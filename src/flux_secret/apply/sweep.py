@@ -76,31 +76,40 @@ class Sweeper:
     ) -> list[Leaving]:
         leaving = []
         for inventory in self._cluster.ledger.inventories():
-            if inventory.target in sound:
-                one = sound[inventory.target]
-                gone = inventory.entries.keys() - self._now.wanted[inventory.target]
+            target = inventory.target
+            if target in sound:
+                one, wanted = sound[target], self._now.wanted[target]
+                gone = frozenset(inventory.entries.keys() - wanted)
+                commits = frozenset({one.revision.commit} if one.revision else ())
                 if gone:
-                    left = bool(self._now.wanted[inventory.target])
-                    commits = {one.revision.commit} if one.revision else set()
-                    prune = one.target.prune
+                    elsewhere = self._elsewhere(target, gone, sound)
                     leaving.append(
-                        Leaving(inventory, frozenset(gone), frozenset(commits), prune, left)
+                        Leaving(inventory, gone, elsewhere, commits, one.target.prune, bool(wanted))
                     )
-            elif inventory.target not in configured:
+            elif target not in configured:
                 leaving.extend(self._taken_out(inventory, sound))
         return leaving
 
-    @staticmethod
-    def _taken_out(inventory: Inventory, sound: dict[TargetId, Delivery]) -> list[Leaving]:
+    def _taken_out(self, inventory: Inventory, sound: dict[TargetId, Delivery]) -> list[Leaving]:
         """Give an inventory of the same branch whose path is configured no more."""
-        same = [
-            one
-            for target, one in sound.items()
-            if (target.source, target.branch) == (inventory.target.source, inventory.target.branch)
-        ]
+        branch = (inventory.target.source, inventory.target.branch)
+        same = [one for target, one in sound.items() if (target.source, target.branch) == branch]
         commits = frozenset(one.revision.commit for one in same if one.revision)
         if not commits:
             return []
         prune = all(one.target.prune for one in same)
         gone = frozenset(inventory.entries)
-        return [Leaving(inventory, gone, commits, prune, stays=False, taken_out=True)]
+        elsewhere = self._elsewhere(inventory.target, gone, sound)
+        return [Leaving(inventory, gone, elsewhere, commits, prune, stays=False, taken_out=True)]
+
+    def _elsewhere(
+        self, target: TargetId, keys: frozenset[ObjectKey], sound: dict[TargetId, Delivery]
+    ) -> frozenset[ObjectKey]:
+        """Give what another target lists, unless it was delivered without it in this pass."""
+        return frozenset(
+            key
+            for other in self._cluster.ledger.inventories()
+            if other.target != target
+            for key in keys & other.entries.keys()
+            if other.target not in sound or key in self._now.wanted[other.target]
+        )

@@ -13,14 +13,19 @@ from typing import Final
 from flux_secret.embedded import render
 from flux_secret.embedded.address import Address
 from flux_secret.embedded.catalog import Served
+from flux_secret.embedded.codec import protobuf
 from flux_secret.embedded.codec.body import Duplicates, read_json, read_object, read_yaml
 from flux_secret.embedded.deleting import Deleter
-from flux_secret.embedded.options import WriteOptions, write_options
+from flux_secret.embedded.faults import Faults
+from flux_secret.embedded.options import write_options
 from flux_secret.embedded.patches.pointer import PatchError, json_patch
 from flux_secret.embedded.patches.merge import merge_patch
 from flux_secret.embedded.patches.strategic import strategic_patch
 from flux_secret.embedded.reading import Query, Reader
+from flux_secret.embedded.review import REVIEW, allowed_review
+from flux_secret.embedded.scaling import SCALE_STRUCT, scale_of, scaled
 from flux_secret.embedded.schema.kinds import built_in
+from flux_secret.embedded.schema.shape import StructShape
 from flux_secret.embedded.state import State
 from flux_secret.embedded.status import (
     StatusError,
@@ -37,7 +42,7 @@ APPLY_PATCH: Final = "application/apply-patch+yaml"
 JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 STRATEGIC_PATCH: Final = "application/strategic-merge-patch+json"
-_OBJECTS: Final = ("application/json", "application/yaml")
+_OBJECTS: Final = ("application/json", "application/yaml", protobuf.MEDIA_TYPE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +70,29 @@ class Answer:
 class Api:
     """Answers requests about objects."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, faults: Faults) -> None:
         self._state = state
+        self._faults = faults
 
     def answer(self, request: Request) -> Answer:
         """Answer anything but a watch; raise `StatusError`."""
         served = self.served(request.address)
+        if not request.address.subresource and request.verb not in served.kind.verbs:
+            raise method_not_allowed(served.kind, request.verb)
         key = (request.address.namespace, request.address.name)
         form = self._form(request)
         columns = self._columns(served)
+        if request.address.subresource == "scale":
+            return self._scale(request, served)
         match request.verb:
             case "get":
                 return Answer(form.one(Reader(self._state.store, served.kind).get(key), columns))
             case "list":
                 query = Query.read(served.kind, key[0], request.query)
                 return Answer(form.many(self._reader(served).list(query), columns))
+            case "create" if served.kind.kind == REVIEW:
+                sent = _object_of(request, served, Duplicates())
+                return Answer(allowed_review(sent, self._faults), HTTPStatus.CREATED)
             case "create":
                 return self._create(request, served, form)
             case "update":
@@ -106,7 +119,7 @@ class Api:
 
     @staticmethod
     def _subresources(served: Served) -> set[str]:
-        return {"status"} & set(served.kind.subresources)
+        return {"status", "scale"} & set(served.kind.subresources)
 
     def watching(self, request: Request) -> AsyncIterator[Tree | None]:
         """Give the events of a watch, for ever; None when nothing came for a while."""
@@ -140,11 +153,9 @@ class Api:
     # -- writes --
 
     def _create(self, request: Request, served: Served, form: render.Form) -> Answer:
-        if request.address.name:
-            raise method_not_allowed(served.kind, "create")
         options = write_options(request.query, request.user_agent, "CreateOptions")
         duplicates = Duplicates()
-        sent = _object_of(request, duplicates)
+        sent = _object_of(request, served, duplicates)
         writer = self._writer(served)
         tree = writer.create(request.address.namespace, sent, options, duplicates)
         self._state.after_write(served, tree, options)
@@ -154,7 +165,7 @@ class Api:
     def _update(self, request: Request, served: Served, form: render.Form) -> Answer:
         options = write_options(request.query, request.user_agent, "UpdateOptions")
         duplicates = Duplicates()
-        sent = _object_of(request, duplicates)
+        sent = _object_of(request, served, duplicates)
         key = (request.address.namespace, request.address.name)
         writer = self._writer(served, request.address.subresource)
         written = writer.update(key, sent, options, duplicates)
@@ -198,13 +209,34 @@ class Api:
                 else:
                     tree = strategic_patch(live, patch, built_in().struct(served.kind))
             except PatchError as error:
+                # the real one has no more to say of it either (NewGenericServerResponse)
+                message = "the server rejected our request due to an error in our request"
                 code = HTTPStatus.UNPROCESSABLE_ENTITY
-                raise StatusError(code, "Invalid", str(error)) from error
+                raise StatusError(code, "Invalid", message) from error
             if not isinstance(tree, dict):
                 raise bad_request("the patched value is no object")
             return tree
 
         return patched
+
+    def _scale(self, request: Request, served: Served) -> Answer:
+        key = (request.address.namespace, request.address.name)
+        live = self._reader(served).get(key)
+        if request.verb == "get":
+            return Answer(scale_of(live))
+        duplicates = Duplicates()
+        if request.verb == "update":
+            shape = built_in().shapes.struct(SCALE_STRUCT)
+            sent = _sent(request, shape, duplicates)
+        elif request.verb == "patch" and request.content_type in (MERGE_PATCH, STRATEGIC_PATCH):
+            sent = merge_patch(scale_of(live), read_json(request.untrusted_body, duplicates))
+        else:
+            raise unsupported_media_type((MERGE_PATCH, STRATEGIC_PATCH))
+        kind = "UpdateOptions" if request.verb == "update" else "PatchOptions"
+        options = write_options(request.query, request.user_agent, kind)
+        writer = self._writer(served, "scale")
+        written = writer.update(key, scaled(live, sent), options, duplicates)
+        return Answer(scale_of(written.tree), HTTPStatus.OK, options.warnings)
 
     def _delete(self, request: Request, served: Served, form: render.Form) -> Answer:
         options = _delete_options(request)
@@ -214,8 +246,6 @@ class Api:
         return Answer(form.one(tree, self._columns(served)))
 
     def _delete_collection(self, request: Request, served: Served) -> Answer:
-        if "deletecollection" not in served.kind.verbs:
-            raise method_not_allowed(served.kind, "deletecollection")
         options = _delete_options(request)
         query = Query.read(served.kind, request.address.namespace, request.query)
         listed = self._reader(served).list(query)
@@ -247,7 +277,17 @@ class Api:
         return columns_of(served.kind, self._state.columns(served.kind))
 
 
-def _object_of(request: Request, duplicates: Duplicates) -> Tree:
+def _object_of(request: Request, served: Served, duplicates: Duplicates) -> Tree:
+    shape = None if served.kind.is_custom else built_in().struct(served.kind)
+    return _sent(request, shape, duplicates)
+
+
+def _sent(request: Request, shape: StructShape | None, duplicates: Duplicates) -> Tree:
+    if request.content_type == protobuf.MEDIA_TYPE and shape is not None:
+        try:
+            return protobuf.read(request.untrusted_body, shape)
+        except protobuf.ProtobufError as error:
+            raise bad_request(f"error decoding protobuf: {error}") from error
     if request.content_type not in ("", *_OBJECTS):
         raise unsupported_media_type(_OBJECTS)
     return read_object(request.untrusted_body, duplicates)
@@ -272,6 +312,3 @@ def _delete_options(request: Request) -> Tree:
 
 def _is_dry(request: Request, options: Tree) -> bool:
     return request.query.get("dryRun") == "All" or options.get("dryRun") == ["All"]
-
-
-__all__ = ["Answer", "Api", "Request", "WriteOptions"]

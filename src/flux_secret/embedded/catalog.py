@@ -50,9 +50,7 @@ class Catalog:
 
     def of_kind(self, group: str, kind: str) -> Served | None:
         """Give it by its kind, in some version, or None."""
-        return next(
-            (one for one in self if (one.kind.group, one.kind.kind) == (group, kind)), None
-        )
+        return next((one for one in self if (one.kind.group, one.kind.kind) == (group, kind)), None)
 
     def __iter__(self) -> Iterator[Served]:
         return iter(list(self._served.values()))

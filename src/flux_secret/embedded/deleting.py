@@ -102,7 +102,9 @@ class Deleter:
             for other in self._each_resource():
                 resource = (other.kind.group, other.kind.plural)
                 for key, tree in list(self.store.all(resource)):
-                    owners = [text(one, "uid") for one in mappings(tree, "metadata", "ownerReferences")]
+                    owners = [
+                        text(one, "uid") for one in mappings(tree, "metadata", "ownerReferences")
+                    ]
                     if owners == [uid]:
                         self._delete_dependent(other, key)
         if namespace:
@@ -126,6 +128,8 @@ class Deleter:
 
 def _success(served: Served, gone: Tree) -> Tree:
     kind = served.kind
+    if served.rule.answers_deleted:
+        return {**gone, "apiVersion": kind.api_version}
     return {
         "kind": "Status",
         "apiVersion": "v1",

@@ -55,9 +55,7 @@ class Requests:
 
     def count(self, verb: str = "", resource: str = "") -> int:
         """Count requests of a verb, of a resource, or both."""
-        return sum(
-            verb in ("", one.verb) and resource in ("", one.resource) for one in self._asked
-        )
+        return sum(verb in ("", one.verb) and resource in ("", one.resource) for one in self._asked)
 
     def by_verb(self) -> Counter[tuple[str, str]]:
         """Count by (verb, resource)."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from flux_secret.embedded.codec.body import read_object
+from typing import Final
+
 from flux_secret.embedded.faults import Asked, Faults
 from flux_secret.embedded.tree import Tree, child, text
 
 
-def allowed_review(untrusted_body: bytes, faults: Faults) -> Tree:
-    """Answer the review; raise `StatusError` 400."""
-    review = read_object(untrusted_body)
+REVIEW: Final = "SelfSubjectAccessReview"
+
+
+def allowed_review(review: Tree, faults: Faults) -> Tree:
+    """Answer the review."""
     wanted = child(review, "spec", "resourceAttributes")
     group, plural = text(wanted, "group"), text(wanted, "resource")
     asked = Asked(

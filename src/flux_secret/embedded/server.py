@@ -18,7 +18,6 @@ from flux_secret.embedded.api import Api, Request
 from flux_secret.embedded.discovery import openapi
 from flux_secret.embedded.discovery.documents import Discovery, core_versions
 from flux_secret.embedded.faults import Asked, Faults, Requests
-from flux_secret.embedded.review import allowed_review
 from flux_secret.embedded.schema.kinds import built_in
 from flux_secret.embedded.state import State
 from flux_secret.embedded.status import (
@@ -46,7 +45,7 @@ class Server:
     """Serves one cluster's state."""
 
     def __init__(self, state: State, token: str, faults: Faults, requests: Requests) -> None:
-        self._api = Api(state)
+        self._api = Api(state, faults)
         self._state = state
         self._token = token
         self._faults = faults
@@ -88,9 +87,6 @@ class Server:
         if found is None:
             return self._document(request, path)
         self._check_group(found.group, found.version)
-        if (found.group, found.plural) == ("authorization.k8s.io", "selfsubjectaccessreviews"):
-            tree = allowed_review(await request.read(), self._faults)
-            return _written(request, tree, HTTPStatus.CREATED)
         parsed = Request(
             verb=asked.verb,
             address=found,
@@ -130,7 +126,9 @@ class Server:
         served = self._api.served(found)
         group = f'API group "{found.group}"'
         resource = found.plural + (f"/{found.subresource}" if found.subresource else "")
-        where = f'in the namespace "{asked.namespace}"' if asked.namespace else "at the cluster scope"
+        where = (
+            f'in the namespace "{asked.namespace}"' if asked.namespace else "at the cluster scope"
+        )
         why = f'User "{USER}" cannot {asked.verb} resource "{resource}" in {group} {where}'
         raise forbidden(served.kind, asked.name, why)
 

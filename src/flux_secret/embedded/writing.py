@@ -12,29 +12,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from flux_secret.embedded.committing import Committer
 from flux_secret.embedded.codec.body import Duplicates
 from flux_secret.embedded.codec.golang import DecodeError
 from flux_secret.embedded.merge.element import TypedError
-from flux_secret.embedded.merge.managers import FieldManager, without_managed
+from flux_secret.embedded.merge.managers import FieldManager
 from flux_secret.embedded.options import WriteOptions
 from flux_secret.embedded.rules.rule import Rule
 from flux_secret.embedded.schema.kinds import Kind
 from flux_secret.embedded.status import (
+    Cause,
     StatusError,
-    already_exists,
     bad_request,
     conflict,
-    forbidden,
     invalid,
     not_found,
     unknown_failure,
 )
 from flux_secret.embedded.store import Key, Resource, Store, key_of
-from flux_secret.embedded.tree import Tree, child, copied, equal, items, text
+from flux_secret.embedded.tree import Tree, text
 
-OPTIMISTIC_LOCK: Final = (
-    "the object has been modified; please apply your changes to the latest version and try again"
-)
 GENERATED: Final = 5  # characters that generateName adds
 _LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"  # util/rand: no vowels, no look-alikes
 Patcher: TypeAlias = Callable[[Tree], Tree]
@@ -76,6 +73,10 @@ class Writer:
             subresource=self.subresource,
         )
 
+    @property
+    def _commit(self) -> Committer:
+        return Committer(self.store, self.kind, self.rule, self.now, self.subresource)
+
     # -- the four ways to write --
 
     def create(
@@ -86,8 +87,8 @@ class Writer:
         self._place(tree, namespace)
         _generate_name(tree)
         tree = self._fields.update(None, tree, self.rule.empty(), options.manager)
-        self._admit_namespace(namespace, text(tree, "metadata", "name"))
-        return self._create(tree, options)
+        self._commit.admit(namespace, text(tree, "metadata", "name"))
+        return self._commit.create(tree, options)
 
     def update(
         self,
@@ -107,14 +108,14 @@ class Writer:
         if live is None:
             if not self.rule.creates_on_update or self.subresource:
                 raise not_found(self.kind, key[1])
-            self._admit_namespace(*key)
+            self._commit.admit(*key)
             tree = self._fields.update(None, tree, self.rule.empty(), options.manager)
-            return Written(self._create(tree, options), created=True)
+            return Written(self._commit.create(tree, options), created=True)
         uid, found = text(tree, "metadata", "uid"), text(live, "metadata", "uid")
         if uid and uid != found:
             raise uid_conflict(self.kind, key[1], uid, found)
         tree = self._fields.update(live, tree, self.rule.empty(), options.manager)
-        return Written(self._replace(tree, live, options), created=False)
+        return Written(self._commit.replace(tree, live, options), created=False)
 
     def patch(
         self, key: Key, patcher: Patcher, options: WriteOptions, duplicates: Duplicates
@@ -128,7 +129,7 @@ class Writer:
         tree = self._fields.update(live, tree, self.rule.empty(), options.manager)
         self._place(tree, key[0])
         self._check_name(tree, key)
-        return Written(self._replace(tree, live, options), created=False)
+        return Written(self._commit.replace(tree, live, options), created=False)
 
     def apply(
         self, key: Key, applied: Tree, options: WriteOptions, duplicates: Duplicates
@@ -139,25 +140,36 @@ class Writer:
         try:
             merged = self._fields.apply(before, applied, options.manager, force=options.force)
         except TypedError as error:
-            raise self._not_typed(key, error) from error
+            raise self._not_typed(applied, error) from error
         if options.validation == "Strict" and duplicates:
             raise bad_request(f"error strict decoding YAML: {_doubled(duplicates)}")
-        tree = self.decoded(merged or before, WriteOptions(validation="Ignore"), Duplicates())
+        try:
+            tree, _ = self.rule.decode(merged, applied=True)
+        except DecodeError as error:
+            raise self._not_convertible(key, error) from error
+        self.rule.default(tree)
         if live is None and (uid := text(tree, "metadata", "uid")):
             why = f"uid mismatch: the provided object specified uid {uid}, and no existing object "
             raise conflict(self.kind, key[1], why + "was found")
         self._place(tree, key[0])
         self._check_name(tree, key)
         if live is None:
-            self._admit_namespace(*key)
-            return Written(self._create(tree, options), created=True)
-        return Written(self._replace(tree, live, options), created=False)
+            self._commit.admit(*key)
+            return Written(self._commit.create(tree, options), created=True)
+        return Written(self._commit.replace(tree, live, options), created=False)
 
-    def _not_typed(self, key: Key, error: TypedError) -> StatusError:
+    def _not_typed(self, applied: Tree, error: TypedError) -> StatusError:
         group, version = self.kind.group, self.kind.version
+        namespace, name = key_of(applied)
         return unknown_failure(
-            f"failed to create typed patch object ({key[0]}/{key[1]}; "
+            f"failed to create typed patch object ({namespace}/{name}; "
             f"{group}{'/' if group else '/'}{version}, Kind={self.kind.kind}): {error}"
+        )
+
+    def _not_convertible(self, key: Key, error: DecodeError) -> StatusError:
+        kind = f"/{self.kind.version}, Kind={self.kind.kind}"
+        return unknown_failure(
+            f"failed to convert new object (/{key[1]}; {kind}) to proper version: {error}"
         )
 
     # -- steps --
@@ -199,10 +211,7 @@ class Writer:
 
     def _undecodable(self, why: str, *, is_patch: bool) -> StatusError:
         if is_patch:
-            message = f' "" is invalid: patch: Invalid value: {why}'
-            error = invalid(None, "", [])
-            error.tree["message"] = message
-            return error
+            return invalid(None, "", [Cause("FieldValueInvalid", f"Invalid value: {why}", "patch")])
         kind, version = self.kind.kind, self.kind.version
         if self.kind.is_custom:
             return bad_request(why)
@@ -229,105 +238,11 @@ class Writer:
             raise bad_request(why)
         tree["metadata"]["name"] = key[1]
 
-    def _admit_namespace(self, namespace: str, name: str) -> None:
-        """NamespaceLifecycle: nothing is created where there is no namespace, or one that ends."""
-        if not namespace:
-            return
-        found = self.store.find(("", "namespaces"), ("", namespace))
-        if found is None:
-            kind = Kind("", "v1", "Namespace", "namespaces", "namespace", namespaced=False)
-            raise not_found(kind, namespace)
-        if "deletionTimestamp" in found["metadata"]:
-            why = f"unable to create new content in namespace {namespace} because it is being "
-            raise forbidden(self.kind, name, why + "terminated")
-
-    def _create(self, tree: Tree, options: WriteOptions) -> Tree:
-        metadata = tree["metadata"]
-        key = key_of(tree)
-        for name in ("resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"):
-            if name == "resourceVersion" and metadata.get(name):
-                raise bad_request("resourceVersion should not be set on objects to be created")
-            metadata.pop(name, None)
-        metadata["creationTimestamp"] = self.now()
-        metadata["uid"] = str(uuid.uuid4())
-        metadata.pop("generation", None)
-        self.rule.prepare_create(tree)
-        causes = self.rule.create_causes(tree)
-        if causes:
-            raise invalid(self.kind, key[1], causes)
-        if self.store.find(self.resource, key) is not None:
-            raise already_exists(self.kind, key[1])
-        self.rule.allocate(tree)
-        if options.dry_run:
-            self.rule.release(tree)
-            return _ordered(tree)
-        return self.store.put(self.resource, key, _ordered(tree))
-
-    def _replace(self, tree: Tree, live: Tree, options: WriteOptions) -> Tree:
-        metadata, before, key = tree["metadata"], live["metadata"], key_of(live)
-        version = metadata.get("resourceVersion", "")
-        if not version and not self.rule.updates_unconditionally:
-            why = "metadata.resourceVersion: Invalid value: 0x0: must be specified for an update"
-            error = invalid(self.kind, key[1], [])
-            error.tree["message"] = f'{self.kind.resource} "{key[1]}" is invalid: {why}'
-            raise error
-        if version and version != before["resourceVersion"]:
-            raise conflict(self.kind, key[1], OPTIMISTIC_LOCK)
-        metadata["resourceVersion"] = before["resourceVersion"]
-        for name in ("generation", "creationTimestamp", "deletionTimestamp"):
-            _keep(name, metadata, before)
-        metadata.setdefault("uid", before["uid"])
-        if "deletionGracePeriodSeconds" in before:
-            metadata.setdefault("deletionGracePeriodSeconds", before["deletionGracePeriodSeconds"])
-        if self.subresource == "status":
-            self.rule.prepare_status(tree, live)
-        else:
-            self.rule.prepare_update(tree, live)
-        causes = self.rule.update_causes(tree, live)
-        if causes:
-            raise invalid(self.kind, key[1], causes)
-        _keep_times(tree, live)
-        tree = _ordered(tree)
-        if equal(tree, self.shown(live)):
-            return tree
-        if options.dry_run:
-            return tree
-        if "deletionTimestamp" in metadata and not metadata.get("finalizers"):
-            if self.resource != ("", "namespaces"):
-                return self._finish(key, tree)
-        return self.store.put(self.resource, key, tree)
-
-    def _finish(self, key: Key, tree: Tree) -> Tree:
-        """Remove an object whose last finalizer is gone."""
-        self.store.drop(self.resource, key)
-        return tree
-
 
 def uid_conflict(kind: Kind, name: str, expected: str, found: str) -> StatusError:
     """409: the object was deleted and made anew since the client saw it."""
     why = f"Precondition failed: UID in precondition: {expected}, UID in object meta: {found}"
     return conflict(kind, name, why)
-
-
-def _keep(name: str, metadata: Tree, before: Tree) -> None:
-    if name in before:
-        metadata[name] = before[name]
-    else:
-        metadata.pop(name, None)
-
-
-def _keep_times(tree: Tree, live: Tree) -> None:
-    """Keep the times of managedFields when nothing else changed (fieldmanager/equality.go)."""
-    new, old = items(tree, "metadata", "managedFields"), items(live, "metadata", "managedFields")
-    if len(new) != len(old) or not new:
-        return
-    timeless = [[{**one, "time": ""} for one in entries] for entries in (new, old)]
-    if not equal(*timeless):
-        return
-    left = {**without_managed(tree), "apiVersion": "", "kind": ""}
-    right = {**without_managed(live), "apiVersion": "", "kind": ""}
-    if equal(left, right):
-        tree["metadata"]["managedFields"] = copied(old)
 
 
 def _generate_name(tree: Tree) -> None:
@@ -344,9 +259,3 @@ def _generate_name(tree: Tree) -> None:
 
 def _doubled(duplicates: Duplicates) -> str:
     return ", ".join(f'key "{key}" already set in map' for key in duplicates)
-
-
-def _ordered(tree: Tree) -> Tree:
-    """Write the envelope first, as people expect to see it."""
-    first = ("apiVersion", "kind", "metadata")
-    return {name: tree[name] for name in (*first, *sorted(tree)) if name in tree}

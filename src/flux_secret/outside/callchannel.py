@@ -35,7 +35,7 @@ MAX_WORDS: Final = 64 * 1024  # bytes of one call's words
 _REQUESTS: Final = "requests"
 _NAME: Final = re.compile(rb"[0-9]{1,20}(?:\.[0-9]{1,4})?\Z")
 _MAX_PENDING: Final = 64 * 1024  # bytes of requests without a line's end
-_FIRST_WAIT_SECONDS: Final = 0.0005  # for a call to open its answer; it is about to
+_FIRST_WAIT_SECONDS: Final = 0.0005  # for a call to open its end of a FIFO; it is about to
 _LONGEST_WAIT_SECONDS: Final = 0.05
 
 _CALL: Final = """#!/bin/sh
@@ -116,7 +116,7 @@ class CallChannel:
         self._directory = directory
         self._ask = ask
         self._serving: set[asyncio.Task[None]] = set()
-        self._asking: set[asyncio.Task[Answer]] = set()
+        self._asking: set[asyncio.Task[bytes]] = set()
         self._pending = b""
         self._count = 0
         self._failure: FluxSecretError | None = None
@@ -158,57 +158,61 @@ class CallChannel:
         return handle
 
     async def _serve(self, name: str) -> None:
-        """Answer one call; what goes wrong here is a read that failed."""
-        try:
-            words = await self._words(name)
-            if self._count > MAX_CALLS:
-                raise GenerateError(
-                    f"more than {MAX_CALLS} calls of gopass in one generation",
-                    remedy="read an entry once and keep it in a variable",
-                )
-            asking = asyncio.ensure_future(self._ask(words))
-            self._asking.add(asking)
-            asking.add_done_callback(self._asking.discard)
-            answer = await asyncio.shield(asking)
-            await self._give(name, answer.code, answer)
-        except FluxSecretError as failure:
-            self._failure = self._failure or failure
-            await self._give(name, failure.exit_code, None, f"Error: {failure.what}\n")
-        except OSError:
-            return  # the script took its own FIFO away, or never made one: it gets no answer
-        except Exception as error:
-            self._failure = self._failure or BugError(
-                f"a call of gopass met {type(error).__name__}", remedy="please report this"
-            )
-            self._failure.__cause__ = None  # its text may hold anything
-            await self._give(name, BugError.exit_code, None, "Error: a bug in flux-secret\n")
-
-    async def _give(
-        self, name: str, code: int, answer: Answer | None, complaint: str = ""
-    ) -> None:
-        if answer is None or code:
-            text = (answer.stderr if answer is not None else complaint).encode()
-        else:
-            text = answer.stdout.reveal()
+        """Answer one call; a call that takes its FIFO away, or is killed, gets no answer."""
         with contextlib.suppress(OSError):
+            try:
+                words = await self._words(name)
+            except GenerateError as failure:
+                reply = self._failed(failure)
+            else:
+                asking = asyncio.ensure_future(self._asked(words))
+                self._asking.add(asking)
+                asking.add_done_callback(self._asking.discard)
+                reply = await asyncio.shield(asking)
             handle = await self._opened_to_write(name)
             try:
                 os.unlink(name, dir_fd=self._directory)
-                await _write(handle, b"%d\n" % code + text)
+                await _write(handle, reply)
             finally:
                 os.close(handle)
 
-    async def _words(self, name: str) -> list[str]:
-        handle = self.open(name, os.O_RDWR)
+    async def _asked(self, words: Sequence[str]) -> bytes:
+        """Give the bytes of an answer; what goes wrong here is remembered as a failed read."""
         try:
-            data = b""
+            answer = await self._ask(words)
+            text = answer.stdout.reveal() if answer.code == 0 else _spoken(answer.stderr)
+            return b"%d\n" % answer.code + text
+        except FluxSecretError as failure:
+            return self._failed(failure)
+        except Exception as error:  # noqa: BLE001 -- a bug must not leave a script waiting
+            name = type(error).__name__  # no more of it: its text may hold anything
+            return self._failed(BugError(f"a call of gopass met {name}", remedy="report this"))
+
+    def _failed(self, failure: FluxSecretError) -> bytes:
+        self._failure = self._failure or failure
+        return b"%d\n" % failure.exit_code + _spoken(f"Error: {failure.what}\n")
+
+    async def _words(self, name: str) -> list[str]:
+        if self._count > MAX_CALLS:
+            raise GenerateError(
+                f"more than {MAX_CALLS} calls of gopass in one generation",
+                remedy="read an entry once and keep it in a variable",
+            )
+        # to read only: were we a writer too, the call's own next step could read its words back
+        handle = self.open(name, os.O_RDONLY)
+        try:
+            data, wait = b"", _FIRST_WAIT_SECONDS
             while not _is_whole(data):
                 if len(data) > MAX_WORDS:
                     raise GenerateError(
                         f"a call of gopass with more than {MAX_WORDS} bytes of arguments",
                         remedy="name one entry a call",
                     )
-                data += await _read(handle)
+                read = await _read(handle)
+                if not read:  # the call has not opened its end yet
+                    await asyncio.sleep(wait)
+                    wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
+                data += read
         finally:
             os.close(handle)
         return [word.decode(errors="surrogateescape") for word in data.split(b"\0")[1:-1]]
@@ -226,8 +230,12 @@ class CallChannel:
             wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
 
 
+def _spoken(text: str) -> bytes:
+    return text.encode(errors="backslashreplace")
+
+
 def _is_whole(data: bytes) -> bool:
-    """Whether all words have come: `2\\0show\\0apps/demo\\0`."""
+    """Whether all words have come: their number, then so many, each ended by NUL."""
     number, separator, rest = data.partition(b"\0")
     if not separator:
         return False

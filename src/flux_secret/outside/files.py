@@ -15,18 +15,27 @@ from flux_secret.errors import SourceError
 MEMORY_DIRECTORIES: Final = (Path("/dev/shm"), Path("/run/shm"))  # noqa: S108 -- memory-backed
 
 
-def memory_directory() -> Path | None:
-    """Give a writable directory that lies in memory, or None where there is none."""
+def memory_directory(*, runnable: bool = False) -> Path | None:
+    """Give a writable directory that lies in memory, or None where there is none.
+
+    `runnable`: programs in it must start. Container runtimes mount `/dev/shm` with noexec.
+    """
     for directory in MEMORY_DIRECTORIES:
         if directory.is_dir() and os.access(directory, os.W_OK | os.X_OK):
+            if runnable and os.statvfs(directory).f_flag & getattr(os, "ST_NOEXEC", 0):
+                continue
             return directory
     return None
 
 
 @contextlib.contextmanager
-def scratch(prefix: str) -> Iterator[Path]:
-    """Lend a private directory (mode 0700), in memory where there is memory; gone afterwards."""
-    path = Path(tempfile.mkdtemp(prefix=f"flux-secret-{prefix}-", dir=memory_directory()))
+def scratch(prefix: str, *, runnable: bool = False) -> Iterator[Path]:
+    """Lend a private directory (mode 0700), in memory where there is memory; gone afterwards.
+
+    `runnable`: programs in it must start, so it may have to lie where temporary files do.
+    """
+    memory = memory_directory(runnable=runnable)
+    path = Path(tempfile.mkdtemp(prefix=f"flux-secret-{prefix}-", dir=memory))
     try:
         yield path
     finally:

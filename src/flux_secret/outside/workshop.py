@@ -1,82 +1,30 @@
 """A scratch folder with tools in it, where a target's commands run and ask for secrets.
 
-The `gopass` that scripts find holds no key. It makes a folder for its call, names it on the
-request FIFO, and reads the answer from a FIFO of its own: several calls at once, as in a pipeline,
-do not meet, and a value is never in a regular file. It is a `/bin/sh` script: 2 ms, where Python
-needs 17 (facts: dependencies).
+A command gets PATH (the tools, then the agent's), HOME and TMPDIR in the folder, a locale, and what
+the settings name: nothing else of the agent's environment. `Wrap` is where a sandbox goes around a
+command (design decision 3; it comes with issue 4).
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import errno
-import os
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
-from flux_secret.errors import ConfigurationError, GenerateError
+from flux_secret.errors import FluxSecretError, GenerateError
 from flux_secret.model.plaintext import Plaintext
+from flux_secret.outside.callchannel import Ask, CallChannel, open_channel
 from flux_secret.outside.files import scratch
-from flux_secret.outside.kubectl import find_kubectl
 from flux_secret.outside.process import MIB, Limits, OutputLimitError, ProcessTimeoutError, run
+from flux_secret.outside.toolbox import furnish
 
 MAX_OUTPUT: Final = 16 * MIB
-MAX_CALLS: Final = 10_000  # questions of one generation
-_MAX_ARGUMENTS: Final = 64 * 1024  # bytes of one call's arguments
-_READER_SECONDS: Final = 10.0  # for a shim to open its answer; it does so at once or is dead
-_CALL: Final = re.compile(rb"[0-9]+(?:\.[0-9]+)?\Z")
+KEPT_STDERR: Final = MIB // 4  # the end of what a command complained of; the rest is dropped
 
-_GOPASS: Final = """#!/bin/sh
-# flux-secret's gopass: asks the agent, holds no key. The answer comes through a pipe of its own.
-umask 077
-call=$$ n=0
-until command -p mkdir "$FLUX_SECRET_CALLS/$call" 2>/dev/null; do
-  n=$((n + 1)); call=$$.$n
-  [ "$n" -lt 1000 ] || { echo 'gopass: cannot ask the agent' >&2; exit 70; }
-done
-here=$FLUX_SECRET_CALLS/$call
-command -p mkfifo "$here/out" || exit 70
-for word do printf '%s\\0' "$word"; done > "$here/arguments"
-printf '%s\\n' "$call" > "$FLUX_SECRET_CALLS/requests"
-command -p cat "$here/out"
-if [ -s "$here/err" ]; then command -p cat "$here/err" >&2; fi
-read -r code < "$here/code" || exit 70
-exit "$code"
-"""
-_KUSTOMIZE: Final = """#!/bin/sh
-# flux-secret's kustomize: the one that kubectl carries.
-if [ "$1" = build ]; then shift; exec {kubectl} kustomize "$@"; fi
-echo "kustomize $1 needs the real kustomize; kubectl's can only build" >&2
-exit 64
-"""
-_NO_KUSTOMIZE: Final = """#!/bin/sh
-echo {reason} >&2
-exit 127
-"""
-
-
-class Answer(Protocol):
-    """What a script's `gopass` prints and how it exits."""
-
-    @property
-    def code(self) -> int:
-        """The exit code."""
-
-    @property
-    def stdout(self) -> Plaintext:
-        """What goes to its standard output."""
-
-    @property
-    def stderr(self) -> str:
-        """What goes to its standard error; never a value."""
-
-
-Ask = Callable[[Sequence[str]], Awaitable[Answer]]
+Wrap = Callable[[Sequence[str], Path], Sequence[str]]
+"""(a command's words, the workshop's folder) → the words that run it inside a sandbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,161 +39,80 @@ class Outcome:
 class Workshop:
     """Runs commands with the tools of one scratch folder."""
 
-    def __init__(self, place: Path, env: Mapping[str, str], max_output: int) -> None:
-        self._env = env
+    def __init__(
+        self, place: Path, env: Mapping[str, str], channel: CallChannel, max_output: int, wrap: Wrap
+    ) -> None:
         self._place = place
+        self._env = env
+        self._channel = channel
         self._max_output = max_output
+        self._wrap = wrap
 
     async def run(self, command: str, *, cwd: Path, timeout_seconds: float) -> Outcome:
-        """Run `/bin/sh -c COMMAND`; everything it started has ended when this returns."""
-        limits = Limits(timeout_seconds, self._max_output, 1 * MIB)
-        argv = ["/bin/sh", "-c", command]
+        """Run `/bin/sh -c COMMAND`; everything it started has ended when this returns.
+
+        A process that it leaves behind is ended, not waited for; what that would have printed
+        later does not count. Raises `GenerateError` for a limit, and for a call of `gopass` that
+        could not be answered.
+        """
+        limits = Limits(timeout_seconds, self._max_output, KEPT_STDERR, keep_stderr_tail=True)
+        argv = self._wrap(["/bin/sh", "-c", command], self._place)
         try:
             done = await run(argv, env=self._env, cwd=cwd, limits=limits, supervised=True)
         except ProcessTimeoutError:
-            raise GenerateError(
+            raise self._channel.failure or GenerateError(
                 f"the command did not end within {timeout_seconds:g} s and was killed",
                 remedy="give it a `timeout` in .flux.yaml, or raise --sync-timeout",
             ) from None
         except OutputLimitError:
             raise GenerateError(
-                f"the command printed more than {self._max_output // MIB} MiB and was killed",
-                remedy="print manifests only; one Secret holds at most 1 MiB",
+                f"the command printed more than {self._max_output / MIB:g} MiB and was killed",
+                remedy="print manifests only: a Secret holds at most 1 MiB, and the limit of a "
+                "command's output cannot be moved",
             ) from None
-        return Outcome(done.returncode, Plaintext(done.untrusted_stdout), done.untrusted_stderr)
+        except FluxSecretError as error:
+            raise GenerateError(error.what, remedy=error.remedy) from None
+        finally:
+            await self._channel.settle()
+        if self._channel.failure is not None:
+            raise self._channel.failure
+        stderr = done.untrusted_stderr
+        if done.stderr_was_cut:  # its first line may be the rest of one, with half a value in it
+            stderr = stderr.partition(b"\n")[2]
+        return Outcome(done.returncode, Plaintext(done.untrusted_stdout), stderr)
+
+
+def unwrapped(argv: Sequence[str], _place: Path) -> Sequence[str]:
+    """Run a command as it is."""
+    return argv
 
 
 @asynccontextmanager
 async def open_workshop(
-    env: Mapping[str, str], ask: Ask, *, path: str, max_output: int = MAX_OUTPUT
+    env: Mapping[str, str],
+    ask: Ask,
+    *,
+    path: str,
+    max_output: int = MAX_OUTPUT,
+    wrap: Wrap = unwrapped,
 ) -> AsyncIterator[Workshop]:
     """Make the folder, its tools and its channel; all of it is gone afterwards.
 
-    `env` is added to the little that commands get: PATH, HOME and TMPDIR in the folder, a locale.
+    `env` is what the settings name for the commands. It may replace HOME, TMPDIR and the locale;
+    PATH begins with the tools whatever it says.
     """
-    with scratch("gen") as place:
+    with scratch("gen", runnable=True) as place:
         folders = {name: place / name for name in ("bin", "calls", "home", "tmp")}
         for folder in folders.values():
             folder.mkdir(mode=0o700)
-        _install(folders["bin"], path)
-        requests = folders["calls"] / "requests"
-        os.mkfifo(requests, 0o600)
-        channel = _Channel(folders["calls"], ask)
-        async with channel.open(requests):
-            yield Workshop(
-                place,
-                {
-                    "LANG": "C.UTF-8",
-                    **env,
-                    "PATH": f"{folders['bin']}:{path}",
-                    "HOME": str(folders["home"]),
-                    "TMPDIR": str(folders["tmp"]),
-                    "FLUX_SECRET_CALLS": str(folders["calls"]),
-                },
-                max_output,
-            )
-
-
-def _install(folder: Path, path: str) -> None:
-    """Write the tools; the real kustomize stays where it is installed (design decision 3)."""
-    tools = {"gopass": _GOPASS}
-    if not any((Path(part) / "kustomize").is_file() for part in path.split(os.pathsep)):
-        try:
-            tools["kustomize"] = _KUSTOMIZE.format(kubectl=_quoted(str(find_kubectl(path))))
-        except ConfigurationError as error:
-            words = f"kustomize: {error.what}: {error.remedy}"
-            tools["kustomize"] = _NO_KUSTOMIZE.format(reason=_quoted(words))
-    for name, text in tools.items():
-        file = folder / name
-        file.write_text(text)
-        file.chmod(0o700)
-
-
-def _quoted(word: str) -> str:
-    return "'" + word.replace("'", "'\\''") + "'"
-
-
-class _Channel:
-    """Hears requests and answers each in a task of its own."""
-
-    def __init__(self, calls: Path, ask: Ask) -> None:
-        self._calls = calls
-        self._ask = ask
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._pending = b""
-        self._count = 0
-
-    @asynccontextmanager
-    async def open(self, requests: Path) -> AsyncIterator[None]:
-        # read and write: the FIFO then never reports an end when a script's writer closes
-        handle = os.open(requests, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        loop = asyncio.get_running_loop()
-        loop.add_reader(handle, self._hear, handle)
-        try:
-            yield
-        finally:
-            loop.remove_reader(handle)
-            os.close(handle)
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _hear(self, handle: int) -> None:
-        with contextlib.suppress(BlockingIOError):
-            self._pending += os.read(handle, 65536)
-        *calls, self._pending = self._pending.split(b"\n")
-        for call in calls:
-            self._count += 1
-            if _CALL.match(call) and self._count <= MAX_CALLS:
-                task = asyncio.create_task(self._answer(self._calls / call.decode()))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-
-    async def _answer(self, here: Path) -> None:
-        words = _arguments(here / "arguments")
-        answer = await self._ask(words)
-        (here / "err").write_text(answer.stderr)
-        (here / "code").write_text(f"{answer.code}\n")
-        writer = await _opened_for_writing(here / "out")
-        if writer is not None:
-            await _write_all(writer, answer.stdout.reveal())
-
-
-def _arguments(file: Path) -> list[str]:
-    with file.open("rb") as opened:
-        data = opened.read(_MAX_ARGUMENTS)
-    return [word.decode(errors="replace") for word in data.split(b"\0")[:-1]]
-
-
-async def _opened_for_writing(fifo: Path) -> int | None:
-    """Open as soon as the script's end is open; None when the script has died."""
-    deadline = asyncio.get_running_loop().time() + _READER_SECONDS
-    while asyncio.get_running_loop().time() < deadline:
-        try:
-            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError as error:
-            if error.errno != errno.ENXIO:
-                return None
-            await asyncio.sleep(0.001)
-    return None
-
-
-async def _write_all(handle: int, data: bytes) -> None:
-    """Write as the reader takes it; a reader that dies ends it."""
-    loop = asyncio.get_running_loop()
-    view = memoryview(data)
-    try:
-        while view:
-            try:
-                view = view[os.write(handle, view) :]
-            except BlockingIOError:
-                ready = asyncio.Event()
-                loop.add_writer(handle, ready.set)
-                try:
-                    await ready.wait()
-                finally:
-                    loop.remove_writer(handle)
-            except BrokenPipeError:
-                return
-    finally:
-        os.close(handle)
+        wanted = env.get("PATH", path)
+        await furnish(folders["bin"], wanted, folders["calls"])
+        whole = {
+            "LANG": "C.UTF-8",
+            "HOME": str(folders["home"]),
+            "TMPDIR": str(folders["tmp"]),
+            **env,
+            "PATH": f"{folders['bin']}:{wanted}",
+        }
+        async with open_channel(folders["calls"], ask) as channel:
+            yield Workshop(place, whole, channel, max_output, wrap)

@@ -34,7 +34,7 @@ def lay_out(repository: Path, commit: str, limits: TreeLimits | None = None) -> 
     Raises `SourceError` when the tree is larger than the limits, has a name that git itself would
     refuse, or a link that leads out of it. Submodules become empty folders.
     """
-    with scratch("checkout") as place:
+    with scratch("checkout", runnable=True) as place:  # scripts start from it
         root = place / "tree"
         root.mkdir(mode=0o700)
         writer = _Writer(Commit(repository, commit), root, limits or TreeLimits())

@@ -26,9 +26,14 @@ from flux_secret.errors import (
     UnreachableError,
 )
 from flux_secret.model.change import Action
-from flux_secret.outside.kubernetes import Client, Connection, ServedKind, connect
+from flux_secret.outside.kubernetes import (
+    Client,
+    Connection,
+    ServedKind,
+    connect,
+)
 from flux_secret.outside.kubernetes.credentials import Header
-from flux_secret.outside.kubernetes.transport import Answer, Limits, Transport
+from flux_secret.outside.kubernetes.transport import Limits
 
 APP, OTHER = "demo", "platform"
 ACCOUNTS = ServedKind("", "v1", "ServiceAccount", "serviceaccounts", namespaced=True)
@@ -245,59 +250,10 @@ async def test_legacy_discovery_sees_the_same_kinds(world: World) -> None:
     assert len(new.served) > 40
 
 
-class Vanishing(Transport):
-    """An API server that goes away after some writes."""
-
-    writes_left = 2
-
-    async def send(
-        self,
-        method: str,
-        path: str,
-        **details: Any,  # noqa: ANN401 -- the same
-    ) -> Answer:
-        if method == "PATCH":
-            if self.writes_left == 0:
-                raise UnreachableError("the API server cannot be reached")
-            self.writes_left -= 1
-        elif self.writes_left == 0:
-            raise UnreachableError("the API server cannot be reached")
-        return await super().send(method, path, **details)
-
-
-async def test_an_api_server_that_goes_away_leaves_the_union_listed(world: World) -> None:
-    async with Vanishing(world.connection, Limits(tries=1)) as transport:
-        applier = world.new_applier(Client(transport, "default"))
-        objects = [config_map(f"c{number}", {}) for number in range(5)]
-        done = await world.deliver({APP: objects}, applier=applier)
-        assert isinstance(done.deliveries[0].error, UnreachableError)
-        assert [change.action for change in done.deliveries[0].changes] == [Action.CREATED] * 2
-    world.new_applier()
-    done = await world.deliver({APP: objects})
-    assert (
-        sorted(change.action.value for change in done.changes)
-        == ["created"] * 3 + ["unchanged"] * 2
-    )
-    world.new_applier()
-    done = await world.deliver({APP: objects[4:]})
-    assert [change.action for change in done.swept] == [Action.DELETED] * 4
-
-
 async def test_an_api_server_that_does_not_run_is_unreachable() -> None:
     async with connect(Connection("https://127.0.0.1:9"), Limits(tries=1)) as client:
         with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:9 cannot be reached"):
             await client.kinds()
-
-
-async def test_two_agents_on_one_target_notice_each_other(world: World) -> None:
-    first, second = world.new_applier(), world.new_applier()
-    await world.deliver({APP: [config_map("c", {})]}, applier=first)
-    await second._cluster.ledger.open()
-    await world.deliver({APP: [config_map("c", {}), config_map("d", {})]}, applier=first)
-    done = await world.deliver({APP: [config_map("c", {}), config_map("e", {})]}, applier=second)
-    assert isinstance(done.deliveries[0].error, UnreachableError)
-    assert done.deliveries[0].error.retryable
-    assert await world.live(CONFIG_MAPS, "e") is None
 
 
 async def test_a_value_is_neither_in_lists_nor_in_our_state(world: World) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from cluster.apply.world import (
@@ -109,6 +111,42 @@ async def test_an_object_that_moved_is_handed_over_and_keeps_its_uid(world: Worl
     assert done.traffic.writes == 0
     done = await world.deliver({APP: [config_map("c", {})], OTHER: [config_map("o", {})]})
     assert done.action("s") is Action.DELETED
+
+
+async def test_a_hand_over_that_was_cut_short_deletes_nothing(world: World) -> None:
+    """The new list was written, the old one not yet: the object stands in both."""
+    await world.deliver({APP: [secret("s", {"k": b"1"}), config_map("c", {})]})
+    await world.deliver(
+        {APP: [secret("s", {"k": b"1"}), config_map("c", {})], OTHER: [config_map("o", {})]}
+    )
+    found = await world.inventories()
+    old = next(tree for name, tree in found.items() if "demo" in name)
+    new, tree = next((name, tree) for name, tree in found.items() if "platform" in name)
+    moved = json.loads(old["data"]["inventory.json"])["objects"]
+    listed = json.loads(tree["data"]["inventory.json"])
+    listed["objects"] += [entry for entry in moved if entry["name"] == "s"]
+    await world.rewrite_inventory(new, json.dumps(listed))
+    world.new_applier()
+    done = await world.deliver({APP: [config_map("c", {})], OTHER: ManifestError("broken")})
+    assert [str(change) for change in done.swept] == []
+    assert await world.live(SECRETS, "s") is not None
+    done = await world.deliver({APP: [config_map("c", {})], OTHER: [secret("s", {"k": b"2"})]})
+    assert done.action("s") is Action.CONFIGURED
+
+
+async def test_what_stands_in_two_lists_and_nobody_wants_goes(world: World) -> None:
+    await world.deliver(
+        {APP: [secret("s", {"k": b"1"}), config_map("c", {})], OTHER: [config_map("o", {})]}
+    )
+    found = await world.inventories()
+    old = next(tree for name, tree in found.items() if "demo" in name)
+    new, tree = next((name, tree) for name, tree in found.items() if "platform" in name)
+    listed = json.loads(tree["data"]["inventory.json"])
+    listed["objects"] += json.loads(old["data"]["inventory.json"])["objects"][1:]
+    await world.rewrite_inventory(new, json.dumps(listed))
+    world.new_applier()
+    await world.deliver({APP: [config_map("c", {})], OTHER: [config_map("o", {})]})
+    assert await world.live(SECRETS, "s") is None
 
 
 async def test_an_object_that_two_targets_want_is_refused_to_the_second(world: World) -> None:

@@ -151,7 +151,10 @@ class World:
         applier = applier or self.applier
         before = dict(self.client.traffic.requests)
         deliveries = await asyncio.gather(
-            *(self._one(applier, path, what, commit, prune) for path, what in targets.items())
+            *(
+                self.one(path, what, commit=commit, prune=prune, applier=applier)
+                for path, what in targets.items()
+            )
         )
         outcome = Outcome(list(deliveries), ChangeSet(), Traffic())
         try:
@@ -162,14 +165,16 @@ class World:
             outcome.traffic.requests[method] = count - before.get(method, 0)
         return outcome
 
-    async def _one(
+    async def one(
         self,
-        applier: ClusterApplier,
         path: str,
         what: Sequence[Object] | FluxSecretError,
-        commit: str,
-        prune: bool,  # noqa: FBT001 -- a fixture's argument
+        *,
+        applier: ClusterApplier,
+        commit: str = COMMIT,
+        prune: bool = True,
     ) -> Delivery:
+        """Deliver one target, and do not sweep."""
         source = Source(GitUrl.parse("ssh://git@example.org/ops"), "main")
         target = Target(source, path, prune=prune, default_namespace=self.name)
         delivery = Delivery(target, Revision(commit))

@@ -24,7 +24,9 @@ CONTROLLERS = frozenset({"kube-controller-manager"})
 class Server:
     """One API server, reached by its kubeconfig."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, tls: ssl.SSLContext | bool) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, url: str, tls: ssl.SSLContext | bool
+    ) -> None:
         self._session = session
         self._url = url
         self._tls = tls

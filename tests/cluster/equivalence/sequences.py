@@ -66,7 +66,9 @@ class Dice(random.Random):
     def chance(self, probability: float) -> bool:
         return self.random() < probability
 
-    def maybe(self, tree: Tree, key: str, make: Callable[[], Any], probability: float = 0.5) -> None:
+    def maybe(
+        self, tree: Tree, key: str, make: Callable[[], Any], probability: float = 0.5
+    ) -> None:
         if self.chance(probability):
             tree[key] = None if self.chance(0.08) else make()
 
@@ -94,7 +96,6 @@ def config_map(dice: Dice) -> Tree:
     tree: Tree = {}
     dice.maybe(tree, "data", dice.texts, 0.9)
     dice.maybe(tree, "binaryData", lambda: {k: _encoded(k) for k in dice.subset("ef")}, 0.3)
-    dice.maybe(tree, "immutable", lambda: dice.chance(0.1), 0.05)
     if dice.chance(0.03):
         tree["data"] = {"not/a/key": "x"}
     if dice.chance(0.03):
@@ -141,8 +142,10 @@ def service(dice: Dice) -> Tree:
     dice.maybe(spec, "externalIPs", lambda: dice.subset(["1.2.3.4", "1.2.3.5"]), 0.2)
     dice.maybe(spec, "publishNotReadyAddresses", lambda: dice.chance(0.5), 0.2)
     dice.maybe(spec, "internalTrafficPolicy", lambda: dice.choice(["Cluster", "Local"]), 0.1)
-    if dice.chance(0.1):
+    if dice.chance(0.15):
         spec["type"] = dice.choice(["ClusterIP", "NodePort"])
+    if spec.get("type") == "NodePort":  # of two ports that are the same, both get one node port
+        spec["ports"] = [port(one) for one in dice.subset(options[1:])]
     return {"spec": spec}
 
 

@@ -112,3 +112,8 @@ def test_any_managed_fields_give_a_note(ours: dict[str, Json], theirs: dict[str,
     assert drift_note(WANTED, there).startswith("repaired: ")
     for found in taken(WANTED, there):
         without(WANTED, found.path)
+
+
+def test_a_field_that_somebody_owns_with_us_is_not_taken() -> None:
+    theirs: dict[str, Json] = {"f:spec": {"f:replicas": {}, "f:selector": {"f:matchLabels": {}}}}
+    assert taken(WANTED, live(entry(OURS), entry(theirs, "helm"))) == []

@@ -11,11 +11,7 @@ from flux_secret.embedded.schema.kinds import Kind
 from flux_secret.embedded.tree import Tree
 
 _SUBRESOURCE_VERBS: Final = ["get", "patch", "update"]
-_AUTHORIZATION: Final = "authorization.k8s.io"
-_REVIEWS: Final = (
-    Kind(_AUTHORIZATION, "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews",
-         "selfsubjectaccessreview", namespaced=False, verbs=("create",)),
-)  # fmt: skip
+_SCALE: Final = {"group": "autoscaling", "version": "v1", "kind": "Scale"}
 
 
 class Discovery:
@@ -27,7 +23,7 @@ class Discovery:
 
     def kinds(self) -> list[Kind]:
         """Give every kind, sorted by group and version as they are written."""
-        every = [served.kind for served in self._catalog] + list(_REVIEWS)
+        every = [served.kind for served in self._catalog]
         return sorted(every, key=lambda kind: (kind.group, kind.version, kind.plural))
 
     def group_versions(self) -> list[tuple[str, str]]:
@@ -65,7 +61,9 @@ class Discovery:
     def group(self, name: str) -> Tree | None:
         """Give one `APIGroup`."""
         found = [version for group, version in self.group_versions() if group == name and name]
-        return {"kind": "APIGroup", "apiVersion": "v1", **self._group(name, found)} if found else None
+        return (
+            {"kind": "APIGroup", "apiVersion": "v1", **self._group(name, found)} if found else None
+        )
 
     @staticmethod
     def _group(name: str, versions: list[str]) -> Tree:
@@ -97,7 +95,9 @@ def core_versions() -> Tree:
 def _aggregated_group(name: str, kinds: list[Kind]) -> Tree:
     versions = groupby(kinds, key=lambda kind: kind.version)
     return {
-        "metadata": {"name": name, "creationTimestamp": None} if name else {"creationTimestamp": None},
+        "metadata": {"name": name, "creationTimestamp": None}
+        if name
+        else {"creationTimestamp": None},
         "versions": [
             {
                 "version": version,
@@ -131,8 +131,12 @@ def _aggregated(kind: Kind) -> Tree:
     if kind.categories:
         tree["categories"] = list(kind.categories)
     subresources = [
-        {"subresource": one, "responseKind": response, "verbs": _SUBRESOURCE_VERBS}
-        for one in _served_subresources(kind)
+        {
+            "subresource": one,
+            "responseKind": _SCALE if one == "scale" else response,
+            "verbs": _SUBRESOURCE_VERBS,
+        }
+        for one in kind.subresources
     ]
     return tree | ({"subresources": subresources} if subresources else {})
 
@@ -147,15 +151,11 @@ def _legacy(kind: Kind) -> Iterable[Tree]:
         **({"shortNames": list(kind.short)} if kind.short else {}),
         **({"categories": list(kind.categories)} if kind.categories else {}),
     }
-    for one in _served_subresources(kind):
+    for one in kind.subresources:
         yield {
             "name": f"{kind.plural}/{one}",
             "singularName": "",
             "namespaced": kind.namespaced,
-            "kind": kind.kind,
+            **(_SCALE if one == "scale" else {"kind": kind.kind}),
             "verbs": _SUBRESOURCE_VERBS,
         }
-
-
-def _served_subresources(kind: Kind) -> list[str]:
-    return [one for one in kind.subresources if one == "status"]

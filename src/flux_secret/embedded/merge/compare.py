@@ -97,9 +97,7 @@ def _map(
             _walk(ours, theirs, inner, (*path, by_name(name)), found)
 
 
-def _list(
-    left: list[Json], right: list[Json], type_: ListType, path: Path, found: _Found
-) -> None:
+def _list(left: list[Json], right: list[Json], type_: ListType, path: Path, found: _Found) -> None:
     ours, theirs = _indexed(left, type_), _indexed(right, type_)
     for element in ours | theirs:
         before, after = ours.get(element, []), theirs.get(element, [])

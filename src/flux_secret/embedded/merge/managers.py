@@ -87,8 +87,8 @@ class FieldManager:
             owners[manager] = Owned(fields | before, self.now())
         return _capped(owners)
 
-    def apply(self, live: Tree, applied: Tree, manager: str, *, force: bool) -> Tree | None:
-        """Give the object after a server-side apply; None when it stays as it is.
+    def apply(self, live: Tree, applied: Tree, manager: str, *, force: bool) -> Tree:
+        """Give the object after a server-side apply.
 
         Raises `StatusError` for conflicts and what cannot be applied, `TypedError` for an object
         that does not fit its kind.
@@ -113,9 +113,7 @@ class FieldManager:
                 raise _conflict(left) from conflicts
             return self._apply(bare, applied, owners, manager, force=True)
 
-    def _apply(
-        self, live: Tree, applied: Tree, owners: Owners, name: str, *, force: bool
-    ) -> Tree | None:
+    def _apply(self, live: Tree, applied: Tree, owners: Owners, name: str, *, force: bool) -> Tree:
         manager = self._identity(name, APPLY)
         known = next((one for one in owners if _is_same_applier(one, manager)), None)
         if known is not None and known != manager:  # it applied in another version before
@@ -134,7 +132,9 @@ class FieldManager:
             _sync_last_applied(result, applied)
         return result
 
-    def _left(self, conflicts: list[tuple[Manager, Path]], live: Tree) -> list[tuple[Manager, Path]]:
+    def _left(
+        self, conflicts: list[tuple[Manager, Path]], live: Tree
+    ) -> list[tuple[Manager, Path]]:
         """Leave out what `kubectl apply` wrote on the client side before (lastappliedmanager.go)."""
         try:
             last = json.loads(text(live, "metadata", "annotations", LAST_APPLIED))
@@ -164,7 +164,9 @@ def _decoded(entries: Json) -> dict[Manager, Owned]:
 
 def without_managed(tree: Tree) -> Tree:
     """Give the object without its managedFields."""
-    metadata = {name: one for name, one in child(tree, "metadata").items() if name != "managedFields"}
+    metadata = {
+        name: one for name, one in child(tree, "metadata").items() if name != "managedFields"
+    }
     return {**tree, "metadata": metadata} if "metadata" in tree else tree
 
 

@@ -27,7 +27,7 @@ def _one(tree: Json, operation: dict[str, Json]) -> Json:
         case "add":
             return _set(tree, _parts(path), operation.get("value"), insert=True)
         case "replace":
-            _find(tree, path)
+            # evanphx/json-patch v4 replaces what is not there in an object that is
             return _set(tree, _parts(path), operation.get("value"), insert=False)
         case "remove":
             return _remove(tree, path)
@@ -37,9 +37,7 @@ def _one(tree: Json, operation: dict[str, Json]) -> Json:
             return tree
         case "move":
             value = _find(tree, str(operation.get("from")))
-            return _set(
-                _remove(tree, str(operation.get("from"))), _parts(path), value, insert=True
-            )
+            return _set(_remove(tree, str(operation.get("from"))), _parts(path), value, insert=True)
         case "copy":
             value = copied(_find(tree, str(operation.get("from"))))
             return _set(tree, _parts(path), value, insert=True)
@@ -81,7 +79,9 @@ def _set(tree: Json, parts: list[str], value: Json, *, insert: bool) -> Json:
     if not parts:
         return copied(value)
     *parents, last = parts
-    holder = _find(tree, "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parents))
+    holder = _find(
+        tree, "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parents)
+    )
     if isinstance(holder, dict):
         holder[last] = copied(value)
     elif isinstance(holder, list) and last == "-":
@@ -98,7 +98,9 @@ def _set(tree: Json, parts: list[str], value: Json, *, insert: bool) -> Json:
 def _remove(tree: Json, path: str) -> Json:
     _find(tree, path)
     *parents, last = _parts(path) or [""]
-    holder = _find(tree, "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parents))
+    holder = _find(
+        tree, "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parents)
+    )
     if isinstance(holder, dict):
         del holder[last]
     elif isinstance(holder, list):

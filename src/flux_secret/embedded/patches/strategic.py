@@ -1,14 +1,14 @@
-"""Strategic merge patch: lists merged by the keys that their types name (util/strategicpatch).
+"""Strategic merge patch: lists merged by the keys that their types name.
 
-Understood are `$patch: replace|delete|merge`, `$deleteFromPrimitiveList/…`,
-`$setElementOrder/…` and `$retainKeys`.
+After apimachinery util/strategicpatch/patch.go with the API server's options (directives are
+merged, nulls without a counterpart are dropped). Understood are `$patch: replace|delete`,
+`$deleteFromPrimitiveList/…`, `$setElementOrder/…` and `$retainKeys`.
 """
 
 from __future__ import annotations
 
 from typing import Final, TypeAlias
 
-from flux_secret.embedded.patches.merge import merge_patch
 from flux_secret.embedded.patches.pointer import PatchError
 from flux_secret.embedded.schema.shape import (
     ListShape,
@@ -17,123 +17,167 @@ from flux_secret.embedded.schema.shape import (
     StructRef,
     StructShape,
 )
-from flux_secret.embedded.tree import Json, Tree, copied, equal
+from flux_secret.embedded.tree import ABSENT, Json, Tree, copied, equal
 
 _PATCH: Final = "$patch"
 _DELETE_ITEMS: Final = "$deleteFromPrimitiveList/"
 _ORDER: Final = "$setElementOrder/"
 _RETAIN: Final = "$retainKeys"
 _Items: TypeAlias = list[Json]
+_Of: TypeAlias = "StructShape | MapShape | None"
 
 
 def strategic_patch(live: Tree, patch: Json, struct: StructShape) -> Tree:
     """Give the patched object; raise `PatchError`."""
     if not isinstance(patch, dict):
         raise PatchError("a strategic merge patch is an object")
-    return _struct(live, patch, struct)
+    return _map(live, patch, struct)
 
 
-def _struct(live: Json, patch: Tree, struct: StructShape | None) -> Tree:
-    directive = patch.get(_PATCH)
-    if directive == "replace":
-        return {name: copied(value) for name, value in patch.items() if name != _PATCH}
-    if directive == "delete":
-        return {}
+def _map(live: Json, patch: Tree, of: _Of) -> Tree:
+    match patch.get(_PATCH):
+        case "replace":
+            return {name: copied(value) for name, value in patch.items() if name != _PATCH}
+        case "delete":
+            return {}
     merged = dict(live) if isinstance(live, dict) else {}
     if _RETAIN in patch:
         merged = {name: value for name, value in merged.items() if name in patch[_RETAIN]}
+    ordered = {name.removeprefix(_ORDER) for name in patch if name.startswith(_ORDER)}
+    for name in ordered:
+        _set(merged, name, _in_order(merged, patch, name, _shape(of, name)))
     for name, value in patch.items():
         if name.startswith(_DELETE_ITEMS):
             field = name.removeprefix(_DELETE_ITEMS)
-            kept = [one for one in merged.get(field) or [] if not _has(value, one)]
-            merged[field] = kept
-    for name, value in patch.items():
-        if name.startswith("$"):
-            continue
-        field = struct.fields.get(name) if struct else None
-        if value is None:
-            merged.pop(name, None)
-        else:
-            order = patch.get(f"{_ORDER}{name}")
-            merged[name] = _value(merged.get(name), value, field.shape if field else None, order)
-    for name, order in patch.items():
-        field_name = name.removeprefix(_ORDER)
-        if name.startswith(_ORDER) and field_name not in patch and field_name in merged:
-            field = struct.fields.get(field_name) if struct else None
-            if field and isinstance(field.shape, ListShape):
-                merged[field_name] = _ordered(merged[field_name], order, field.shape.patch_key)
+            if field in merged:
+                merged[field] = [one for one in merged[field] if not _has(value, one)]
+        elif not name.startswith("$") and name not in ordered:
+            _set(merged, name, _value(merged.get(name, ABSENT), value, _shape(of, name)))
     return merged
 
 
-def _value(live: Json, patch: Json, shape: Shape | None, order: Json) -> Json:
-    match shape:
-        case StructRef(struct=struct) if isinstance(patch, dict):
-            return _struct(live, patch, struct)
-        case MapShape(value=inner) if isinstance(patch, dict):
-            return _map(live, patch, inner)
-        case ListShape(patch_key=str() as key) if isinstance(patch, list):
-            merged = _list(live if isinstance(live, list) else [], patch, shape)
-            return _ordered(merged, order, key) if isinstance(order, list) else merged
-        case None if isinstance(patch, dict):
-            return merge_patch(live, patch)
-        case _:
-            return copied(patch)
+def _set(merged: Tree, name: str, value: Json) -> None:
+    if value is ABSENT:
+        merged.pop(name, None)
+    else:
+        merged[name] = value
 
 
-def _map(live: Json, patch: Tree, inner: Shape) -> Tree:
-    if patch.get(_PATCH) == "replace":
-        return {name: copied(value) for name, value in patch.items() if name != _PATCH}
-    merged = dict(live) if isinstance(live, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            merged.pop(name, None)
-        else:
-            merged[name] = _value(merged.get(name), value, inner, None)
-    return merged
+def _shape(of: _Of, name: str) -> Shape | None:
+    if isinstance(of, StructShape):
+        field = of.fields.get(name)
+        return field.shape if field else None
+    return of.value if of else None
 
 
-def _list(live: _Items, patch: _Items, shape: ListShape) -> _Items:
+def _value(live: Json, patch: Json, shape: Shape | None) -> Json:
+    if patch is None:
+        return ABSENT
+    if isinstance(patch, dict) and isinstance(live, dict):
+        return _map(live, patch, _inner(shape))
+    if isinstance(patch, list) and isinstance(live, list):
+        key = shape.patch_key if isinstance(shape, ListShape) else None
+        return copied(patch) if key is None else _list(live, patch, shape, key)
+    return _without_directives(patch)
+
+
+def _inner(shape: Shape | None) -> _Of:
+    if isinstance(shape, StructRef):
+        return shape.struct
+    return shape if isinstance(shape, MapShape) else None
+
+
+def _without_directives(patch: Json) -> Json:
+    """Give the value of a patch where there is nothing to merge it into."""
+    if isinstance(patch, dict):
+        if patch.get(_PATCH) == "delete":
+            return ABSENT
+        named = ((name, _without_directives(value)) for name, value in patch.items()
+                 if not name.startswith("$") and value is not None)  # fmt: skip
+        return {name: value for name, value in named if value is not ABSENT}
+    if isinstance(patch, list):
+        kept = (_without_directives(one) for one in patch)
+        return [one for one in kept if one is not ABSENT]
+    return patch
+
+
+def _in_order(merged: Tree, patch: Tree, name: str, shape: Shape | None) -> Json:
+    """Merge a list, and bring it into the order that the patch names."""
+    key = shape.patch_key if isinstance(shape, ListShape) else None
+    live, added = merged.get(name, ABSENT), patch.get(name, ABSENT)
+    if live is ABSENT and added is ABSENT:
+        return ABSENT
+    for marked in patch.get(f"{_DELETE_ITEMS}{name}") or ():
+        live = [one for one in live if not equal(one, marked)] if live is not ABSENT else live
+    whole = live if added is ABSENT else _value(live, added, shape)
+    original = live if isinstance(live, list) else []
+    return _normal(whole, patch[f"{_ORDER}{name}"], original, key or "")
+
+
+def _list(live: _Items, patch: _Items, shape: Shape | None, key: str) -> _Items:
+    if not key:
+        if any(isinstance(one, dict) for one in patch):
+            raise PatchError("cannot merge lists without merge key")
+        whole = [*live, *patch]
+        merged = [one for index, one in enumerate(whole) if not _has(whole[:index], one)]
+        return _normal(merged, patch, live, "")
+    struct = shape.item.struct if isinstance(shape, ListShape) and isinstance(
+        shape.item, StructRef) else None  # fmt: skip
+    plain = [one for one in patch if not (isinstance(one, dict) and _PATCH in one)]
     if any(isinstance(one, dict) and one.get(_PATCH) == "replace" for one in patch):
-        return [copied(one) for one in patch
-                if not (isinstance(one, dict) and _PATCH in one)]  # fmt: skip
-    if not shape.patch_key:
-        return [*live, *(copied(one) for one in patch if not _has(live, one))]
-    key, merged = shape.patch_key, list(live)
-    struct = shape.item.struct if isinstance(shape.item, StructRef) else None
+        return copied(plain)
     for one in patch:
+        if isinstance(one, dict) and one.get(_PATCH) == "delete":
+            live = [old for old in live if not _same(old, one, key)]
+    merged = list(live)
+    for one in plain:
         if not isinstance(one, dict) or key not in one:
             raise PatchError(f"map: {{}} does not contain declared merge key: {key}")
-        found = next(
-            (i for i, old in enumerate(merged)
-             if isinstance(old, dict) and equal(old.get(key), one[key])), None,
-        )  # fmt: skip
-        if one.get(_PATCH) == "delete":
-            merged = [old for old in merged if not equal(old.get(key), one[key])]
-        elif found is None:
-            merged.append(_struct({}, one, struct))
+        found = next((at for at, old in enumerate(merged) if _same(old, one, key)), None)
+        if found is None:
+            merged.append(_without_directives(one))
         else:
-            merged[found] = _struct(merged[found], one, struct)
-    return merged
+            merged[found] = _map(merged[found], one, struct)
+    return _normal(merged, plain, live, key)
 
 
-def _ordered(merged: _Items, order: _Items, key: str | None) -> _Items:
-    """Bring what the order names into that order; what it does not name keeps its place."""
+def _same(left: Json, right: Json, key: str) -> bool:
+    if not key:
+        return equal(left, right)
+    if not (isinstance(left, dict) and isinstance(right, dict)):
+        return False
+    return key in left and equal(left[key], right.get(key))
 
-    def place(one: Json) -> int | None:
-        for index, wanted in enumerate(order):
-            same = equal(one.get(key), wanted.get(key)) if key else equal(one, wanted)
-            if same:
-                return index
-        return None
 
-    places = [(place(one), one) for one in merged]
-    named = [one for at, one in sorted(
-        ((at, one) for at, one in places if at is not None), key=lambda pair: pair[0])]  # fmt: skip
+def _normal(merged: _Items, order: _Items, original: _Items, key: str) -> _Items:
+    """Put what the order names into that order; the rest keeps its place before what followed it.
+
+    normalizeElementOrder and mergeSortedSlice.
+    """
+    named = sorted(
+        (one for one in merged if _index(order, one, key) >= 0),
+        key=lambda one: _index(order, one, key),
+    )
+    others = sorted(
+        (one for one in merged if _index(order, one, key) < 0),
+        key=lambda one: _index(original, one, key),
+    )
     result: _Items = []
-    waiting = iter(named)
-    for at, one in places:
-        result.append(one if at is None else next(waiting))
+    while named or others:
+        if not named or (others and _precedes(others[0], named[0], original, key)):
+            result.append(others.pop(0))
+        else:
+            result.append(named.pop(0))
     return result
+
+
+def _precedes(left: Json, right: Json, original: _Items, key: str) -> bool:
+    at_left, at_right = _index(original, left, key), _index(original, right, key)
+    return 0 <= at_left < at_right
+
+
+def _index(values: _Items, wanted: Json, key: str) -> int:
+    return next((at for at, one in enumerate(values) if _same(one, wanted, key)), -1)
 
 
 def _has(values: Json, wanted: Json) -> bool:

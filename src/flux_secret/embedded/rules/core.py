@@ -174,6 +174,8 @@ class EndpointsRule(Rule):
 class ClaimRule(Rule):
     """PersistentVolumeClaims wait for a volume, which none brings here."""
 
+    answers_deleted = True
+
     def default(self, tree: Tree) -> None:
         """Pending, a file system."""
         tree.setdefault("status", {}).setdefault("phase", "Pending")
@@ -186,6 +188,8 @@ class ClaimRule(Rule):
 
 class VolumeRule(Rule):
     """PersistentVolumes wait for their controller."""
+
+    answers_deleted = True
 
     def default(self, tree: Tree) -> None:
         """Pending, a file system, retained."""
@@ -231,3 +235,9 @@ class BindingRule(PathNamedRule):
         yield from super().update_problems(new, old)
         if not equal(new.get("roleRef"), old.get("roleRef")):
             yield problem.invalid("roleRef", new.get("roleRef"), "cannot change roleRef")
+
+
+class AnsweringRule(Rule):
+    """ServiceAccount, ResourceQuota: a delete answers with the object."""
+
+    answers_deleted = True

@@ -9,7 +9,7 @@ from flux_secret.embedded.merge.fields import FieldSet
 from flux_secret.embedded.merge.schema import Type
 from flux_secret.embedded.rules import structural
 from flux_secret.embedded.rules.rule import Rule, World
-from flux_secret.embedded.schema.custom import fill_in, merge_type, pruned
+from flux_secret.embedded.schema.custom import drop_nulls, fill_in, merge_type, pruned
 from flux_secret.embedded.schema.kinds import Kind, built_in
 from flux_secret.embedded.status import Cause
 from flux_secret.embedded.tree import Tree, copied, equal
@@ -33,11 +33,10 @@ class CustomRule(Rule):
 
     @property
     def status_ignored(self) -> FieldSet:
-        """Writes to `/status` own nothing but the status (and metadata that they may change)."""
-        named = {*self._schema.get("properties", {}), "spec"} - {"status", "metadata"}
-        return FieldSet.of([(f"f:{name}",) for name in sorted(named)])
+        """Writes to `/status` own no spec."""
+        return FieldSet.of([("f:spec",)])
 
-    def decode(self, tree: Tree) -> tuple[Tree, list[str]]:
+    def decode(self, tree: Tree, *, applied: bool = False) -> tuple[Tree, list[str]]:
         """Prune what the schema does not have."""
         decoder = Decoder()
         metadata = decoder.struct(
@@ -45,6 +44,8 @@ class CustomRule(Rule):
         )
         unknown = decoder.unknown
         kept = pruned(copied(tree), self._schema, "", unknown)
+        if not applied:  # an apply's result is not decoded again, so its nulls are seen
+            drop_nulls(kept, self._schema)
         envelope = {"apiVersion": self.kind.api_version, "kind": self.kind.kind}
         return {**kept, **envelope, "metadata": metadata}, unknown
 

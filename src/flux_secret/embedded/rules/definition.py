@@ -86,6 +86,7 @@ class DefinitionRule(Rule):
 
 def established(tree: Tree, now: str) -> Tree:
     """Give the status of a definition whose names are accepted."""
+
     def condition(kind: str, reason: str, message: str) -> Tree:
         return {
             "type": kind,

@@ -7,8 +7,8 @@ from typing import Final
 
 from flux_secret.embedded.rules import names, pods, problem
 from flux_secret.embedded.rules.rule import Rule
-from flux_secret.embedded.status import Cause
-from flux_secret.embedded.tree import Tree, child, copied, mappings, text
+from flux_secret.embedded.status import Cause, unknown_failure
+from flux_secret.embedded.tree import Tree, child, copied, equal, mappings, text
 
 AFFINITY_SECONDS: Final = 10800
 _TYPES: Final = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
@@ -19,6 +19,8 @@ _FAMILIES: Final = {"ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack"}
 
 class ServiceRule(Rule):
     """Services get an address of the cluster's own network."""
+
+    answers_deleted = True
 
     creates_on_update = True
 
@@ -32,15 +34,14 @@ class ServiceRule(Rule):
         spec.setdefault("sessionAffinity", "None")
         if spec["sessionAffinity"] == "None":
             spec.pop("sessionAffinityConfig", None)
-        else:
-            config = spec.setdefault("sessionAffinityConfig", {}).setdefault("clientIP", {})
-            config.setdefault("timeoutSeconds", AFFINITY_SECONDS)
+        elif child(spec, "sessionAffinityConfig", "clientIP").get("timeoutSeconds") is None:
+            spec["sessionAffinityConfig"] = {"clientIP": {"timeoutSeconds": AFFINITY_SECONDS}}
         spec.setdefault("type", "ClusterIP")
         for port in mappings(spec, "ports"):
             port.setdefault("protocol", "TCP")
             if port.get("targetPort") in (None, 0, ""):
                 port["targetPort"] = port.get("port", 0)
-        if spec["type"] in _WITH_NODE_PORTS:
+        if _is_external(spec):
             spec.setdefault("externalTrafficPolicy", "Cluster")
         if spec["type"] in _WITH_IP:
             spec.setdefault("internalTrafficPolicy", "Cluster")
@@ -55,18 +56,13 @@ class ServiceRule(Rule):
         """Keep what was allocated (registry/core/service patchAllocatedValues)."""
         super().prepare_update(new, old)
         after, before = new["spec"], old["spec"]
-        keeps_ip = after["type"] in _WITH_IP and before["type"] in _WITH_IP
-        if keeps_ip:
+        if after["type"] in _WITH_IP and before["type"] in _WITH_IP:
             for field in ("clusterIP", "clusterIPs"):
                 if not after.get(field) and before.get(field):
                     after[field] = copied(before[field])
         if after["type"] in _WITH_NODE_PORTS and before["type"] in _WITH_NODE_PORTS:
             _keep_node_ports(after, before)
-        if not keeps_ip and after["type"] == "ExternalName":
-            for field in ("clusterIP", "clusterIPs", *_FAMILIES):
-                after.pop(field, None)
-        if before["type"] in _WITH_NODE_PORTS and after["type"] not in _WITH_NODE_PORTS:
-            _drop_node_ports(after, before)
+        _drop_of_other_type(after, before)
         self.allocate(new)
 
     def allocate(self, tree: Tree) -> None:
@@ -80,9 +76,17 @@ class ServiceRule(Rule):
             for field, value in _FAMILIES.items():
                 spec.setdefault(field, copied(value))
         if spec["type"] in _WITH_NODE_PORTS:
-            for port in mappings(spec, "ports"):
-                if not port.get("nodePort"):
-                    port["nodePort"] = self.world.node_port(0)
+            self._allocate_ports(spec)
+
+    def _allocate_ports(self, spec: Tree) -> None:
+        taken: set[tuple[object, object]] = set()
+        for port in mappings(spec, "ports"):
+            if not port.get("nodePort"):
+                port["nodePort"] = self.world.node_port(0)
+            found = (port.get("protocol"), port["nodePort"])
+            if found in taken:  # alloc.go says so before anything is validated
+                raise unknown_failure(f"duplicate nodePort: {{{found[0]} {found[1]}}}")
+            taken.add(found)
 
     def release(self, tree: Tree) -> None:
         """Give back its address and ports."""
@@ -145,13 +149,28 @@ def _keep_node_ports(after: Tree, before: Tree) -> None:
             port["nodePort"] = kept
 
 
-def _drop_node_ports(after: Tree, before: Tree) -> None:
-    known = {p.get("nodePort") for p in mappings(before, "ports")}
-    for port in mappings(after, "ports"):
-        if port.get("nodePort") in known:
-            port.pop("nodePort", None)
-    after.pop("externalTrafficPolicy", None)
-    after.pop("allocateLoadBalancerNodePorts", None)
+def _drop_of_other_type(after: Tree, before: Tree) -> None:
+    """Drop what only the old type needed, where it was left alone (dropTypeDependentFields)."""
+    if before["type"] in _WITH_IP and after["type"] not in _WITH_IP:
+        for field in ("clusterIP", "clusterIPs", *_FAMILIES):
+            if equal(after.get(field), before.get(field)):
+                after.pop(field, None)
+    if before["type"] in _WITH_NODE_PORTS and after["type"] not in _WITH_NODE_PORTS:
+        numbers = {port.get("nodePort") for port in mappings(before, "ports")}
+        for port in mappings(after, "ports"):
+            if port.get("nodePort") in numbers:
+                port.pop("nodePort", None)
+    if before["type"] == "LoadBalancer" != after["type"]:
+        after.pop("allocateLoadBalancerNodePorts", None)
+    same_policy = after.get("externalTrafficPolicy") == before.get("externalTrafficPolicy")
+    if _is_external(before) and not _is_external(after) and same_policy:
+        after.pop("externalTrafficPolicy", None)
+
+
+def _is_external(spec: Tree) -> bool:
+    """ExternallyAccessible."""
+    has_ips = bool(spec.get("externalIPs"))
+    return spec["type"] in _WITH_NODE_PORTS or (spec["type"] == "ClusterIP" and has_ips)
 
 
 class IngressRule(Rule):

@@ -110,7 +110,12 @@ def spec_problems(spec: Tree, field: str) -> Iterator[Cause]:
             yield from (problem.invalid(where, name, why) for why in names.label(name))
         if name in volumes:
             yield problem.duplicate(where, name)
-        volumes.add(name)
+        sources = sorted(volume.keys() - {"name"})
+        for source in sources[1:]:
+            field_of = f"{field}.volumes[{index}].{source}"
+            yield problem.forbidden(field_of, "may not specify more than 1 volume type")
+        if len(sources) == 1:  # mounts of a volume that is wrong find none
+            volumes.add(name)
     if not spec.get("containers"):
         yield problem.required(f"{field}.containers")
     seen: set[str] = set()

@@ -18,7 +18,9 @@ _CORE: Final[dict[str, type[Rule]]] = {
     "PersistentVolumeClaim": core.ClaimRule,
     "Pod": workloads.PodRule,
     "ReplicationController": workloads.ControllerRule,
+    "ResourceQuota": core.AnsweringRule,
     "Secret": core.SecretRule,
+    "ServiceAccount": core.AnsweringRule,
     "Service": network.ServiceRule,
 }
 _RULES: Final[dict[tuple[str, str], type[Rule]]] = {

@@ -36,6 +36,8 @@ class Rule:
     has_generation = False
     creates_on_update = False
     updates_unconditionally = True
+    answers_deleted = False
+    """Whether a delete answers with the object rather than a `Status` (ReturnDeletedObject)."""
 
     def __init__(self, kind: Kind, world: World) -> None:
         self.kind = kind
@@ -62,8 +64,12 @@ class Rule:
 
     # -- from the wire --
 
-    def decode(self, tree: Tree) -> tuple[Tree, list[str]]:
-        """Give the object as it is kept, and the fields that its kind does not have."""
+    def decode(self, tree: Tree, *, applied: bool = False) -> tuple[Tree, list[str]]:
+        """Give the object as it is kept, and the fields that its kind does not have.
+
+        `applied` says that it comes from the field manager, not from a client.
+        """
+        del applied
         decoder = Decoder()
         decoded = decoder.struct(tree, built_in().struct(self.kind))
         decoded = {"apiVersion": self.kind.api_version, "kind": self.kind.kind} | decoded

@@ -47,14 +47,13 @@ class WorkloadRule(Rule):
         selector = spec.get("selector")
         if selector is None:
             yield problem.required("spec.selector")
-            return
-        if not (selector.get("matchLabels") or selector.get("matchExpressions")):
+        elif not (selector.get("matchLabels") or selector.get("matchExpressions")):
             yield problem.invalid(
                 "spec.selector", selector, "empty selector is invalid for deployment"
             )
         labels = text_map(spec, "template", "metadata", "labels")
         wanted = text_map(selector, "matchLabels")
-        if any(labels.get(key) != value for key, value in wanted.items()):
+        if not wanted or any(labels.get(key) != value for key, value in wanted.items()):
             why = "`selector` does not match template `labels`"
             yield problem.invalid("spec.template.metadata.labels", labels, why)
 
@@ -264,6 +263,8 @@ class CronJobRule(Rule):
 
 class PodRule(Rule):
     """Pods wait for ever: nothing runs them here."""
+
+    answers_deleted = True
 
     has_generation = True
 

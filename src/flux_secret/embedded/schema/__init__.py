@@ -8,6 +8,7 @@
 - `{"l": item, "k": [keys], "p": key}` a list: `k` where items are merged (`[]` a set), `p` the key
   that a strategic merge patch uses (`""` a set);
 - `{"m": value, "a": 1}` a map, `a` where it is one value;
-- a struct is `{"f": {name: [type, flags, default]}, "a": 1}`, flags as Go has them: `p` a pointer,
-  `o` omitempty, `z` omitzero, and `r` for the patch strategy retainKeys.
+- a struct is `{"f": {name: [type, flags, numbers, default]}, "a": 1}`, flags as Go has them: `p` a
+  pointer, `o` omitempty, `z` omitzero, and `r` for the patch strategy retainKeys; numbers are its
+  place in protobuf, first those of the embedded structs that it stands in.
 """

@@ -118,19 +118,51 @@ def _pruned_map(value: Tree, schema: Mapping[str, Json], path: str, unknown: lis
     return kept
 
 
+def drop_nulls(value: Json, schema: Mapping[str, Json] | None) -> None:
+    """Drop the nulls that are not allowed and have no default (defaulting/prunenulls.go)."""
+    if isinstance(value, dict):
+        for name in list(value):
+            inner = _of_field(name, schema)
+            is_dropped = value[name] is None and inner is not None and not _may_be_null(inner)
+            if is_dropped and inner is not None and inner.get("default") is None:
+                del value[name]
+            else:
+                drop_nulls(value[name], inner)
+    elif isinstance(value, list):
+        item = schema.get("items") if schema else None
+        for one in value:
+            drop_nulls(one, item if isinstance(item, dict) else None)
+
+
+def _of_field(name: str, schema: Mapping[str, Json] | None) -> Mapping[str, Json] | None:
+    if schema is None:
+        return None
+    more = schema.get("additionalProperties")
+    found = child(schema, "properties").get(name, more)
+    return found if isinstance(found, dict) else None
+
+
+def _may_be_null(schema: Mapping[str, Json]) -> bool:
+    return schema.get("nullable") is True
+
+
 def fill_in(value: Json, schema: Mapping[str, Json]) -> None:
-    """Fill in the defaults of a schema; null where null is not allowed counts as left out."""
+    """Fill in a schema's defaults; a null that is not allowed counts as left out."""
     if isinstance(value, dict):
         properties, more = child(schema, "properties"), schema.get("additionalProperties")
         for name, one in properties.items():
-            is_null = name in value and value[name] is None and one.get("nullable") is not True
+            is_null = name in value and value[name] is None and not _may_be_null(one)
             if "default" in one and (name not in value or is_null):
                 value[name] = copied(one["default"])
         for name, inner in value.items():
             if name in properties:
                 fill_in(inner, properties[name])
             elif isinstance(more, dict):
-                fill_in(inner, more)
+                if inner is None and not _may_be_null(more):
+                    value[name] = copied(more.get("default"))
+                fill_in(value[name], more)
     elif isinstance(value, list) and isinstance(item := schema.get("items"), dict):
-        for inner in value:
-            fill_in(inner, item)
+        for index, inner in enumerate(value):
+            if inner is None and not _may_be_null(item):
+                value[index] = copied(item.get("default"))
+            fill_in(value[index], item)

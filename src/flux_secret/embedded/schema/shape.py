@@ -46,6 +46,8 @@ class Field:
     omit_zero: bool = False
     retain_keys: bool = False
     default: Json = None
+    numbers: tuple[int, ...] = ()
+    """Its place in protobuf, first those of the embedded structs that it stands in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +93,14 @@ class Shapes:
         return self._structs[name]
 
     def _field(self, entry: list[Json]) -> Field:
-        notation, flags, *default = entry
+        notation, flags, numbers, *default = entry
         return Field(
             shape=self._shape(notation),
             pointer="p" in flags,
             omit_empty="o" in flags,
             omit_zero="z" in flags,
             retain_keys="r" in flags,
+            numbers=tuple(numbers),
             default=default[0] if default else None,
         )
 

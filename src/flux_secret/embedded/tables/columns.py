@@ -29,7 +29,9 @@ def _joined(values: Iterable[str]) -> str:
 
 def selector_text(selector: Tree) -> str:
     """Write a label selector as kubectl does."""
-    labels = child(selector, "matchLabels") or (selector if "matchExpressions" not in selector else {})
+    labels = child(selector, "matchLabels") or (
+        selector if "matchExpressions" not in selector else {}
+    )
     return _joined(f"{key}={value}" for key, value in sorted(labels.items()))
 
 
@@ -56,7 +58,10 @@ def _external_ip(tree: Tree) -> str:
             return text(spec, "externalName")
         case "LoadBalancer":
             ingress = mappings(tree, "status", "loadBalancer", "ingress")
-            return ",".join([*(text(one, "ip") or text(one, "hostname") for one in ingress), *ips]) or "<pending>"  # noqa: E501 - one expression
+            return (
+                ",".join([*(text(one, "ip") or text(one, "hostname") for one in ingress), *ips])
+                or "<pending>"
+            )  # noqa: E501 - one expression
         case _:
             return _joined(ips)
 
@@ -86,7 +91,9 @@ def _pod_status(tree: Tree) -> str:
 
 
 def _restarts(tree: Tree) -> str:
-    return str(sum(one.get("restartCount", 0) for one in mappings(tree, "status", "containerStatuses")))
+    return str(
+        sum(one.get("restartCount", 0) for one in mappings(tree, "status", "containerStatuses"))
+    )
 
 
 def _or_none(cell: Cell) -> Cell:
@@ -131,6 +138,24 @@ def _bindings() -> tuple[Column, ...]:
 
 def _created(tree: Tree) -> str:
     return text(tree, "metadata", "creationTimestamp")
+
+
+def _or_na(field: str) -> Cell:
+    return lambda tree: str(child(tree, "spec").get(field, "N/A"))
+
+
+def _reference(tree: Tree) -> str:
+    target = child(tree, "spec", "scaleTargetRef")
+    return f"{text(target, 'kind')}/{text(target, 'name')}"
+
+
+def _endpoints(tree: Tree) -> str:
+    return _joined(
+        f"{text(address, 'ip')}:{port.get('port')}"
+        for subset in mappings(tree, "subsets")
+        for address in mappings(subset, "addresses")
+        for port in mappings(subset, "ports")
+    )
 
 
 _SPEC_REPLICAS: Final = _number("spec", "replicas")
@@ -210,6 +235,27 @@ _COLUMNS: Final[dict[tuple[str, str], tuple[Column, ...]]] = {
         Column("Active", _number("status", "active"), "integer"),
         Column("Last Schedule", lambda t: since(text(t, "status", "lastScheduleTime"))
                if text(t, "status", "lastScheduleTime") else "<none>"), AGE,
+    ),
+    ("", "ResourceQuota"): (
+        NAME, Column("Request", lambda _tree: ""), Column("Limit", lambda _tree: ""), AGE,
+    ),
+    ("", "LimitRange"): (NAME, Column("Created At", _created)),
+    ("", "ReplicationController"): (
+        NAME, Column("Desired", _SPEC_REPLICAS, "integer"),
+        Column("Current", _number("status", "replicas"), "integer"),
+        Column("Ready", _number("status", "readyReplicas"), "integer"), AGE, *_workload(),
+    ),
+    ("", "Endpoints"): (NAME, Column("Endpoints", _endpoints), AGE),
+    ("policy", "PodDisruptionBudget"): (
+        NAME, Column("Min Available", _or_na("minAvailable")),
+        Column("Max Unavailable", _or_na("maxUnavailable")),
+        Column("Allowed Disruptions", _number("status", "disruptionsAllowed"), "integer"), AGE,
+    ),
+    ("autoscaling", "HorizontalPodAutoscaler"): (
+        NAME, Column("Reference", _reference), Column("Targets", lambda _tree: "<unknown>"),
+        Column("MinPods", _number("spec", "minReplicas")),
+        Column("MaxPods", _number("spec", "maxReplicas"), "integer"),
+        Column("Replicas", _number("status", "currentReplicas"), "integer"), AGE,
     ),
     ("", "PersistentVolumeClaim"): (
         NAME, Column("Status", _text("status", "phase")),

@@ -106,9 +106,15 @@ def failure(request: Request, code: int, status: Json) -> FluxSecretError:
         )
     if code == HTTPStatus.NOT_FOUND:
         return _not_found(request, status)
-    if code == HTTPStatus.CONFLICT:
+    if code == HTTPStatus.CONFLICT or _is_another(status):
         return _conflict(request, reason)
     return RejectedError(f"{request}: {_said(request, reason, status)}", remedy=_remedy(code))
+
+
+def _is_another(status: Json) -> bool:
+    """Whether a 422 only says that the object that is there has another uid than the one sent."""
+    fields = {text(cause, "field") for cause in items(status, "details", "causes")}
+    return fields == {"metadata.uid"}
 
 
 def _not_found(request: Request, status: Json) -> NotFoundError:

@@ -128,3 +128,9 @@ def test_a_message_is_short_and_printable(message: str) -> None:
     said = redacted(message)
     assert len(said) <= MAX_MESSAGE
     assert all(char.isprintable() for char in said)
+
+
+def test_another_uid_is_a_conflict_as_the_api_server_says_it_for_server_side_apply() -> None:
+    cause: Json = {"reason": "FieldValueInvalid", "field": "metadata.uid", "message": "immutable"}
+    error = failure(SECRET, 422, status(422, "Invalid", "", causes=[cause, cause]))
+    assert isinstance(error, ConflictError)

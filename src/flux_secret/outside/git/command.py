@@ -1,0 +1,189 @@
+"""Words for git → its output; git gets the settings, the environment and the files named here.
+
+1. Settings that keep a repository from running anything stand on the command line, where nothing
+   else can overrule them.
+2. What is private (credentials) stands in files of a memory-backed HOME that is gone afterwards:
+   never in argv, nor in the mirror's own configuration.
+3. The transport of the address is the only one allowed, and no redirect is followed: one could lead
+   to another host.
+
+Objects are not checked by fsck when they are fetched (`transfer.fsckObjects` stays off): it refuses
+old but harmless commits (zero-padded modes, odd time zones) that people cannot mend, and it protects
+work trees that git itself lays out; ours are laid out by `outside.worktree`, which checks each name.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from flux_secret.errors import UnreachableError
+from flux_secret.model.giturl import GitUrl
+from flux_secret.outside.files import scratch, write_atomic
+from flux_secret.outside.git.access import GitAccess
+from flux_secret.outside.git.failure import failure
+from flux_secret.outside.git.ssh import readable, ssh_command
+from flux_secret.outside.process import (
+    CommandNotFoundError,
+    Completed,
+    Limits,
+    ProcessTimeoutError,
+    run,
+)
+
+_SAFE: Final = (
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "protocol.ext.allow=never",
+    "submodule.recurse=false",
+    "fetch.recurseSubmodules=false",
+    "fetch.unpackLimit=1",  # always one pack, so that its size can be limited
+    "transfer.fsckObjects=false",  # see above
+    "transfer.bundleURI=false",
+    "core.bigFileThreshold=16m",  # larger blobs are streamed, not held in memory
+    "http.followRedirects=false",
+    "gc.auto=0",  # the mirror says when
+    "advice.defaultBranchName=false",
+)
+# the unit of `ulimit -f` is 512 bytes in POSIX; git has no limit of its own for a fetch
+_LIMITED: Final = ("/bin/sh", "-c", 'ulimit -f "$0" && exec "$@"')
+_BLOCK: Final = 512
+
+
+class Git:
+    """Runs git for one repository."""
+
+    def __init__(self, url: GitUrl, access: GitAccess) -> None:
+        self._url = url
+        self._access = access
+
+    async def ask(self, *arguments: str) -> bytes:
+        """Run a command that needs no mirror, such as `ls-remote`."""
+        return await self._checked(None, arguments, self._access.timeout_seconds)
+
+    async def fetch(self, mirror: Path, refspec: str, *, seconds: float) -> None:
+        """Fetch one ref into a mirror; tags, submodules and everything else stay away."""
+        await self._checked(
+            mirror,
+            (
+                "fetch", "--quiet", "--force", "--no-tags", "--no-auto-maintenance",
+                "--no-write-fetch-head", "--no-recurse-submodules", "--",
+                self._url.address, refspec,
+            ),
+            seconds,
+        )  # fmt: skip
+
+    async def local(self, mirror: Path, *arguments: str, seconds: float = 0) -> bytes | None:
+        """Run a command on a mirror; None when it says no."""
+        done = await self._run(mirror, arguments, seconds or self._access.timeout_seconds)
+        return done.untrusted_stdout if done.returncode == 0 else None
+
+    async def _checked(
+        self, mirror: Path | None, arguments: Sequence[str], seconds: float
+    ) -> bytes:
+        done = await self._run(mirror, arguments, seconds)
+        if done.returncode != 0:
+            words = done.untrusted_stderr.decode(errors="replace")
+            raise failure(self._url, self._access, arguments[0], words)
+        return done.untrusted_stdout
+
+    async def _run(
+        self, mirror: Path | None, arguments: Sequence[str], seconds: float
+    ) -> Completed:
+        with scratch("git") as home:
+            write_atomic(home / ".gitconfig", "".join(self._settings(home, mirror)).encode())
+            blocks = str(max(1, self._access.max_fetch_bytes // _BLOCK))
+            argv = [*_LIMITED, blocks, self._program("git")]
+            argv += [f"--git-dir={mirror}"] if mirror else []
+            argv += [word for setting in _SAFE for word in ("-c", setting)]
+            try:
+                return await run(
+                    [*argv, *arguments],
+                    env=self._environment(home),
+                    cwd=home,
+                    limits=Limits(timeout_seconds=seconds, keep_stderr_tail=True),
+                )
+            except ProcessTimeoutError:
+                raise UnreachableError(
+                    f"{self._url} did not answer within {seconds:g} s",
+                    remedy="check the host and the network, or raise --git-timeout",
+                ) from None
+
+    def _program(self, name: str) -> str:
+        found = shutil.which(name, path=self._access.path)
+        if found is None:
+            raise CommandNotFoundError(
+                f"the program {name!r} is not there", remedy=f"install {name} or mend PATH"
+            )
+        return found
+
+    def _environment(self, home: Path) -> dict[str, str]:
+        access = self._access
+        environment = {
+            **access.proxies,
+            "PATH": access.path,
+            "HOME": str(home),
+            "LC_ALL": "C",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": str(home / ".gitconfig"),
+            "GIT_CEILING_DIRECTORIES": str(home.parent),  # no repository above HOME is ours
+            "GIT_ALLOW_PROTOCOL": self._url.scheme,
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_ASKPASS": "/bin/false",
+            "SSH_ASKPASS_REQUIRE": "never",
+            "GIT_NO_LAZY_FETCH": "1",
+            "GIT_NO_REPLACE_OBJECTS": "1",
+        }
+        if self._url.scheme == "ssh":
+            environment["GIT_SSH_COMMAND"] = ssh_command(access, self._program("ssh"), home)
+            environment["GIT_SSH_VARIANT"] = "ssh"
+            if access.ssh_auth_sock:
+                environment["SSH_AUTH_SOCK"] = access.ssh_auth_sock
+        return environment
+
+    def _settings(self, home: Path, mirror: Path | None) -> Iterator[str]:
+        """Give HOME's .gitconfig."""
+        yield "[safe]\n"
+        for folder in self._folders(mirror):
+            yield f"\tdirectory = {_value(folder)}\n"
+        if self._url.scheme not in {"https", "http"}:
+            return
+        if self._access.ca_file:
+            readable(self._access.ca_file, "--git-ca-file")
+            yield f"[http]\n\tsslCAInfo = {_value(self._access.ca_file.resolve())}\n"
+        yield "[credential]\n\thelper = \n"
+        credentials = b"".join(self._credentials())
+        if credentials:
+            # a copy: git itself rewrites the file, and removes from it what a host has refused
+            file = home / "credentials"
+            write_atomic(file, credentials)
+            yield f"\thelper = {_value(f'store --file={shlex.quote(str(file))}')}\n"
+        login = self._url.login.reveal() if self._url.login else b""
+        if login and b":" not in login:
+            yield f"[credential]\n\tusername = {_value(login.decode())}\n"
+
+    def _folders(self, mirror: Path | None) -> Iterator[Path]:
+        """Give what may belong to somebody else: git then reads it, and runs nothing of it."""
+        if mirror:
+            yield mirror
+        if self._url.scheme == "file":
+            repository = Path(self._url.path)
+            yield repository
+            yield repository / ".git"
+
+    def _credentials(self) -> Iterator[bytes]:
+        if self._url.login and b":" in self._url.login.reveal():
+            host = self._url.address.partition("://")[2].partition("/")[0].encode()
+            yield (
+                self._url.scheme.encode() + b"://" + self._url.login.reveal() + b"@" + host + b"\n"
+            )
+        if self._access.credentials_file:
+            yield readable(self._access.credentials_file, "--git-credentials-file") + b"\n"
+
+
+def _value(text: object) -> str:
+    """Quote for git's configuration format."""
+    return '"' + str(text).replace("\\", "\\\\").replace('"', '\\"') + '"'

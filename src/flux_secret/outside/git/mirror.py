@@ -1,0 +1,202 @@
+"""GitUrl → a bare mirror with the commits that were asked for, and their ids.
+
+A mirror has one ref for each branch that was asked for, `refs/flux-secret/BRANCH`, and it is moved
+only after everything it reaches has arrived. So a ref that is there is whole, unless the disk was
+damaged: then the mirror is made anew beside the old one, and takes its place when it is ready.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from flux_secret.errors import ConfigurationError, SourceError, UnreachableError
+from flux_secret.model.giturl import GitUrl
+from flux_secret.outside.git.access import GitAccess
+from flux_secret.outside.git.command import Git
+from flux_secret.outside.git.failure import UnexplainedError
+from flux_secret.outside.git.lock import locked
+from flux_secret.outside.git.refs import OURS, listed, ref_of
+
+MAX_PACKS: Final = 40  # one a fetch; then they are packed into one
+_SHOWN_BRANCHES: Final = 10
+_CONDEMNED: Final = "flux-secret-condemned"
+# what a git that was killed leaves behind; we are alone with the mirror when we remove it
+_LEFTOVERS: Final = ("*.lock", "refs/**/*.lock", "objects/pack/tmp_*", "objects/*/tmp_obj_*")
+
+
+class Mirror:
+    """A bare mirror of one repository, kept between deliveries; several processes may share it."""
+
+    def __init__(self, url: GitUrl, cache: Path, access: GitAccess) -> None:
+        self._url = url
+        self._access = access
+        self._git = Git(url, access)
+        name = hashlib.sha256(url.address.encode()).hexdigest()[:24]
+        self.path = cache.absolute() / "mirrors" / f"{name}.git"
+
+    async def fetch(self, branch: str | None) -> str:
+        """Fetch and give the branch's commit; `None` is the remote's default branch.
+
+        Raises `UnreachableError` (host, network, time), `AccessError` (authentication),
+        `IntegrityError` (host key, certificate) or `SourceError` (no such branch or repository);
+        what was fetched before is still there then.
+        """
+        ref = ref_of(branch)
+        async with self._alone():
+            commit = await self._remote_commit(ref)
+            if not (self.path / _CONDEMNED).exists():
+                try:
+                    return await self._bring(self.path, ref, commit)
+                except (_DamagedError, UnexplainedError):
+                    pass  # the host has just answered, so it is the mirror
+            return await self._make_anew(ref, commit)
+
+    async def remote_head(self, branch: str | None) -> str:
+        """Ask the remote for the branch's commit without fetching anything."""
+        return await self._remote_commit(ref_of(branch))
+
+    async def head(self, branch: str | None) -> str:
+        """Give the commit that was fetched last, without asking anybody.
+
+        Raises `SourceError` when that branch was never fetched.
+        """
+        ref = ref_of(branch)
+        commit = await self._known(self.path, ref) if self.path.is_dir() else None
+        if commit is None:
+            raise SourceError(
+                f"there is no copy of {_spoken(ref)} of {self._url} yet",
+                remedy="it is made with the first fetch",
+            )
+        return commit
+
+    def condemn(self) -> None:
+        """Say that an object was missing or damaged: the next fetch makes the mirror anew."""
+        with contextlib.suppress(OSError):  # no mirror at all: the next fetch makes one anyway
+            (self.path / _CONDEMNED).touch()
+
+    async def _remote_commit(self, ref: str) -> str:
+        url = self._url.address
+        found = listed(await self._git.ask("ls-remote", "--quiet", "--", url, ref)).get(ref)
+        if found is None:
+            await self._forget(ref)
+            heads = listed(await self._git.ask("ls-remote", "--quiet", "--heads", "--", url))
+            raise self._no_branch(ref, [head.removeprefix("refs/heads/") for head in heads])
+        return found
+
+    async def _bring(self, mirror: Path, ref: str, commit: str) -> str:
+        """Fetch into a mirror that may not be there yet, unless it has that commit."""
+        first = not (mirror / "HEAD").is_file()
+        if first:
+            await self._create(mirror)
+        elif await self._known(mirror, ref) == commit:
+            return commit
+        _tidy(mirror)
+        access = self._access
+        seconds = access.timeout_seconds
+        if first:
+            seconds = max(seconds, access.first_fetch_seconds)
+        await self._git.fetch(mirror, f"{ref}:{_our(ref)}", seconds=seconds)
+        fetched = await self._known(mirror, ref)
+        if fetched is None:
+            raise _DamagedError(f"the mirror of {self._url} is damaged")
+        if len(list((mirror / "objects" / "pack").glob("*.pack"))) > MAX_PACKS:
+            # a copy that somebody reads from borrows from it: nothing younger than two weeks goes
+            with contextlib.suppress(UnreachableError):
+                await self._git.local(
+                    mirror,
+                    "gc",
+                    "--quiet",
+                    "--prune=2.weeks.ago",
+                    seconds=access.first_fetch_seconds,
+                )
+        return fetched
+
+    async def _create(self, mirror: Path) -> None:
+        shutil.rmtree(mirror, ignore_errors=True)
+        mirror.mkdir(mode=0o700, parents=True)
+        made = await self._git.local(
+            mirror, "init", "--quiet", "--bare", "--template=", "--initial-branch=none"
+        )
+        if made is None:
+            raise ConfigurationError(
+                f"no mirror can be made in {mirror.parent}",
+                remedy="check its space and who may write there, or name another --cache-dir",
+            )
+
+    async def _make_anew(self, ref: str, commit: str) -> str:
+        fresh, old = self.path.with_suffix(".new"), self.path.with_suffix(".old")
+        for leftover in (fresh, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+        fetched = await self._bring(fresh, ref, commit)
+        if self.path.exists():
+            self.path.rename(old)
+        fresh.rename(self.path)
+        shutil.rmtree(old, ignore_errors=True)
+        return fetched
+
+    async def _known(self, mirror: Path, ref: str) -> str | None:
+        """Give the commit that our ref has, when its object is there."""
+        found = await self._git.local(
+            mirror,
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            f"{_our(ref)}^{{commit}}",
+        )
+        return found.decode().strip() or None if found else None
+
+    async def _forget(self, ref: str) -> None:
+        """Drop what the remote no longer has: Flux v1 never did, and went on delivering it."""
+        if self.path.is_dir():
+            await self._git.local(self.path, "update-ref", "-d", _our(ref))
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            wait = 2 * self._access.timeout_seconds + self._access.first_fetch_seconds
+            async with locked(self.path.with_suffix(".lock"), timeout_seconds=wait):
+                yield
+        except OSError as error:
+            raise ConfigurationError(
+                f"the mirror of {self._url} cannot be kept in {self.path.parent}: {error.strerror}",
+                remedy="check its space and who may write there, or name another --cache-dir",
+            ) from error
+
+    def _no_branch(self, ref: str, branches: list[str]) -> SourceError:
+        if not branches:
+            return SourceError(
+                f"{self._url} is an empty repository", remedy="push a first commit to it"
+            )
+        names = ", ".join(ascii(name)[1:-1] for name in branches[:_SHOWN_BRANCHES])
+        more = len(branches) - _SHOWN_BRANCHES
+        return SourceError(
+            f"{self._url} has no {_spoken(ref)}; it has {names}"
+            + (f" and {more} more" if more > 0 else ""),
+            remedy="name one that is there, as with --git-branch",
+        )
+
+
+class _DamagedError(UnreachableError):
+    """The mirror is not what git left."""
+
+
+def _our(ref: str) -> str:
+    return f"{OURS}/{ref}"
+
+
+def _spoken(ref: str) -> str:
+    return "default branch" if ref == "HEAD" else f"branch {ref.removeprefix('refs/heads/')!r}"
+
+
+def _tidy(mirror: Path) -> None:
+    for pattern in _LEFTOVERS:
+        for file in mirror.glob(pattern):
+            file.unlink(missing_ok=True)

@@ -1,0 +1,38 @@
+"""A branch's name → its full name as a ref; what `ls-remote` lists → commits by ref."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from flux_secret.errors import UsageError
+
+OURS: Final = "refs/flux-secret"
+_OBJECT_ID: Final = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
+_MAX_NAME: Final = 250  # bytes, as file systems have it
+# git-check-ref-format(1), rules 1 to 10
+_UNUSABLE: Final = re.compile(r"^$|^[-./]|[./]$|\.\.|//|/\.|\.lock(?:/|$)|@\{|^@$|[\s~^:?*\[\\]")
+
+
+def ref_of(branch: str | None) -> str:
+    """Give `refs/heads/BRANCH`, or `HEAD` for a repository's default branch."""
+    if branch is None:
+        return "HEAD"
+    usable = branch.isprintable() and len(branch.encode(errors="replace")) <= _MAX_NAME
+    if not usable or _UNUSABLE.search(branch):
+        raise UsageError(f"{ascii(branch[:80])} is not a branch name", remedy="as in main")
+    return f"refs/heads/{branch}"
+
+
+def listed(untrusted: bytes) -> dict[str, str]:
+    """Read `ls-remote`: ref → object id.
+
+    Its patterns match the end of a name: asked for refs/heads/main, git lists refs/heads/
+    x/refs/heads/main first, which whoever may push any branch can make. So refs are compared whole.
+    """
+    found: dict[str, str] = {}
+    for line in untrusted.decode(errors="surrogateescape").splitlines():
+        object_id, _, ref = line.partition("\t")
+        if _OBJECT_ID.match(object_id):
+            found.setdefault(ref, object_id)
+    return found

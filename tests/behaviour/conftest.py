@@ -1,0 +1,61 @@
+"""Whole deliveries on the embedded cluster; `tests/cluster` runs the same on a real one."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simulators.gnupg import Home, home
+from simulators.world import World
+
+_numbers = itertools.count()
+START_SECONDS = 30.0
+
+
+@pytest.fixture(scope="session")
+def gnupg() -> Iterator[Home]:
+    with home() as made:
+        for name in ("person1", "person2", "operator", "stranger"):
+            made.curve25519(f"{name}@example.org")
+        yield made
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    place = tmp_path_factory.mktemp("embedded")
+    file = place / "kubeconfig"
+    server = subprocess.Popen(
+        [sys.executable, "-m", "flux_secret.embedded", "--kubeconfig", str(file)],
+        stdin=subprocess.DEVNULL, env={"PATH": os.environ["PATH"]},
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not file.exists():
+            assert server.poll() is None, "the embedded API server ended"
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        yield file
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+@pytest.fixture
+def world(
+    tmp_path: Path,
+    gnupg: Home,
+    kubeconfig: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[World]:
+    namespace = f"dev-demo-{os.getpid()}-{next(_numbers)}"
+    made = World(tmp_path / "world", gnupg, kubeconfig, namespace, capsys, monkeypatch)
+    yield made
+    made.clean()
