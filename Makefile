@@ -35,7 +35,7 @@ $(VENV)/python:
 	@test -n "$(PYTHON)" || { echo 'make: this needs Python 3.11 or newer with its venv module' \
 		'(Debian: apt-get install python3 python3-venv; or name one: make PYTHON=...)' >&2; exit 3; }
 	@echo "making $(VENV) with $$($(PYTHON) --version)"
-	@$(PYTHON) -m venv --clear $(VENV) </dev/null
+	@$(PYTHON) -m venv $(VENV) </dev/null
 	@touch $@
 
 # what the program itself needs: enough for the demo

@@ -164,8 +164,7 @@ def main(arguments: list[str]) -> int:
         return USAGE
     signal.signal(signal.SIGTERM, _end)  # so that what we started is ended as by Ctrl-C
     try:
-        for module in SETS[arguments[0]]:
-            print(build(module), flush=True)
+        print(*[build(module) for module in SETS[arguments[0]]], sep="\n", flush=True)
     except BuildError as error:
         print(f"tools/build.py: {error}", file=sys.stderr)
         return error.exit_code

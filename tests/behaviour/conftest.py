@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import subprocess
 import sys
@@ -12,19 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from simulators.gnupg import Home, home
-from simulators.world import World
+from simulators.fixtures import gnupg, walkthrough, world
 
-_numbers = itertools.count()
+__all__ = ["gnupg", "walkthrough", "world"]
 START_SECONDS = 30.0
-
-
-@pytest.fixture(scope="session")
-def gnupg() -> Iterator[Home]:
-    with home() as made:
-        for name in ("person1", "person2", "operator", "stranger"):
-            made.curve25519(f"{name}@example.org")
-        yield made
 
 
 @pytest.fixture(scope="session")
@@ -45,17 +35,3 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     finally:
         server.terminate()
         server.wait(10)
-
-
-@pytest.fixture
-def world(
-    tmp_path: Path,
-    gnupg: Home,
-    kubeconfig: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[World]:
-    namespace = f"dev-demo-{os.getpid()}-{next(_numbers)}"
-    made = World(tmp_path / "world", gnupg, kubeconfig, namespace, capsys, monkeypatch)
-    yield made
-    made.clean()

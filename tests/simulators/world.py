@@ -82,7 +82,8 @@ class World:
     def damage(self, entry: str, *, at_its_end: bool = False) -> str:
         """A disk, a merge or a person breaks an entry."""
         data = bytearray((self.store.path / f"{entry}.gpg").read_bytes())
-        for at in range(len(data) - 24, len(data) - 8) if at_its_end else range(30, 46):
+        front = range(30, len(data) - 70, 5)  # every recipient's session key
+        for at in range(len(data) - 24, len(data) - 8) if at_its_end else front:
             data[at] ^= 0xFF
         return self.store.commit({f"{entry}.gpg": bytes(data)}, "damage")
 

@@ -49,8 +49,6 @@ class Actor:
         try:
             done = await self._written(one)
         except ObjectError as error:
-            if one.want.is_crd:
-                self._established.give_up(crd_kinds(one.want.body))
             done = Written(Change(one.key, Action.FAILED, error=error), None)
         except FluxSecretError as error:
             self._stopped = self._stopped or error
@@ -60,6 +58,8 @@ class Actor:
         self._changes.add(done.change)
         if done.entry is not None:
             self._entries[one.key] = done.entry
+            if one.want.is_crd:
+                self._established.promise(crd_kinds(one.want.body))
         elif done.is_foreign:
             self._entries.pop(one.key, None)
 

@@ -70,7 +70,7 @@ def place(bundle: Bundle, kinds: Kinds, default_namespace: str, applyset: str) -
     failed: list[tuple[ObjectKey, FluxSecretError]] = []
     keys: set[ObjectKey] = set()
     for item in bundle.items:
-        found = _kind(item, kinds, coming)
+        found = _kind(item, kinds, coming, default_namespace)
         if isinstance(found, FluxSecretError):
             failed.append((item.key, found))
             spaces = (item.key.namespace, item.key.namespace or default_namespace, "")
@@ -79,9 +79,6 @@ def place(bundle: Bundle, kinds: Kinds, default_namespace: str, applyset: str) -
         kind, awaited = found
         namespace = (item.key.namespace or default_namespace) if kind.namespaced else ""
         key = replace(item.key, namespace=namespace)
-        if not all(_PATH_SEGMENT.fullmatch(part) for part in (key.name, namespace) if part):
-            failed.append((key, RejectedError(f"{key.long!r} is no name of an object")))
-            continue
         if key in wanted:
             raise ManifestError(
                 f"{key.long} stands twice: in {wanted[key].origin} and in {item.manifest.origin}",
@@ -95,9 +92,20 @@ def place(bundle: Bundle, kinds: Kinds, default_namespace: str, applyset: str) -
 
 
 def _kind(
-    item: BundleItem, kinds: Kinds, coming: Iterable[ServedKind]
+    item: BundleItem, kinds: Kinds, coming: Iterable[ServedKind], default_namespace: str
 ) -> tuple[ServedKind, bool] | FluxSecretError:
     key, api_version = item.key, item.manifest.api_version
+    named = (
+        key.name,
+        key.namespace or default_namespace,
+        key.kind,
+        api_version.replace("/", "", 1),
+    )
+    if not all(part.isprintable() and _PATH_SEGMENT.fullmatch(part) for part in named):
+        return RejectedError(
+            f"{key.long!r}, {item.manifest.origin}: that is no name of an object",
+            remedy="use letters, digits, '-' and '.'",
+        )
     version = api_version.rpartition("/")[2]
     if served := kinds.find(key.group, version, key.kind):
         return served, False

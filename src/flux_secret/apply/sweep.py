@@ -8,6 +8,7 @@ configuration (always held until a person confirms).
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from flux_secret.apply.cluster import Cluster
@@ -77,20 +78,31 @@ class Sweeper:
         leaving = []
         for inventory in self._cluster.ledger.inventories():
             target = inventory.target
-            if target in sound:
-                one, wanted = sound[target], self._now.wanted[target]
-                gone = frozenset(inventory.entries.keys() - wanted)
+            wanted = self._now.wanted.get(target, frozenset())
+            elsewhere = self._elsewhere(target, inventory.entries.keys() - wanted, sound)
+            gone = self._unwanted(inventory.entries.keys()) | elsewhere
+            if target in sound and gone:
+                one = sound[target]
                 commits = frozenset({one.revision.commit} if one.revision else ())
-                if gone:
-                    elsewhere = self._elsewhere(target, gone, sound)
-                    leaving.append(
-                        Leaving(inventory, gone, elsewhere, commits, one.target.prune, bool(wanted))
-                    )
-            elif target not in configured:
-                leaving.extend(self._taken_out(inventory, sound))
+                prune, stays = one.target.prune, bool(wanted)
+                leaving.append(Leaving(inventory, gone, elsewhere, commits, prune, stays))
+            elif target not in configured and (gone or not inventory.entries):
+                leaving.extend(self._taken_out(inventory, gone, elsewhere, sound))
         return leaving
 
-    def _taken_out(self, inventory: Inventory, sound: dict[TargetId, Delivery]) -> list[Leaving]:
+    def _unwanted(self, keys: Collection[ObjectKey]) -> frozenset[ObjectKey]:
+        """Give what no target of this pass wants, not even one that cannot have it now."""
+        return frozenset(
+            key for key in keys if not any(key in wanted for wanted in self._now.wanted.values())
+        )
+
+    @staticmethod
+    def _taken_out(
+        inventory: Inventory,
+        gone: frozenset[ObjectKey],
+        elsewhere: frozenset[ObjectKey],
+        sound: dict[TargetId, Delivery],
+    ) -> list[Leaving]:
         """Give an inventory of the same branch whose path is configured no more."""
         branch = (inventory.target.source, inventory.target.branch)
         same = [one for target, one in sound.items() if (target.source, target.branch) == branch]
@@ -98,12 +110,10 @@ class Sweeper:
         if not commits:
             return []
         prune = all(one.target.prune for one in same)
-        gone = frozenset(inventory.entries)
-        elsewhere = self._elsewhere(inventory.target, gone, sound)
         return [Leaving(inventory, gone, elsewhere, commits, prune, stays=False, taken_out=True)]
 
     def _elsewhere(
-        self, target: TargetId, keys: frozenset[ObjectKey], sound: dict[TargetId, Delivery]
+        self, target: TargetId, keys: AbstractSet[ObjectKey], sound: dict[TargetId, Delivery]
     ) -> frozenset[ObjectKey]:
         """Give what another target lists, unless it was delivered without it in this pass."""
         return frozenset(

@@ -32,22 +32,31 @@ async def _play(*, keep: bool, current: bool) -> None:
     cluster = current_kubeconfig() if current else None
     async with open_place(tool_environment(), cluster, keep=keep) as place:
         voice.say(f"everything is in {place.root}, and gone afterwards unless you say --keep")
-        await Story(Stage(place, place.kubectl(voice.say), _deliver, voice.say)).play()
+        await Story(Stage(place, place.kubectl(voice.say), _Deliveries().once, voice.say)).play()
         if keep:
             voice.say(_farewell(place))
 
 
-async def _deliver(flags: Flags) -> Round:
-    voice.say(f"$ flux-secret deliver {_typed(flags)}")
-    async with connect(Settings.load(flags)) as agent:
-        done = await agent.round()
-    voice.report_round(done)
-    return done
+class _Deliveries:
+    """`flux-secret deliver`, shown as a person would type it; later ones by what differs."""
+
+    def __init__(self) -> None:
+        self._shown: tuple[str, ...] = ()
+
+    async def once(self, flags: Flags) -> Round:
+        words = _typed(flags)
+        again = [word for word in words if word not in self._shown]
+        shown = " \\\n    ".join(words) if not self._shown else " ".join(["…", *again])
+        self._shown = self._shown or words
+        voice.say(f"$ flux-secret deliver {shown}")
+        async with connect(Settings.load(flags)) as agent:
+            done = await agent.round()
+        voice.report_round(done)
+        return done
 
 
-def _typed(flags: Flags) -> str:
-    """Show the flags as a person would type them, long ones on lines of their own."""
-    words = [
+def _typed(flags: Flags) -> tuple[str, ...]:
+    return (
         f"--git-url {flags.git_url}",
         f"--git-path {','.join(flags.git_path)}",
         *(f"--store {store}" for store in flags.store),
@@ -55,8 +64,7 @@ def _typed(flags: Flags) -> str:
         "--manifest-generation --sync-garbage-collection",
         *(f"--generator-env {variable}" for variable in flags.generator_env),
         *(f"--confirm {token}" for token in flags.confirm),
-    ]
-    return " \\\n    ".join(words)
+    )
 
 
 def _farewell(place: Place) -> str:

@@ -26,16 +26,15 @@ INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
-    default="warning",
-    show_default=True,
-    help="How much the log on stderr says.",
+    help="How much the log on stderr says. Default: info for the agent, nothing for the others.",
 )
-def main(log_level: str) -> None:
+@click.pass_context
+def main(context: click.Context, log_level: str | None) -> None:
     """Bring secrets from gopass to Kubernetes applications, by GitOps."""
+    quiet = "info" if context.invoked_subcommand == agent.name else "critical"
+    level = logging.getLevelNamesMapping()[(log_level or quiet).upper()]
     structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping()[log_level.upper()]
-        ),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         processors=[
             structlog.processors.add_log_level,

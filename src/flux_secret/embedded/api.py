@@ -10,22 +10,20 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 
-from flux_secret.embedded import render
+from flux_secret.embedded import bodies, render
 from flux_secret.embedded.address import Address
 from flux_secret.embedded.catalog import Served
-from flux_secret.embedded.codec import protobuf
-from flux_secret.embedded.codec.body import Duplicates, read_json, read_object, read_yaml
+from flux_secret.embedded.codec.body import Duplicates, read_json
 from flux_secret.embedded.deleting import Deleter
 from flux_secret.embedded.faults import Faults
-from flux_secret.embedded.options import write_options
-from flux_secret.embedded.patches.pointer import PatchError, json_patch
+from flux_secret.embedded.options import WriteOptions, write_options
 from flux_secret.embedded.patches.merge import merge_patch
+from flux_secret.embedded.patches.pointer import PatchError, json_patch
 from flux_secret.embedded.patches.strategic import strategic_patch
 from flux_secret.embedded.reading import Query, Reader
 from flux_secret.embedded.review import REVIEW, allowed_review
 from flux_secret.embedded.scaling import SCALE_STRUCT, scale_of, scaled
 from flux_secret.embedded.schema.kinds import built_in
-from flux_secret.embedded.schema.shape import StructShape
 from flux_secret.embedded.state import State
 from flux_secret.embedded.status import (
     StatusError,
@@ -34,6 +32,7 @@ from flux_secret.embedded.status import (
     no_such_resource,
     unsupported_media_type,
 )
+from flux_secret.embedded.store import key_of
 from flux_secret.embedded.tables.columns import columns_of
 from flux_secret.embedded.tree import Tree, child
 from flux_secret.embedded.writing import Patcher, Writer
@@ -42,7 +41,6 @@ APPLY_PATCH: Final = "application/apply-patch+yaml"
 JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 STRATEGIC_PATCH: Final = "application/strategic-merge-patch+json"
-_OBJECTS: Final = ("application/json", "application/yaml", protobuf.MEDIA_TYPE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,32 +77,32 @@ class Api:
         served = self.served(request.address)
         if not request.address.subresource and request.verb not in served.kind.verbs:
             raise method_not_allowed(served.kind, request.verb)
-        key = (request.address.namespace, request.address.name)
-        form = self._form(request)
-        columns = self._columns(served)
         if request.address.subresource == "scale":
             return self._scale(request, served)
-        match request.verb:
-            case "get":
-                return Answer(form.one(Reader(self._state.store, served.kind).get(key), columns))
-            case "list":
-                query = Query.read(served.kind, key[0], request.query)
-                return Answer(form.many(self._reader(served).list(query), columns))
-            case "create" if served.kind.kind == REVIEW:
-                sent = _object_of(request, served, Duplicates())
-                return Answer(allowed_review(sent, self._faults), HTTPStatus.CREATED)
-            case "create":
-                return self._create(request, served, form)
-            case "update":
-                return self._update(request, served, form)
-            case "patch":
-                return self._patch(request, served, form)
-            case "delete":
-                return self._delete(request, served, form)
-            case "deletecollection":
-                return self._delete_collection(request, served)
-            case other:
-                raise method_not_allowed(served.kind, other)
+        form = self._form(request)
+        if request.verb == "create" and served.kind.kind == REVIEW:
+            review = allowed_review(self._sent(request, served, Duplicates()), self._faults)
+            return Answer(review, HTTPStatus.CREATED)
+        handlers = {
+            "get": self._get,
+            "list": self._list,
+            "create": self._create,
+            "update": self._update,
+            "patch": self._patch,
+            "delete": self._delete,
+            "deletecollection": self._delete_collection,
+        }
+        if request.verb not in handlers:
+            raise method_not_allowed(served.kind, request.verb)
+        return handlers[request.verb](request, served, form)
+
+    def _get(self, request: Request, served: Served, form: render.Form) -> Answer:
+        key = (request.address.namespace, request.address.name)
+        return Answer(form.one(self._reader(served).get(key), self._columns(served)))
+
+    def _list(self, request: Request, served: Served, form: render.Form) -> Answer:
+        query = Query.read(served.kind, request.address.namespace, request.query)
+        return Answer(form.many(self._reader(served).list(query), self._columns(served)))
 
     def served(self, address: Address) -> Served:
         """Find what is addressed; raise `StatusError` 404."""
@@ -155,21 +153,21 @@ class Api:
     def _create(self, request: Request, served: Served, form: render.Form) -> Answer:
         options = write_options(request.query, request.user_agent, "CreateOptions")
         duplicates = Duplicates()
-        sent = _object_of(request, served, duplicates)
+        sent = self._sent(request, served, duplicates)
         writer = self._writer(served)
         tree = writer.create(request.address.namespace, sent, options, duplicates)
-        self._state.after_write(served, tree, options)
+        self._wrote(served, tree, options)
         shown = form.one(tree, self._columns(served))
         return Answer(shown, HTTPStatus.CREATED, options.warnings)
 
     def _update(self, request: Request, served: Served, form: render.Form) -> Answer:
         options = write_options(request.query, request.user_agent, "UpdateOptions")
         duplicates = Duplicates()
-        sent = _object_of(request, served, duplicates)
+        sent = self._sent(request, served, duplicates)
         key = (request.address.namespace, request.address.name)
         writer = self._writer(served, request.address.subresource)
         written = writer.update(key, sent, options, duplicates)
-        self._state.after_write(served, written.tree, options)
+        self._wrote(served, written.tree, options)
         code = HTTPStatus.CREATED if written.created else HTTPStatus.OK
         return Answer(form.one(written.tree, self._columns(served)), code, options.warnings)
 
@@ -187,12 +185,12 @@ class Api:
         key = (request.address.namespace, request.address.name)
         writer = self._writer(served, request.address.subresource)
         if is_apply:
-            applied = _applied(request.untrusted_body, duplicates)
+            applied = bodies.applied(request.untrusted_body, duplicates)
             written = writer.apply(key, applied, options, duplicates)
         else:
             patcher = self._patcher(request, served, duplicates)
             written = writer.patch(key, patcher, options, duplicates)
-        self._state.after_write(served, written.tree, options)
+        self._wrote(served, written.tree, options)
         code = HTTPStatus.CREATED if written.created else HTTPStatus.OK
         return Answer(form.one(written.tree, self._columns(served)), code, options.warnings)
 
@@ -227,7 +225,7 @@ class Api:
         duplicates = Duplicates()
         if request.verb == "update":
             shape = built_in().shapes.struct(SCALE_STRUCT)
-            sent = _sent(request, shape, duplicates)
+            sent = bodies.sent(request.untrusted_body, request.content_type, shape, duplicates)
         elif request.verb == "patch" and request.content_type in (MERGE_PATCH, STRATEGIC_PATCH):
             sent = merge_patch(scale_of(live), read_json(request.untrusted_body, duplicates))
         else:
@@ -239,23 +237,38 @@ class Api:
         return Answer(scale_of(written.tree), HTTPStatus.OK, options.warnings)
 
     def _delete(self, request: Request, served: Served, form: render.Form) -> Answer:
-        options = _delete_options(request)
+        options = bodies.delete_options(request.untrusted_body, request.query)
         key = (request.address.namespace, request.address.name)
-        dry_run = _is_dry(request, options)
+        dry_run = self._is_dry(request, options)
         tree = self._deleter.delete(served, key, options, dry_run=dry_run)
         return Answer(form.one(tree, self._columns(served)))
 
-    def _delete_collection(self, request: Request, served: Served) -> Answer:
-        options = _delete_options(request)
+    def _delete_collection(self, request: Request, served: Served, form: render.Form) -> Answer:
+        options = bodies.delete_options(request.untrusted_body, request.query)
         query = Query.read(served.kind, request.address.namespace, request.query)
         listed = self._reader(served).list(query)
         for tree in listed["items"]:
             metadata = child(tree, "metadata")
             key = (metadata.get("namespace", ""), metadata["name"])
-            self._deleter.delete(served, key, options, dry_run=_is_dry(request, options))
-        return Answer(listed)
+            self._deleter.delete(served, key, options, dry_run=self._is_dry(request, options))
+        return Answer(form.many(listed, self._columns(served)))
 
     # -- parts --
+
+    @staticmethod
+    def _sent(request: Request, served: Served, duplicates: Duplicates) -> Tree:
+        shape = None if served.kind.is_custom else built_in().struct(served.kind)
+        return bodies.sent(request.untrusted_body, request.content_type, shape, duplicates)
+
+    def _wrote(self, served: Served, tree: Tree, options: WriteOptions) -> None:
+        """Do what follows from a write; the last finalizer's removal is a deletion."""
+        resource = (served.kind.group, served.kind.plural)
+        if options.dry_run:
+            return
+        if self._state.store.find(resource, key_of(tree)) is None:
+            self._deleter.finish(served, tree)
+        else:
+            self._state.after_write(served, tree)
 
     def _reader(self, served: Served) -> Reader:
         return Reader(self._state.store, served.kind)
@@ -263,6 +276,10 @@ class Api:
     def _writer(self, served: Served, subresource: str = "") -> Writer:
         state = self._state
         return Writer(state.store, served.kind, served.rule, state.now, subresource)
+
+    @staticmethod
+    def _is_dry(request: Request, options: Tree) -> bool:
+        return request.query.get("dryRun") == "All" or options.get("dryRun") == ["All"]
 
     @property
     def _deleter(self) -> Deleter:
@@ -275,40 +292,3 @@ class Api:
 
     def _columns(self, served: Served) -> render.Columns:
         return columns_of(served.kind, self._state.columns(served.kind))
-
-
-def _object_of(request: Request, served: Served, duplicates: Duplicates) -> Tree:
-    shape = None if served.kind.is_custom else built_in().struct(served.kind)
-    return _sent(request, shape, duplicates)
-
-
-def _sent(request: Request, shape: StructShape | None, duplicates: Duplicates) -> Tree:
-    if request.content_type == protobuf.MEDIA_TYPE and shape is not None:
-        try:
-            return protobuf.read(request.untrusted_body, shape)
-        except protobuf.ProtobufError as error:
-            raise bad_request(f"error decoding protobuf: {error}") from error
-    if request.content_type not in ("", *_OBJECTS):
-        raise unsupported_media_type(_OBJECTS)
-    return read_object(request.untrusted_body, duplicates)
-
-
-def _applied(untrusted: bytes, duplicates: Duplicates) -> Tree:
-    try:
-        tree = read_json(untrusted, duplicates)
-    except StatusError:
-        duplicates.clear()
-        tree = read_yaml(untrusted, duplicates)
-    if not isinstance(tree, dict):
-        raise bad_request("error decoding YAML: it is no object")
-    return tree
-
-
-def _delete_options(request: Request) -> Tree:
-    body = read_object(request.untrusted_body) if request.untrusted_body.strip() else {}
-    policy = request.query.get("propagationPolicy")
-    return body | ({"propagationPolicy": policy} if policy else {})
-
-
-def _is_dry(request: Request, options: Tree) -> bool:
-    return request.query.get("dryRun") == "All" or options.get("dryRun") == ["All"]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +19,7 @@ from flux_secret.embedded.server import TOKEN_PREFIX, USER, Server
 from flux_secret.embedded.state import State
 from flux_secret.embedded.tree import Tree, copied
 
+START_SECONDS: Final = 10.0
 SHUTDOWN_SECONDS: Final = 1.0
 _NAME: Final = "embedded"
 
@@ -56,6 +59,37 @@ class EmbeddedCluster:
             yield cluster
         finally:
             await runner.cleanup()
+
+    @classmethod
+    @contextlib.contextmanager
+    def in_background(cls) -> Iterator[EmbeddedCluster]:
+        """Serve a new cluster from a thread of its own, for callers that have no event loop."""
+        started: Future[EmbeddedCluster] = Future()
+        loop = asyncio.new_event_loop()
+        stop = asyncio.Event()
+
+        async def serve() -> None:
+            async with cls.serve() as cluster:
+                started.set_result(cluster)
+                await stop.wait()
+
+        def run() -> None:
+            try:
+                loop.run_until_complete(serve())
+            except BaseException as failure:  # the caller waits for it
+                if started.done():
+                    raise
+                started.set_exception(failure)
+            finally:
+                loop.close()
+
+        thread = threading.Thread(target=run, name="embedded-cluster", daemon=True)
+        thread.start()
+        try:
+            yield started.result(START_SECONDS)
+        finally:
+            loop.call_soon_threadsafe(stop.set)
+            thread.join(START_SECONDS)
 
     # -- for clients --
 

@@ -23,7 +23,7 @@ from flux_secret.embedded.status import (
     invalid,
     not_found,
 )
-from flux_secret.embedded.store import Key, Resource, Store, key_of
+from flux_secret.embedded.store import Resource, Store, key_of
 from flux_secret.embedded.tree import Tree, copied, equal, items
 
 OPTIMISTIC_LOCK: Final = (

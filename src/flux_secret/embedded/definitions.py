@@ -44,14 +44,10 @@ class Definitions:
             writer = Writer(self._store, served.kind, served.rule, self._now, "status")
             writer.update(key, live, WriteOptions(manager=_CONTROLLER), Duplicates())
 
-    def gone(self, tree: Tree) -> list[tuple[Served, Tree]]:
-        """Stop serving; give the objects that go with the definition."""
-        group, plural = text(tree, "spec", "group"), text(tree, "spec", "names", "plural")
-        served = self._catalog.any_version(group, plural)
-        self._catalog.withdraw(group, plural)
-        if served is None:
-            return []
-        return [(served, one) for _, one in list(self._store.all((group, plural)))]
+    def gone(self, tree: Tree) -> None:
+        """Stop serving what the definition defined."""
+        names = text(tree, "spec", "group"), text(tree, "spec", "names", "plural")
+        self._catalog.withdraw(*names)
 
     def columns(self, kind: Kind) -> list[Column]:
         """Give the columns that a definition asks for; none for built-in kinds."""

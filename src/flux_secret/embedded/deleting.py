@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flux_secret.embedded.catalog import Catalog, Served
+from flux_secret.embedded.committing import NAMESPACES
+from flux_secret.embedded.definitions import RESOURCE as DEFINITIONS
+from flux_secret.embedded.rules.definition import CLEANUP
+from flux_secret.embedded.schema.kinds import Kind
 from flux_secret.embedded.status import StatusError, conflict, not_found
-from flux_secret.embedded.store import Key, Store
+from flux_secret.embedded.store import Key, Resource, Store
 from flux_secret.embedded.tree import Tree, child, mappings, text
 from flux_secret.embedded.writing import uid_conflict
-
-_NAMESPACES = ("", "namespaces")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,9 @@ class Deleter:
             raise not_found(kind, key[1])
         self._check(served, live, child(options, "preconditions"))
         policy = options.get("propagationPolicy")
-        is_namespace = resource == _NAMESPACES
+        is_namespace = resource == NAMESPACES
+        if resource == DEFINITIONS and not dry_run and self._delete_instances(live):
+            _add_finalizer(live, CLEANUP)
         if child(live, "metadata").get("finalizers") or is_namespace:
             return self._mark(served, key, live, dry_run=dry_run)
         if dry_run:
@@ -61,19 +65,19 @@ class Deleter:
         if "deletionTimestamp" not in metadata:
             metadata["deletionTimestamp"] = self.now()
             metadata["deletionGracePeriodSeconds"] = 0
-            if resource == _NAMESPACES:
+            if resource == NAMESPACES:
                 metadata.pop("deletionGracePeriodSeconds")
                 live["status"] = {**child(live, "status"), "phase": "Terminating"}
             if not dry_run:
                 live = self.store.put(resource, key, live)
-        elif resource == _NAMESPACES:
+        elif resource == NAMESPACES:
             raise conflict(
                 served.kind,
                 key[1],
                 "The system is ensuring all content is removed from this namespace.  Upon "
                 "completion, this namespace will automatically be purged by the system.",
             )
-        if not dry_run and resource == _NAMESPACES:
+        if not dry_run and resource == NAMESPACES:
             self.empty_namespace(served, key[1])
         return {**live, "apiVersion": served.kind.api_version}
 
@@ -88,10 +92,10 @@ class Deleter:
                 if "deletionTimestamp" not in tree["metadata"]:
                     self.delete(other, key, {}, dry_run=False)
                 left = left or self.store.find(resource, key) is not None
-        namespace = self.store.find(_NAMESPACES, ("", name))
+        namespace = self.store.find(NAMESPACES, ("", name))
         if left or namespace is None or namespace["metadata"].get("finalizers"):
             return
-        self.finish(served, self.store.drop(_NAMESPACES, ("", name)))
+        self.finish(served, self.store.drop(NAMESPACES, ("", name)))
 
     def finish(self, served: Served, gone: Tree, *, orphan: bool = False) -> None:
         """Do what follows when an object is gone: dependents go (the collector's work)."""
@@ -109,6 +113,32 @@ class Deleter:
                         self._delete_dependent(other, key)
         if namespace:
             self._continue_namespace(namespace)
+        if served.kind.is_custom:
+            self._continue_definition(served.kind)
+
+    def _delete_instances(self, definition: Tree) -> bool:
+        """Delete the custom resources of a definition; say whether some are left."""
+        served = self.catalog.any_version(*_defined(definition))
+        if served is None:
+            return False
+        for key, tree in list(self.store.all(_defined(definition))):
+            if "deletionTimestamp" not in tree["metadata"]:
+                self.delete(served, key, {}, dry_run=False)
+        return any(self.store.all(_defined(definition)))
+
+    def _continue_definition(self, kind: Kind) -> None:
+        """Let a definition go whose last custom resource is gone."""
+        resource, key = (kind.group, kind.plural), ("", f"{kind.plural}.{kind.group}")
+        live, served = self.store.find(DEFINITIONS, key), self.catalog.any_version(*DEFINITIONS)
+        is_waiting = live is not None and "deletionTimestamp" in live["metadata"]
+        if live is None or served is None or not is_waiting or any(self.store.all(resource)):
+            return
+        left = [one for one in live["metadata"].get("finalizers") or () if one != CLEANUP]
+        if left:
+            live["metadata"]["finalizers"] = left
+            self.store.put(DEFINITIONS, key, live)
+        else:
+            self.finish(served, self.store.drop(DEFINITIONS, key))
 
     def _delete_dependent(self, served: Served, key: Key) -> None:
         try:
@@ -117,13 +147,23 @@ class Deleter:
             return  # it went with something else in between
 
     def _continue_namespace(self, name: str) -> None:
-        live = self.store.find(_NAMESPACES, ("", name))
-        served = self.catalog.any_version(*_NAMESPACES)
+        live = self.store.find(NAMESPACES, ("", name))
+        served = self.catalog.any_version(*NAMESPACES)
         if live is not None and served and "deletionTimestamp" in live["metadata"]:
             self.empty_namespace(served, name)
 
     def _each_resource(self) -> list[Served]:
         return list({(one.kind.group, one.kind.plural): one for one in self.catalog}.values())
+
+
+def _defined(definition: Tree) -> Resource:
+    return text(definition, "spec", "group"), text(definition, "spec", "names", "plural")
+
+
+def _add_finalizer(tree: Tree, finalizer: str) -> None:
+    found = tree["metadata"].setdefault("finalizers", [])
+    if finalizer not in found:
+        found.append(finalizer)
 
 
 def _success(served: Served, gone: Tree) -> Tree:

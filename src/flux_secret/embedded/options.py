@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Final
 
 from flux_secret.embedded.rules import problem
-from flux_secret.embedded.status import Cause, StatusError
+from flux_secret.embedded.status import Cause, Details, StatusError
 
 MOST_MANAGER: Final = 128
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -66,7 +67,10 @@ def _invalid_options(kind: str, causes: list[Cause]) -> StatusError:
     listed = ", ".join(f"{cause.field}: {cause.message}" for cause in causes)
     listed = listed if len(causes) == 1 else f"[{listed}]"
     error = StatusError(
-        422, "Invalid", f'{kind}.meta.k8s.io "" is invalid: {listed}', causes=causes
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "Invalid",
+        f'{kind}.meta.k8s.io "" is invalid: {listed}',
+        Details(causes=causes),
     )
     error.tree["details"] |= {"group": "meta.k8s.io", "kind": kind}
     return error

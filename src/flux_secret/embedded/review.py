@@ -7,7 +7,6 @@ from typing import Final
 from flux_secret.embedded.faults import Asked, Faults
 from flux_secret.embedded.tree import Tree, child, text
 
-
 REVIEW: Final = "SelfSubjectAccessReview"
 
 

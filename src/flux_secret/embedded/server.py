@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -33,10 +33,11 @@ from flux_secret.embedded.tree import Json, Tree
 MOST_BODY_BYTES: Final = 3 * 1024 * 1024  # as the real one (MaxRequestBodyBytes)
 MOST_WATCH_SECONDS: Final = 1800
 USER: Final = "embedded-admin"
-TOKEN_PREFIX: Final = "/token/"
+TOKEN_PREFIX: Final = "/token/"  # noqa: S105 - a path, no token
 """kubectl sends no token over plain HTTP, so its kubeconfig has the token in the server's path."""
 _OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/livez", "/version"})
 _GZIP_FROM_BYTES: Final = 128 * 1024  # as the real one (defaultGzipThresholdBytes)
+_NO_HEADERS: Final[Mapping[str, str]] = {}
 _AGGREGATED: Final = "APIGroupDiscoveryList"
 _AGGREGATED_TYPE: Final = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
@@ -66,7 +67,7 @@ class Server:
         try:
             return await self._answer(request)
         except StatusError as error:
-            return _written(request, error.tree, error.code, retry_after=error.retry_after)
+            return _written(request, error.tree, error.code)
         except web.HTTPException:
             raise
         except ConnectionError:
@@ -149,7 +150,7 @@ class Server:
             tree = _version()
         elif path in {"api", "apis"} and _AGGREGATED in accept:
             aggregated = self._discovery.aggregated(core=path == "api")
-            return _written(request, aggregated, content_type=_AGGREGATED_TYPE, etag=True)
+            return _with_etag(request, aggregated)
         elif path == "api":
             tree = core_versions()
         elif path == "apis":
@@ -217,24 +218,25 @@ def _written(
     request: web.Request,
     tree: Json,
     code: int = HTTPStatus.OK,
-    *,
-    content_type: str = "application/json",
-    etag: bool = False,
-    retry_after: int = 0,
+    headers: Mapping[str, str] = _NO_HEADERS,
 ) -> web.Response:
     body = _encoded(tree)
-    headers = {"Content-Type": content_type, "Cache-Control": "no-cache, private"}
-    if retry_after:
-        headers["Retry-After"] = str(retry_after)
-    if etag:
-        headers["ETag"] = f'"{hashlib.sha512(body).hexdigest().upper()}"'
-        headers["Cache-Control"], headers["Vary"] = "public", "Accept"
-        if request.headers.get("If-None-Match") == headers["ETag"]:
-            return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
-    response = web.Response(body=body, status=code, headers=headers)
+    response = web.Response(body=body, status=code, content_type="application/json")
+    response.headers["Cache-Control"] = "no-cache, private"
+    response.headers.update(headers)
     if len(body) > _GZIP_FROM_BYTES and "gzip" in request.headers.get("Accept-Encoding", ""):
         response.enable_compression(web.ContentCoding.gzip)
     return response
+
+
+def _with_etag(request: web.Request, tree: Json) -> web.Response:
+    """Write a document that clients keep; 304 when they have it already."""
+    tag = f'"{hashlib.sha512(_encoded(tree)).hexdigest().upper()}"'
+    headers = {"ETag": tag, "Cache-Control": "public", "Vary": "Accept"}
+    headers["Content-Type"] = _AGGREGATED_TYPE
+    if request.headers.get("If-None-Match") == tag:
+        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return _written(request, tree, headers=headers)
 
 
 def _group_version(parts: list[str]) -> tuple[str, str]:

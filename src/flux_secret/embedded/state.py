@@ -11,10 +11,9 @@ from typing import Final
 from flux_secret.embedded.catalog import Catalog, Served
 from flux_secret.embedded.definitions import RESOURCE as DEFINITIONS
 from flux_secret.embedded.definitions import Definitions
-from flux_secret.embedded.options import WriteOptions
 from flux_secret.embedded.rules.rule import World
 from flux_secret.embedded.schema.kinds import Kind
-from flux_secret.embedded.store import Store, key_of
+from flux_secret.embedded.store import Store
 from flux_secret.embedded.tables.table import Column
 from flux_secret.embedded.tree import Tree
 
@@ -97,17 +96,16 @@ class State:
         }
         self.store.put(("", "namespaces"), ("", name), tree)
 
-    def after_write(self, served: Served, tree: Tree, options: WriteOptions) -> None:
+    def after_write(self, served: Served, tree: Tree) -> None:
         """Do what follows from a write."""
-        if not options.dry_run and served.kind.plural == DEFINITIONS[1]:
+        if (served.kind.group, served.kind.plural) == DEFINITIONS:
             self._definitions.written(served, tree)
 
     def after_delete(self, served: Served, tree: Tree) -> None:
         """Do what follows when an object is gone."""
         served.rule.release(tree)
         if (served.kind.group, served.kind.plural) == DEFINITIONS:
-            for other, one in self._definitions.gone(tree):
-                self.store.drop((other.kind.group, other.kind.plural), key_of(one))
+            self._definitions.gone(tree)
 
     def columns(self, kind: Kind) -> list[Column]:
         """Give the columns that a CustomResourceDefinition asks for."""

@@ -24,34 +24,37 @@ class Cause:
         return {"reason": self.reason, "message": self.message, "field": self.field}
 
 
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What an error is about."""
+
+    kind: Kind | None = None
+    name: str = ""
+    causes: Sequence[Cause] = ()
+    by_kind: bool = False
+    """Whether the kind is named by its kind, not by its plural."""
+
+    def tree(self) -> Tree:
+        """Give its form in a `Status`."""
+        tree: Tree = {"name": self.name} if self.name else {}
+        if self.kind is not None:
+            tree |= {"group": self.kind.group} if self.kind.group else {}
+            tree["kind"] = self.kind.kind if self.by_kind else self.kind.plural
+        if self.causes:
+            tree["causes"] = [cause.tree() for cause in self.causes]
+        return tree
+
+
+_NOTHING: Final = Details()
+
+
 class StatusError(Exception):
     """An error answer: a `Status` object."""
 
-    def __init__(
-        self,
-        code: int,
-        reason: str,
-        message: str,
-        *,
-        kind: Kind | None = None,
-        name: str = "",
-        causes: Sequence[Cause] = (),
-        by_kind: bool = False,
-        retry_after: int = 0,
-    ) -> None:
+    def __init__(self, code: int, reason: str, message: str, about: Details = _NOTHING) -> None:
         super().__init__(message)
         self.code = code
-        self.retry_after = retry_after
-        details: Tree = {}
-        if name:
-            details["name"] = name
-        if kind is not None:
-            details |= {"group": kind.group} if kind.group else {}
-            details["kind"] = kind.kind if by_kind else kind.plural
-        if causes:
-            details["causes"] = [cause.tree() for cause in causes]
-        if retry_after:
-            details["retryAfterSeconds"] = retry_after
+        details = about.tree()
         self.tree: Tree = {
             "kind": "Status",
             "apiVersion": "v1",
@@ -78,13 +81,13 @@ def forbidden(kind: Kind, name: str, why: str) -> StatusError:
     """403."""
     quoted = f'{kind.resource} "{name}" is forbidden' if name else f"{kind.resource} is forbidden"
     message = f"{quoted}: {why}"
-    return StatusError(HTTPStatus.FORBIDDEN, "Forbidden", message, kind=kind, name=name)
+    return StatusError(HTTPStatus.FORBIDDEN, "Forbidden", message, Details(kind, name))
 
 
 def not_found(kind: Kind, name: str) -> StatusError:
     """404: no such object."""
     message = f'{kind.resource} "{name}" not found'
-    return StatusError(HTTPStatus.NOT_FOUND, "NotFound", message, kind=kind, name=name)
+    return StatusError(HTTPStatus.NOT_FOUND, "NotFound", message, Details(kind, name))
 
 
 NO_SUCH_RESOURCE: Final = "the server could not find the requested resource"
@@ -98,18 +101,18 @@ def no_such_resource() -> StatusError:
 def already_exists(kind: Kind, name: str) -> StatusError:
     """409: a create of what is there."""
     message = f'{kind.resource} "{name}" already exists'
-    return StatusError(HTTPStatus.CONFLICT, "AlreadyExists", message, kind=kind, name=name)
+    return StatusError(HTTPStatus.CONFLICT, "AlreadyExists", message, Details(kind, name))
 
 
 def conflict(kind: Kind, name: str, why: str) -> StatusError:
     """409: not the object that the writer saw."""
     message = f'Operation cannot be fulfilled on {kind.resource} "{name}": {why}'
-    return StatusError(HTTPStatus.CONFLICT, "Conflict", message, kind=kind, name=name)
+    return StatusError(HTTPStatus.CONFLICT, "Conflict", message, Details(kind, name))
 
 
 def apply_conflict(message: str, causes: Sequence[Cause]) -> StatusError:
     """409: an apply that would change what another manager owns."""
-    return StatusError(HTTPStatus.CONFLICT, "Conflict", message, causes=causes)
+    return StatusError(HTTPStatus.CONFLICT, "Conflict", message, Details(causes=causes))
 
 
 def invalid(kind: Kind | None, name: str, causes: Sequence[Cause]) -> StatusError:
@@ -122,10 +125,7 @@ def invalid(kind: Kind | None, name: str, causes: Sequence[Cause]) -> StatusErro
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "Invalid",
         message,
-        kind=kind,
-        name=name,
-        causes=causes,
-        by_kind=True,
+        Details(kind, name, causes, by_kind=True),
     )
 
 
@@ -137,7 +137,7 @@ def gone(message: str) -> StatusError:
 def method_not_allowed(kind: Kind, verb: str) -> StatusError:
     """405."""
     message = f"{verb} is not supported on resources of kind {kind.resource!r}"
-    return StatusError(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", message, kind=kind)
+    return StatusError(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", message, Details(kind))
 
 
 def unsupported_media_type(accepted: Sequence[str]) -> StatusError:

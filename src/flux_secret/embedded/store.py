@@ -70,7 +70,8 @@ class Store:
         before = objects.get(key)
         objects[key] = tree
         self._tell("MODIFIED" if before else "ADDED", resource, key, tree, before)
-        return copied(tree)
+        stored: Tree = copied(tree)
+        return stored
 
     def drop(self, resource: Resource, key: Key) -> Tree:
         """Remove; give the object as it was, with the revision of its end."""
@@ -79,7 +80,8 @@ class Store:
         tree = copied(before)
         tree["metadata"]["resourceVersion"] = str(self.revision)
         self._tell("DELETED", resource, key, tree, before)
-        return copied(tree)
+        gone: Tree = copied(tree)
+        return gone
 
     def _tell(
         self, type_: str, resource: Resource, key: Key, tree: Tree, before: Tree | None

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from flux_secret.embedded.committing import Committer
 from flux_secret.embedded.codec.body import Duplicates
 from flux_secret.embedded.codec.golang import DecodeError
+from flux_secret.embedded.committing import Committer
 from flux_secret.embedded.merge.element import TypedError
 from flux_secret.embedded.merge.managers import FieldManager
 from flux_secret.embedded.options import WriteOptions
@@ -159,11 +159,11 @@ class Writer:
         return Written(self._commit.replace(tree, live, options), created=False)
 
     def _not_typed(self, applied: Tree, error: TypedError) -> StatusError:
-        group, version = self.kind.group, self.kind.version
+        version = f"{self.kind.group}/{self.kind.version}"
         namespace, name = key_of(applied)
         return unknown_failure(
             f"failed to create typed patch object ({namespace}/{name}; "
-            f"{group}{'/' if group else '/'}{version}, Kind={self.kind.kind}): {error}"
+            f"{version}, Kind={self.kind.kind}): {error}"
         )
 
     def _not_convertible(self, key: Key, error: DecodeError) -> StatusError:

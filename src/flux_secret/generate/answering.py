@@ -1,26 +1,27 @@
-"""A script's question → what it prints, and the values that may not be shown."""
+"""A script's question → what it prints; a call that fails is remembered.
+
+A script hides the exit status of `$(gopass … | base64)`. So every `gopass` that does not succeed
+poisons the generation, not only a read that the store refuses: what the script then prints is made
+of something else than was meant (design decision 2). Among these is the name of a folder, for which
+gopass prints a tree: no Secret is meant to hold one.
+"""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
+from typing import Final
 
 import flux_secret
-from flux_secret.errors import FluxSecretError
-from flux_secret.generate.gopass import (
-    NOT_FOUND,
-    SHOW_FAILED,
-    Finding,
-    Fixed,
-    GopassCallError,
-    Listing,
-    parse,
-)
+from flux_secret.errors import EntryNotFoundError, FluxSecretError, GenerateError
+from flux_secret.generate.gopass import SHOW_FAILED, Fixed, GopassCallError, parse
 from flux_secret.generate.interface import Answer, SecretReader
-from flux_secret.model.plaintext import MASK, Plaintext
+from flux_secret.generate.listing import Finding, Listing
+from flux_secret.model.plaintext import Plaintext
+from flux_secret.model.reference import Lookup
 
-_NOTHING = Plaintext(b"")
-MIN_MASKED = 3  # bytes; shorter values would mask half of every message
+NOT_FOUND: Final = 10
+_NOTHING: Final = Plaintext(b"")
+_VERSION: Final = f"gopass 1.16.1 (answered by flux-secret {flux_secret.__version__})\n"
 
 
 class GopassAnswers:
@@ -28,48 +29,64 @@ class GopassAnswers:
 
     def __init__(self, reader: SecretReader) -> None:
         self._reader = reader
+        self._refusal: FluxSecretError | None = None
+
+    @property
+    def refusal(self) -> FluxSecretError | None:
+        """Why the first call that failed did, or the reader's own first refusal."""
+        return self._refusal or self._reader.refusal
 
     async def answer(self, arguments: Sequence[str]) -> Answer:
         """Answer one call; a refusal is an exit code and a sentence, and is remembered."""
         try:
-            return await self._answer(arguments)
-        except GopassCallError as error:
-            return Answer(error.code, _NOTHING, f"Error: {error}\n")
+            return Answer(0, Plaintext(await self._answer(arguments)))
+        except GopassCallError as call:
+            failure: FluxSecretError = GenerateError(call.message, remedy=call.remedy)
+            code = call.code
+        except _NothingFoundError as error:
+            failure, code = error.failure, NOT_FOUND
         except FluxSecretError as error:
-            return Answer(SHOW_FAILED, _NOTHING, f"Error: {error.what}\n")
+            failure, code = error, SHOW_FAILED
+        self._refusal = self._refusal or failure
+        return Answer(code, _NOTHING, f"Error: {failure.what}; {failure.remedy}\n")
 
-    async def _answer(self, arguments: Sequence[str]) -> Answer:
+    async def _answer(self, arguments: Sequence[str]) -> bytes:
         match parse(arguments):
             case Fixed.SYNC:
-                return Answer(0, _NOTHING)
+                return b""
             case Fixed.VERSION:
-                text = f"gopass 1.16.1 (answered by flux-secret {flux_secret.__version__})\n"
-                return Answer(0, Plaintext(text.encode()))
+                return _VERSION.encode()
             case Listing() as listing:
-                paths = await self._reader.entries(listing.prefix)
-                if not paths and listing.prefix:
-                    return Answer(NOT_FOUND, _NOTHING, f"Error: no entries in {listing.prefix}\n")
-                return Answer(0, Plaintext(listing.render(paths).encode()))
+                text = listing.render(await self._reader.entries(listing.prefix))
+                if not text and listing.prefix:
+                    raise _NothingFoundError(f"there is no entry below {listing.prefix!r}")
+                return text.encode()
             case Finding() as finding:
-                found = finding.render(await self._reader.entries(""))
-                return Answer(0 if found else NOT_FOUND, Plaintext(found.encode()))
+                text = finding.render(await self._reader.entries(""))
+                if not text:
+                    raise _NothingFoundError(f"there is no entry with {finding.term!r} in its name")
+                return text.encode()
             case lookup:
-                return Answer(0, await self._reader.read(lookup))
+                return await self._read(lookup)
+
+    async def _read(self, lookup: Lookup) -> bytes:
+        try:
+            return (await self._reader.read(lookup)).reveal()
+        except EntryNotFoundError:
+            below = await self._reader.entries(str(lookup.path))
+            if not below:
+                raise
+            raise EntryNotFoundError(
+                f"{lookup.path} is a folder, not an entry",
+                remedy=f"name an entry, such as {below[0]}; gopass ls --flat lists them",
+            ) from None
 
 
-def masked(text: bytes, reader: SecretReader) -> str:
-    """Give text that may be shown: values that were read, plain or in base64, become `***`."""
-    for _, value in reader.handed_out:
-        raw = value.reveal()
-        lines = [line for line in raw.splitlines() if len(line) >= MIN_MASKED]
-        for form in {
-            raw,
-            raw.strip(),
-            *lines,
-            base64.b64encode(raw),
-            base64.b64encode(raw.strip()),
-        }:
-            if len(form) >= MIN_MASKED:
-                text = text.replace(form, MASK.encode())
-    shown = text.decode(errors="replace").strip()
-    return "".join(c if c.isprintable() or c == "\n" else "�" for c in shown)[-2000:]
+class _NothingFoundError(Exception):
+    """A listing or a search without a result: an exit code of its own in gopass."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.failure = EntryNotFoundError(
+            what, remedy="check the name, and that this target may read that store"
+        )

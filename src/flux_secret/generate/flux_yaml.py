@@ -14,11 +14,16 @@ import yaml
 
 from flux_secret.errors import FluxYamlError, ManifestError, UsageError
 from flux_secret.generate import scalars
+from flux_secret.generate.inside import read_inside
 from flux_secret.generate.yamltree import STRING, documents, line_of
 from flux_secret.model.duration import parse_duration
 
 NAME: Final = ".flux.yaml"
 MAX_BYTES: Final = 1024 * 1024
+_EXAMPLE: Final = (
+    "write version: 1, and commandUpdated: with generators: a list of command: TEXT, each with a "
+    "timeout: 90s if it needs one; or scanForFiles: {}"
+)
 _SECTIONS: Final = ("commandUpdated", "patchUpdated", "scanForFiles")
 
 
@@ -73,8 +78,9 @@ def find(root: Path, target: Path) -> Found | None:
     if not target.is_dir():
         return None
     for folder in (target, *target.parents):
-        if (folder / NAME).exists():
-            return _found(root, folder / NAME, target)
+        file = folder / NAME
+        if file.is_symlink() or file.exists():  # a link to nowhere is no reason to look higher
+            return _found(root, file, target)
         if folder == root:
             return None
     return None
@@ -82,11 +88,11 @@ def find(root: Path, target: Path) -> Found | None:
 
 def _found(root: Path, file: Path, work_directory: Path) -> Found:
     source = str(file.relative_to(root))
-    if not file.is_file():
-        raise FluxYamlError(f"{source} is not a file", remedy="make it one, or remove it")
-    if file.stat().st_size > MAX_BYTES:
-        raise FluxYamlError(f"{source} is larger than {MAX_BYTES} bytes")
-    return Found(parse(file.read_bytes(), source), source, work_directory)
+    try:
+        text = read_inside(root, file, max_bytes=MAX_BYTES)
+    except ManifestError as error:
+        raise FluxYamlError(error.what, remedy=error.remedy) from None
+    return Found(parse(text, source), source, work_directory)
 
 
 def parse(text: bytes, source: str) -> Config:
@@ -94,12 +100,9 @@ def parse(text: bytes, source: str) -> Config:
     try:
         nodes = [node for _, node in documents(text, source)]
     except ManifestError as error:
-        raise FluxYamlError(error.what, remedy="mend that line") from None
+        raise FluxYamlError(error.what, remedy=error.remedy) from None
     if len(nodes) != 1:
-        raise FluxYamlError(
-            f"{source} holds {len(nodes)} documents, not one", remedy="write version: 1 and one "
-            "of commandUpdated, patchUpdated, scanForFiles"
-        )  # fmt: skip
+        raise FluxYamlError(f"{source} holds {len(nodes)} documents, not one", remedy=_EXAMPLE)
     return _Reader(source).config(nodes[0])
 
 
@@ -120,7 +123,7 @@ class _Reader:
         section = fields[sections[0]]
         match sections[0]:
             case "scanForFiles":
-                self._only(self._mapping(section, "scanForFiles"), "scanForFiles", set())
+                self._only(self._section(section, "scanForFiles"), "scanForFiles", set())
                 return ScanForFiles()
             case "patchUpdated":
                 return self._patch_updated(section)
@@ -135,7 +138,7 @@ class _Reader:
             self._refuse(version, "version must be the number 1")
 
     def _command_updated(self, node: yaml.Node) -> CommandUpdated:
-        fields = self._mapping(node, "commandUpdated")
+        fields = self._section(node, "commandUpdated")
         self._only(fields, "commandUpdated", {"generators", "updaters"})
         if "updaters" in fields:  # image automation; checked so that a mistake shows
             for updater in self._sequence(fields["updaters"], "updaters"):
@@ -145,11 +148,13 @@ class _Reader:
         return CommandUpdated(tuple(self._generators(node, fields)))
 
     def _patch_updated(self, node: yaml.Node) -> PatchUpdated:
-        fields = self._mapping(node, "patchUpdated")
+        fields = self._section(node, "patchUpdated")
         self._only(fields, "patchUpdated", {"generators", "patchFile"})
-        file = self._text(fields.get("patchFile"))
-        if not file:
+        if "patchFile" not in fields:
             self._refuse(node, "patchUpdated has no patchFile")
+        file = self._strict_text(fields["patchFile"], "patchFile")
+        if not file:
+            self._refuse(node, "patchFile is empty")
         return PatchUpdated(tuple(self._generators(node, fields)), file)
 
     def _generators(self, node: yaml.Node, fields: Mapping[str, yaml.Node]) -> Iterator[Command]:
@@ -165,7 +170,9 @@ class _Reader:
     def _command(self, node: yaml.Node) -> Command:
         fields = self._mapping(node, "a command")
         self._only(fields, "a command", {"command", "timeout"})
-        text = self._text(fields.get("command"))
+        if "command" not in fields:
+            self._refuse(node, "a command has no field 'command'")
+        text = self._strict_text(fields["command"], "a command")
         if not text.strip():
             self._refuse(node, "a command is empty")
         if "timeout" not in fields:
@@ -188,6 +195,12 @@ class _Reader:
             fields[name] = value
         return fields
 
+    def _section(self, node: yaml.Node, name: str) -> dict[str, yaml.Node]:
+        """Read a section; written without anything it crashed Flux v1."""
+        if isinstance(node, yaml.ScalarNode) and not node.style and scalars.is_null(node.value):
+            self._refuse(node, f"{name} is empty (null)")
+        return self._mapping(node, name)
+
     def _sequence(self, node: yaml.Node, what: str) -> list[yaml.Node]:
         if not isinstance(node, yaml.SequenceNode):
             self._refuse(node, f"{what} is not a list")
@@ -200,6 +213,18 @@ class _Reader:
             self._refuse(node, "a text is wanted here")
         return str(node.value)
 
+    def _strict_text(self, node: yaml.Node | None, what: str) -> str:
+        """Give a text; an unquoted number, truth value or null is none, as in Flux's schema."""
+        text = self._text(node)
+        if isinstance(node, yaml.ScalarNode) and not node.style:
+            try:
+                is_text = isinstance(scalars.plain(text), str)
+            except ValueError:
+                is_text = False
+            if not is_text:
+                self._refuse(node, f"{what} is not a text; quote it if it is meant so")
+        return text
+
     def _only(self, fields: Mapping[str, yaml.Node], what: str, known: set[str]) -> None:
         for name, node in fields.items():
             if name not in known:
@@ -207,7 +232,4 @@ class _Reader:
                 self._refuse(node, f"{what} has no field {name!r}; it may have {allowed}")
 
     def _refuse(self, node: yaml.Node, problem: str) -> NoReturn:
-        raise FluxYamlError(
-            f"{self._source}: line {line_of(node)}: {problem}",
-            remedy="see docs/commands/deliver.md for a .flux.yaml that works",
-        )
+        raise FluxYamlError(f"{self._source}: line {line_of(node)}: {problem}", remedy=_EXAMPLE)

@@ -1,16 +1,20 @@
 """Checkout → Manifests: run what `.flux.yaml` says, or read the tree.
 
-A read that was refused wins over whatever the script made of it: a failed, empty or refused read
-poisons the generation even when every command exits 0 (design decision 2).
+1. The nearest `.flux.yaml` says how; without one the target is a plain tree.
+2. Commands run in order, in the target's directory; the first that fails ends it.
+3. A `gopass` that did not succeed wins over whatever the script made of it: it poisons the whole
+   generation even when every command exits 0 (design decision 2).
+4. Nothing at all is an error: an empty target would remove everything it once had.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import signal
+from dataclasses import dataclass
 
 from flux_secret.errors import FluxYamlError, GenerateError, ManifestError
 from flux_secret.generate import flux_yaml, plain
-from flux_secret.generate.answering import GopassAnswers, masked
+from flux_secret.generate.answering import GopassAnswers
 from flux_secret.generate.flux_yaml import Command, Found, PatchUpdated, ScanForFiles
 from flux_secret.generate.interface import (
     Checkout,
@@ -20,8 +24,12 @@ from flux_secret.generate.interface import (
     Workshop,
 )
 from flux_secret.generate.manifests import parse, without_duplicates
+from flux_secret.generate.masking import masked
 from flux_secret.model.manifest import Manifest, Manifests
 from flux_secret.model.target import Target
+
+_MAX_NAME = 80  # characters of a command, where it stands for where a manifest came from
+_SIGNALLED = 128  # a shell's exit status for signal N is 128 + N
 
 
 class Generator:
@@ -34,13 +42,14 @@ class Generator:
         """Give what the target wants in the cluster, references not yet filled in.
 
         Raises `ConfigurationError` for what the repository does wrong, and the reader's own
-        refusal when a command asked for something that could not be read. Nothing at all is an
-        error too: an empty target would remove everything it once had (facts: flux-v1 §1.4).
+        refusal when a command asked for something that could not be read.
         """
         root, directory = checkout.root.resolve(), checkout.directory.resolve()
         found = flux_yaml.find(root, directory) if target.generation.enabled else None
         if found is None or isinstance(found.config, ScanForFiles):
-            items = without_duplicates(plain.load(root, directory))
+            items = without_duplicates(
+                plain.load(root, found.work_directory if found else directory)
+            )
         else:
             items = without_duplicates(await self._run(target, found, reader))
         if not items:
@@ -54,66 +63,91 @@ class Generator:
         if isinstance(found.config, PatchUpdated | ScanForFiles):
             raise FluxYamlError(
                 f"{found.source}: patchUpdated is not supported yet",
-                remedy="let kustomize do the patching, and use commandUpdated",
+                remedy="let a kustomization.yaml do the patching, and use commandUpdated with "
+                "`command: kustomize build .`",
             )
-        manifests: list[Manifest] = []
         answers = GopassAnswers(reader)
+        manifests: list[Manifest] = []
         async with self._open_workshop(target.generation.env, answers.answer) as workshop:
+            run = _Run(target, found, workshop, reader, answers)
             for command in found.config.generators:
-                manifests += await self._command(target, found, command, workshop, reader)
+                manifests += await run.command(command)
         return manifests
 
-    async def _command(
-        self,
-        target: Target,
-        found: Found,
-        command: Command,
-        workshop: Workshop,
-        reader: SecretReader,
-    ) -> list[Manifest]:
-        limit = command.timeout_seconds or target.generation.timeout_seconds
-        source = f"{found.source}: {command.command.partition('#')[0].strip()}"
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One target's commands, one after the other."""
+
+    target: Target
+    found: Found
+    workshop: Workshop
+    reader: SecretReader
+    answers: GopassAnswers
+
+    async def command(self, command: Command) -> list[Manifest]:
+        """Run one command and parse what it prints."""
         try:
-            outcome = await workshop.run(
-                command.command, cwd=found.work_directory, timeout_seconds=limit
+            outcome = await self.workshop.run(
+                command.command,
+                cwd=self.found.work_directory,
+                timeout_seconds=command.timeout_seconds or self.target.generation.timeout_seconds,
             )
-            _must_have_succeeded(outcome, reader)
-            manifests = list(_parsed(outcome.untrusted_stdout.reveal(), source))
+            manifests = self._manifests(command, outcome)
         except (GenerateError, ManifestError) as failure:
-            if reader.refusal is not None:
-                raise reader.refusal from None
-            if isinstance(failure, ManifestError):
-                raise
-            raise GenerateError(  # Flux v1's own words, facts: flux-v1 §1.3
-                f'error executing generator command "{command.command}" from file '
-                f'"{found.source}": {failure.what}',
-                remedy=failure.remedy,
-            ) from None
-        if reader.refusal is not None:
-            raise reader.refusal
+            if self.answers.refusal is not None:
+                raise self.answers.refusal from None
+            raise self._explained(command, failure) from None
+        if self.answers.refusal is not None:
+            raise self.answers.refusal
         return manifests
 
+    def _manifests(self, command: Command, outcome: Outcome) -> list[Manifest]:
+        if outcome.returncode != 0:
+            raise self._failed(outcome)
+        source = f"{self.found.source}: {_short(command)}"
+        manifests = list(parse(outcome.untrusted_stdout.reveal(), source))
+        if not manifests:
+            # Flux v1 takes it for zero objects, and garbage collection deletes them all
+            raise GenerateError(
+                f"it printed no manifest, and exited 0{self._said(outcome)}",
+                remedy="a failure inside a pipe is hidden from the shell; run it by hand",
+            )
+        return manifests
 
-def _must_have_succeeded(outcome: Outcome, reader: SecretReader) -> None:
-    if outcome.returncode != 0:
-        raise GenerateError(
-            f"exit status {outcome.returncode}{_said(outcome.untrusted_stderr, reader)}",
-            remedy="run the command by hand in that directory",
+    def _failed(self, outcome: Outcome) -> GenerateError:
+        code = outcome.returncode
+        remedy = {
+            126: "make it executable: git update-index --chmod=+x FILE",
+            127: "a program is missing where the agent runs: install it there, or mend its name",
+        }.get(code, "run the command by hand in that directory")
+        status = f"exit status {code}"
+        if code > _SIGNALLED and code - _SIGNALLED in set(signal.Signals):
+            status += f" ({signal.Signals(code - _SIGNALLED).name})"
+        said = self._said(outcome) or ", and it printed no error"
+        return GenerateError(f"{status}{said}", remedy=remedy)
+
+    def _said(self, outcome: Outcome) -> str:
+        shown = self._masked(outcome.untrusted_stderr)
+        return f"\nerror output:\n{shown}" if shown else ""
+
+    def _masked(self, text: bytes) -> str:
+        return masked(text, (value for _, value in self.reader.handed_out))
+
+    def _explained(
+        self, command: Command, failure: GenerateError | ManifestError
+    ) -> GenerateError | ManifestError:
+        """Say which command it was, in Flux v1's own words (facts: flux-v1 §1.3)."""
+        if isinstance(failure, ManifestError):
+            return ManifestError(self._masked(failure.what.encode()), remedy=failure.remedy)
+        return GenerateError(
+            f'error executing generator command "{command.command}" from file '
+            f'"{self.found.source}": {failure.what}',
+            remedy=failure.remedy,
         )
 
 
-def _said(untrusted_stderr: bytes, reader: SecretReader) -> str:
-    shown = masked(untrusted_stderr, reader)
-    return f"\nerror output:\n{shown}" if shown else ", and it printed no error"
-
-
-def _parsed(text: bytes, source: str) -> Iterator[Manifest]:
-    empty = True
-    for manifest in parse(text, source):
-        empty = False
-        yield manifest
-    if empty:
-        raise GenerateError(
-            "it printed no manifest, and exited 0",
-            remedy="a failure inside a pipe is hidden from the shell; run it by hand",
-        )
+def _short(command: Command) -> str:
+    """Name a command where its whole text would be in the way."""
+    text = " ".join(command.command.partition("#")[0].split())
+    return text if len(text) <= _MAX_NAME else f"{text[: _MAX_NAME - 1]}…"

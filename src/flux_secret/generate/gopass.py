@@ -1,35 +1,39 @@
 """The arguments of a script's `gopass` → a typed question, or a message that says what to use.
 
-The shapes and exit codes are gopass 1.16's (facts: gopass §3.5 and §6).
+The shapes and exit codes are gopass 1.16's (facts: gopass §3.5 and §6). Options may also stand
+after the entry's name, as from 1.17 on.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
 from flux_secret.errors import UsageError
+from flux_secret.generate.listing import Finding, Listing
 from flux_secret.model.names import SecretPath
 from flux_secret.model.reference import Lookup, Part
 
 USAGE: Final = 2
 UNSUPPORTED: Final = 4
-NOT_FOUND: Final = 10
 SHOW_FAILED: Final = 11
 
-_PASSWORD = frozenset({"-o", "--password"})
-_RAW = frozenset({"-n", "--noparsing"})
-_NO_MATTER = frozenset({"-f", "--force", "-u", "--unsafe", "--nosync", "-y", "--yes"})
+_PASSWORD: Final = frozenset({"-o", "--password"})
+_RAW: Final = frozenset({"-n", "--noparsing"})
+_NO_MATTER: Final = frozenset({"-f", "--force", "-u", "--unsafe", "-y", "--yes", "--nosync"})
+_FLAT: Final = frozenset({"-f", "--flat"})
+_STRIP: Final = frozenset({"-s", "--strip-prefix"})
 
 
 class GopassCallError(Exception):
     """A call that is answered by a message and an exit code."""
 
-    def __init__(self, message: str, code: int) -> None:
+    def __init__(self, message: str, code: int, *, remedy: str) -> None:
         super().__init__(message)
+        self.message = message
         self.code = code
+        self.remedy = remedy
 
 
 class Fixed(enum.Enum):
@@ -40,44 +44,14 @@ class Fixed(enum.Enum):
     VERSION = "version"
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """`gopass ls [--flat] [--strip-prefix] [PREFIX]`."""
-
-    prefix: str
-    flat: bool
-    strip_prefix: bool
-
-    def render(self, paths: Iterable[SecretPath]) -> str:
-        """Print as gopass does, one name a line, or as a tree."""
-        names = [str(path) for path in paths]
-        folder = f"{self.prefix}/" if self.prefix else ""
-        if self.flat:
-            start = len(folder) if self.strip_prefix else 0
-            return "".join(f"{name[start:]}\n" for name in names)
-        title = folder or "gopass"
-        return f"{title}\n" + "".join(
-            _tree([name.removeprefix(folder).split("/") for name in names])
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """`gopass find TERM`: names that contain it, whatever the case."""
-
-    term: str
-
-    def render(self, paths: Iterable[SecretPath]) -> str:
-        """Print one name a line."""
-        return "".join(f"{path}\n" for path in paths if self.term.lower() in str(path).lower())
-
-
 Question: TypeAlias = Lookup | Listing | Finding | Fixed
 
 
 def parse(arguments: Sequence[str]) -> Question:  # noqa: PLR0911 -- one line a command
     """Read one call; raise `GopassCallError`."""
-    words = [word for word in arguments if word not in _NO_MATTER]
+    words = list(arguments)
+    while words and words[0] in _NO_MATTER:
+        del words[0]
     match words:
         case ["sync", *_]:
             return Fixed.SYNC
@@ -88,81 +62,110 @@ def parse(arguments: Sequence[str]) -> Question:  # noqa: PLR0911 -- one line a 
         case ["find" | "search", *rest]:
             return _finding(rest)
         case ["cat", *rest]:
-            return _lookup(rest, Part.BINARY)
+            return _lookup("cat", rest)
         case ["show", *rest]:
-            return _lookup(rest, Part.WHOLE)
+            return _lookup("show", rest)
         case [name, *_] if name in _OTHER_COMMANDS:
             raise GopassCallError(
-                f"gopass {name} is not for generators, which only read: "
-                "use gopass show, cat, ls or find here, and change entries from your own machine",
+                f"gopass {name} is not for generators, which only read",
                 UNSUPPORTED,
+                remedy="use gopass show, cat, ls or find here, and change entries from your own "
+                "machine",
             )
         case _:
-            return _lookup(words, Part.WHOLE)
+            return _lookup("show", words)
 
 
-def _lookup(words: Sequence[str], part: Part) -> Lookup:
-    names = []
-    for word in words:
-        if word in _PASSWORD:
-            part = Part.PASSWORD
-        elif word in _RAW:
-            part = part if part is Part.PASSWORD else Part.RAW
-        elif word.startswith("-") and word != "-":
+def _lookup(command: str, words: Sequence[str]) -> Lookup:
+    names, options = _split(words)
+    part = Part.BINARY if command == "cat" else Part.WHOLE
+    allowed = _NO_MATTER if command == "cat" else _NO_MATTER | _PASSWORD | _RAW
+    for option in options:
+        if option not in allowed:
             raise GopassCallError(
-                f"gopass show {word} is not for generators: use -o for the password, "
-                "-n for the raw text, or a key's name after the entry's",
+                f"gopass {command} {option[:40]} is not for generators",
                 UNSUPPORTED,
+                remedy="use gopass show -o for the password, -n for the raw text, or name a key "
+                "after the entry",
             )
-        else:
-            names.append(word)
-    if not names or len(names) > 2 or (len(names) == 2 and part is Part.BINARY):  # noqa: PLR2004 -- ENTRY and KEY
-        raise GopassCallError("usage: gopass show [-o] ENTRY [KEY]", USAGE)
+        if option in _PASSWORD:
+            part = Part.PASSWORD  # takes precedence over all others, says gopass
+        elif option in _RAW and part is Part.WHOLE:
+            part = Part.RAW
+    if command == "cat" and len(names) != 1:
+        raise GopassCallError(
+            "gopass cat takes one entry", USAGE, remedy="write: gopass cat STORE/ENTRY"
+        )
+    if len(names) not in {1, 2}:
+        raise GopassCallError(
+            f"gopass show takes an entry and perhaps a key, not {len(names)} names",
+            USAGE,
+            remedy="write: gopass show [-o] STORE/ENTRY [KEY]; quote names with blanks",
+        )
     try:
         path = SecretPath.parse(names[0])
     except UsageError as error:
-        raise GopassCallError(f"{error.what}; {error.remedy}", SHOW_FAILED) from None
-    key = names[1] if len(names) > 1 else ""  # an empty key is none, as in gopass
-    return Lookup(path, Part.KEY, key) if key else Lookup(path, part)
+        raise GopassCallError(error.what, SHOW_FAILED, remedy=error.remedy) from None
+    if len(names) == 1:
+        return Lookup(path, part)
+    if not names[1]:
+        # gopass prints the whole entry then; nobody who names a key means that
+        raise GopassCallError(
+            f"the key's name is empty, in gopass show {path}",
+            SHOW_FAILED,
+            remedy="a variable in the script may be unset",
+        )
+    return Lookup(path, Part.KEY, names[1])
 
 
 def _listing(words: Sequence[str]) -> Listing:
-    known = {"--flat", "-f", "--strip-prefix", "-s"}
-    names = [word for word in words if not word.startswith("-")]
-    unknown = [word for word in words if word.startswith("-") and word not in known]
+    names, options = _split(words)
+    unknown = set(options) - _FLAT - _STRIP
     if unknown or len(names) > 1:
-        raise GopassCallError("usage: gopass ls [--flat] [--strip-prefix] [PREFIX]", USAGE)
+        raise GopassCallError(
+            "gopass ls takes --flat, --strip-prefix and one folder",
+            USAGE,
+            remedy="write: gopass ls [--flat] [--strip-prefix] [FOLDER]",
+        )
     prefix = "/".join(part for name in names for part in name.split("/") if part)
-    return Listing(prefix, "--flat" in words or "-f" in words,
-                   "--strip-prefix" in words or "-s" in words)  # fmt: skip
+    return Listing(
+        prefix, flat=bool(_FLAT & set(options)), strip_prefix=bool(_STRIP & set(options))
+    )
 
 
 def _finding(words: Sequence[str]) -> Finding:
-    if len(words) != 1 or words[0].startswith("-"):
-        raise GopassCallError("usage: gopass find TERM", USAGE)
-    return Finding(words[0])
+    names, options = _split(words)
+    if len(names) != 1 or set(options) - _NO_MATTER:
+        raise GopassCallError("gopass find takes one text", USAGE, remedy="write: gopass find TEXT")
+    return Finding(names[0])
 
 
-def _tree(names: Sequence[Sequence[str]], indent: str = "") -> Iterable[str]:
-    """Draw folders and entries as gopass does: sorted, `/` after a folder's name."""
-    groups: dict[str, list[Sequence[str]]] = {}
-    for name in names:
-        groups.setdefault(name[0], []).append(name[1:])
-    lines = [
-        (label, [rest for rest in rests if rest], any(not rest for rest in rests))
-        for label, rests in sorted(groups.items(), key=lambda item: item[0].encode())
-    ]
-    drawn = [(f"{label}/" if inner and not both else label, inner) for label, inner, both in lines]
-    for number, (label, inner) in enumerate(drawn, start=1):
-        last = number == len(drawn)
-        yield f"{indent}{'└── ' if last else '├── '}{label}\n"
-        yield from _tree(inner, indent + ("    " if last else "│   "))
+def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Tell names from options; `-no` is `-n -o`, and nothing after `--` is an option."""
+    names: list[str] = []
+    options: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word == "--":
+            names += rest
+        elif word.startswith("-") and word != "-":
+            options += _single(word)
+        else:
+            names.append(word)
+    return names, options
+
+
+def _single(option: str) -> Iterator[str]:
+    if option.startswith("--"):
+        yield option
+    else:
+        yield from (f"-{letter}" for letter in option[1:])
 
 
 _OTHER_COMMANDS: Final = frozenset({
     "age", "alias", "audit", "binary", "clone", "completion", "config", "convert", "copy", "cp",
-    "create", "delete", "edit", "env", "fscopy", "fsck", "fsmove", "generate", "git", "grep",
-    "history", "hook", "init", "insert", "link", "merge", "mounts", "move", "mv", "new", "otp",
-    "process", "pwgen", "rcs", "recipients", "remove", "reorg", "rm", "set", "setup", "sum",
-    "templates", "unclip", "update",
+    "create", "delete", "doctor", "edit", "env", "fscopy", "fsck", "fsmove", "generate", "git",
+    "grep", "help", "hist", "history", "hook", "hotp", "init", "insert", "link", "ln", "merge",
+    "mounts", "move", "mv", "new", "otp", "process", "pwgen", "rcs", "recipients", "remove",
+    "reorg", "rm", "set", "setup", "sha", "sha256", "sum", "templates", "totp", "unclip", "update",
 })  # fmt: skip

@@ -41,14 +41,21 @@ def plain(text: str) -> bool | int | float | str | None:
 def _number(text: str) -> int | float | str:
     if _INFINITE.fullmatch(text):
         raise ValueError("JSON has no such number")
+    if text[0] == ".":  # Go reads these as they are: no underscores
+        return _fraction(text)
     digits = text.replace("_", "")
     if _INT.fullmatch(digits):
         value = _go_int(digits)
         return value if value in _INT64 else _whole(float(value))
+    return _fraction(digits, text)
+
+
+def _fraction(digits: str, text: str | None = None) -> int | float | str:
+    """Give a decimal number, else the text itself; too large a number is a text in Go."""
     if not _FLOAT.fullmatch(digits):
-        return text
+        return digits if text is None else text
     number = float(digits)
-    return text if math.isinf(number) else _whole(number)
+    return (digits if text is None else text) if math.isinf(number) else _whole(number)
 
 
 def _go_int(digits: str) -> int:

@@ -13,18 +13,44 @@ import yaml
 
 from flux_secret.errors import ManifestError
 
-MAX_NODES: Final = 1_000_000  # values of one stream, aliases counted each time they are used
-MAX_DEPTH: Final = 64
+MAX_DEPTH: Final = 64  # levels of mappings and lists in one document
 STRING: Final = "tag:yaml.org,2002:str"
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _WRAPPED: Final = re.compile(
-    rb"^[ \t]+[\w.-]+:[ \t]+[A-Za-z0-9+/]{76}\r?\n[A-Za-z0-9+/]{1,76}={0,2}\r?$", re.MULTILINE
+    rb"^[ \t]+[\w.-]+:[ \t]+[\"']?[A-Za-z0-9+/]{76}\r?\n[A-Za-z0-9+/]{1,76}={0,2}[\"']?\r?$",
+    re.MULTILINE,
 )
+_TAB: Final = re.compile(rb"[ ]*\t")
+
+
+class _TooDeepError(Exception):
+    """A document with more than `MAX_DEPTH` levels."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__()
+        self.line = line
 
 
 class _Loader(yaml.CSafeLoader):
-    """Composes nodes without guessing what plain scalars mean: that is `scalars.py`'s business."""
+    """Composes nodes without guessing what plain scalars mean: that is `scalars.py`'s business.
+
+    libyaml's composer calls itself for each level and has no limit: 200,000 brackets end the whole
+    process with SIGSEGV. It tells us before it goes down, so we stop it there.
+    """
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 -- PyYAML's own class attribute
+
+    _depth = 0
+
+    def descend_resolver(self, current_node: yaml.Node | None, _index: object) -> None:
+        """Go down one level."""
+        self._depth += 1
+        if self._depth > MAX_DEPTH + 1:  # the document's root counts too
+            raise _TooDeepError(line_of(current_node) if current_node is not None else 1)
+
+    def ascend_resolver(self) -> None:
+        """Come up one level."""
+        self._depth -= 1
 
 
 def documents(text: bytes, source: str) -> Iterator[tuple[int, yaml.Node]]:
@@ -32,29 +58,21 @@ def documents(text: bytes, source: str) -> Iterator[tuple[int, yaml.Node]]:
 
     Raises `ManifestError` for bad UTF-8, tabs, unclosed quotes and whatever else is no YAML.
     """
-    number = 0
-    try:
-        decoded = text.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = text.count(b"\n", 0, error.start) + 1
-        raise ManifestError(
-            f"{source}: line {line} is not UTF-8",
-            remedy="save it as UTF-8, or use ?encoding=base64",
-        ) from None
-    loader = _Loader(decoded)
+    loader = _Loader(_decoded(text, source))
+    number = 1
     try:
         while loader.check_node():
-            number += 1
             node = loader.get_node()
             if node is not None and not _is_empty(node):
                 yield number, node
-    except yaml.YAMLError as error:
-        raise _explained(error, text, source, number + 1) from None
-    except RecursionError:
+            number += 1
+    except _TooDeepError as error:
         raise ManifestError(
-            f"{source}: document {number + 1} is nested too deeply",
-            remedy=f"keep it under {MAX_DEPTH} levels",
+            f"{source}: document {number}, line {error.line}: more than {MAX_DEPTH} levels",
+            remedy="no Kubernetes object is nested so deeply; look at that line",
         ) from None
+    except yaml.YAMLError as error:
+        raise _explained(error, text, source, number) from None
     finally:
         loader.dispose()
 
@@ -64,23 +82,53 @@ def line_of(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
 
 
+def _decoded(text: bytes, source: str) -> str:
+    try:
+        decoded = text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        raise ManifestError(
+            f"{source}: line {line} is not UTF-8",
+            remedy="save it as UTF-8; a binary value belongs in a Secret's data, as base64",
+        ) from None
+    control = _CONTROL.search(decoded)
+    if control is not None:
+        line = decoded.count("\n", 0, control.start()) + 1
+        raise ManifestError(
+            f"{source}: line {line} has a character that YAML does not allow",
+            remedy="a binary value belongs in a Secret's data, as base64",
+        )
+    return decoded
+
+
 def _is_empty(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.ScalarNode) and not node.value and not node.style
+    return isinstance(node, yaml.ScalarNode) and not node.style and not node.value
 
 
 def _explained(error: yaml.YAMLError, text: bytes, source: str, document: int) -> ManifestError:
     mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or "this is not YAML"
+    problem = getattr(error, "problem", None) or "this is not YAML"  # libyaml's words, no excerpt
     where = f"{source}: document {document}"
+    line = b""
     if mark is not None:
         where += f", line {mark.line + 1}"
+        line = b"".join(text.split(b"\n")[mark.line : mark.line + 1])
     if _WRAPPED.search(text):
+        return wrapped_base64(where)
+    if problem == "second occurrence":  # the other half of libyaml's sentence is in its context
+        problem = "an anchor (&) stands twice"
+    if _TAB.match(line):
         return ManifestError(
-            f"{where}: a base64 value is broken over several lines: `base64` wraps at 76 columns",
-            remedy="use `base64 -w0` (or `| base64 | tr -d '\\n'`), or a ref+gopass:// reference",
+            f"{where}: a tab stands where only blanks may", remedy="indent with blanks"
         )
-    if "\\t" in problem or "\t" in problem:
-        problem = "a tab stands where only blanks may"
     return ManifestError(
         f"{where}: {problem}", remedy="run the generator by hand and look at that line"
+    )
+
+
+def wrapped_base64(where: str) -> ManifestError:
+    """Say what the walkthrough's `| base64` does to a value of more than 57 bytes."""
+    return ManifestError(
+        f"{where}: a base64 value is broken over several lines: `base64` wraps at 76 columns",
+        remedy="use `base64 -w0` (or `| base64 | tr -d '\\n'`), or a ref+gopass:// reference",
     )

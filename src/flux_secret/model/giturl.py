@@ -55,8 +55,10 @@ class GitUrl:
 
     @property
     def path(self) -> str:
-        """The folder of a `file` address."""
-        return unquote(self.address.removeprefix("file://")) if self.scheme == "file" else ""
+        """The folder of a `file` address; git decodes a URL, but not a plain path."""
+        if self.scheme != "file" or self.address.startswith("/"):
+            return self.address if self.scheme == "file" else ""
+        return unquote(self.address.removeprefix("file://"))
 
     def __str__(self) -> str:
         return self.address
@@ -107,7 +109,7 @@ def _masked(text: str) -> str:
 
 def _unusable(text: str, reason: str = "") -> UsageError:
     return UsageError(
-        f"{ascii(_masked(text)[:200])} is not a git address flux-secret uses"
+        f"{_masked(text)[:200]!a} is not a git address flux-secret uses"
         + (f": {reason}" if reason else ""),
         remedy="use an absolute path, file:///PATH, ssh://, git@HOST:ORG/REPO or https://",
     )

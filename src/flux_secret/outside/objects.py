@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pygit2
 from pygit2.enums import FileMode
 
-from flux_secret.errors import SourceError
+from flux_secret.errors import SourceError, UnreachableError
+
+
+class DamagedRepositoryError(UnreachableError):
+    """Our copy lacks an object or has it damaged; the next try makes the copy anew."""
 
 
 class Kind(enum.Enum):
@@ -37,6 +42,7 @@ class Entry:
     """One name in a tree."""
 
     name: str
+    """Bytes that are not UTF-8 stand as surrogates, as `os.fsdecode` gives them."""
     kind: Kind
     blob: str
     """Object id in hex."""
@@ -56,14 +62,17 @@ class Commit:
     """The tree of one pinned commit."""
 
     def __init__(self, repository: Path, commit: str) -> None:
-        self._repository = pygit2.Repository(str(repository), pygit2.enums.RepositoryOpenFlag.BARE)
         self.commit = commit
-        try:
+        with self._reading(commit):
+            self._repository = pygit2.Repository(
+                str(repository), pygit2.enums.RepositoryOpenFlag.BARE
+            )
             self._root = self._repository[commit].peel(pygit2.Tree)
-        except (KeyError, ValueError, pygit2.GitError) as error:
-            raise SourceError(
-                f"commit {commit[:12]} is not in the mirror", remedy="it is fetched again"
-            ) from error
+
+    @property
+    def root(self) -> str:
+        """The id of its root folder."""
+        return str(self._root.id)
 
     def entry(self, path: str) -> Entry | None:
         """Find a file or folder by its path; links are not followed."""
@@ -77,20 +86,44 @@ class Commit:
         """List one folder, in git's order (bytewise)."""
         tree = self._root[path] if path else self._root
         if isinstance(tree, pygit2.Tree):
-            for child in tree:
-                yield _entry(child, child.name or "")
+            yield from _entries(tree)
+
+    def folder(self, tree: str) -> Iterator[Entry]:
+        """List the folder that has this id, in git's order (bytewise)."""
+        with self._reading(tree):
+            found = self._repository[tree]
+        if not isinstance(found, pygit2.Tree):
+            raise SourceError(f"object {tree[:12]} is no folder", remedy="check with `git fsck`")
+        yield from _entries(found)
 
     def size(self, blob: str) -> int:
         """Give a blob's size in bytes without reading it."""
-        _, size = self._repository.odb.read_header(blob)
+        with self._reading(blob):
+            _, size = self._repository.odb.read_header(blob)
         return int(size)
 
     def read(self, blob: str) -> bytes:
         """Give a blob's bytes."""
-        found = self._repository[blob]
-        if not isinstance(found, pygit2.Blob):
-            raise SourceError(f"object {blob[:12]} is no file", remedy="check with `git fsck`")
-        return found.data
+        with self._reading(blob):
+            found = self._repository[blob]
+            if isinstance(found, pygit2.Blob):
+                return found.data
+        raise SourceError(f"object {blob[:12]} is no file", remedy="check with `git fsck`")
+
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except (KeyError, ValueError, OSError, pygit2.GitError) as error:
+            raise DamagedRepositoryError(
+                f"object {name[:12]} is missing or damaged in the copy of the repository",
+                remedy="the copy is made anew at the next try; if it stays so: `git fsck` there",
+            ) from error
+
+
+def _entries(tree: pygit2.Tree) -> Iterator[Entry]:
+    for child in tree:
+        yield _entry(child, (child.raw_name or b"").decode(errors="surrogateescape"))
 
 
 def _entry(found: pygit2.Object, name: str) -> Entry:

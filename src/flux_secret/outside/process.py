@@ -47,7 +47,10 @@ class Limits:
     max_stdout_bytes: int = 16 * MIB
     max_stderr_bytes: int = 1 * MIB
     keep_stderr_tail: bool = False
-    """Whether more on stderr is no error: the last bytes are kept then, and the rest dropped."""
+    """Whether more on stderr is no error: the last bytes are kept then, and the rest dropped.
+
+    It is one all the same once it is more than stdout may have: a flood, not a complaint.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,7 @@ class _Child(asyncio.SubprocessProtocol):
         self._supervised = supervised
         self._transport: asyncio.SubprocessTransport | None = None
         self._printed = {_STDOUT: bytearray(), _STDERR: bytearray()}
+        self._read = {_STDOUT: 0, _STDERR: 0}
         self._open = {_STDOUT, _STDERR}
         self._stderr_was_cut = False
         loop = asyncio.get_running_loop()
@@ -229,13 +233,15 @@ class _Child(asyncio.SubprocessProtocol):
         """Collect, up to the limit."""
         printed = self._printed[fd]
         printed += data
+        self._read[fd] += len(data)
         limits = self._limits
-        if fd == _STDERR and limits.keep_stderr_tail:
-            if len(printed) > 2 * limits.max_stderr_bytes:  # twice: so it is moved seldom
-                self._cut_stderr()
-            return
-        limit = limits.max_stdout_bytes if fd == _STDOUT else limits.max_stderr_bytes
-        if len(printed) > limit and not self._overflow.done():
+        is_tail = fd == _STDERR and limits.keep_stderr_tail
+        limit = (
+            limits.max_stderr_bytes if fd == _STDERR and not is_tail else limits.max_stdout_bytes
+        )
+        if is_tail and len(printed) > 2 * limits.max_stderr_bytes:  # twice: so it is moved seldom
+            self._cut_stderr()
+        if self._read[fd] > limit and not self._overflow.done():
             name = "standard output" if fd == _STDOUT else "standard error"
             self._overflow.set_result(
                 OutputLimitError(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from flux_secret.errors import SourceError
+from flux_secret.errors import SourceError, UsageError
 from flux_secret.model.target import Target
-from flux_secret.source.interface import LayOut, MirrorOf
+from flux_secret.outside.objects import DamagedRepositoryError
+from flux_secret.source.interface import LayOut, Mirror, MirrorOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +37,51 @@ class GitSource:
         Raises what the mirror raises, and `SourceError` when the path is not there: a missing path
         is an error, never an empty target (design decision 13).
         """
+        _check(target.path)
         mirror = self._mirror_of(target.source)
         commit = await mirror.fetch(target.source.branch)
-        with self._lay_out(mirror.path, commit) as root:
+        async with AsyncExitStack() as copies:
+            try:
+                root = await copies.enter_async_context(self._lay_out(mirror.path, commit))
+            except DamagedRepositoryError:
+                commit = await _fetch_anew(mirror, target.source.branch)
+                root = await copies.enter_async_context(self._lay_out(mirror.path, commit))
             yield Checkout(root, _directory(root, target, commit), commit)
 
 
-def _directory(root: Path, target: Target, commit: str) -> Path:
-    directory = (root / target.path).resolve()
-    if directory != root.resolve() and root.resolve() not in directory.parents:
-        raise SourceError(
-            f"git path {target.path!r} leads out of the repository at {commit[:12]}",
-            remedy="name a path inside it; a link may not lead out",
+async def _fetch_anew(mirror: Mirror, branch: str) -> str:
+    mirror.condemn()
+    return await mirror.fetch(branch)
+
+
+def _check(path: str) -> None:
+    if path.startswith("/"):
+        raise UsageError(  # Flux v1's own words, facts/flux-v1.md §1.2
+            "subdirectory given as --git-path should not have leading forward slash",
+            remedy=f"write --git-path={path.lstrip('/')}",
         )
-    if not directory.exists():
+    parts = path.split("/")
+    if ".." in parts or ".git" in parts or not path.isprintable():
+        raise UsageError(
+            f"--git-path {path[:200]!a} leads out of the repository",
+            remedy="name a path inside it",
+        )
+
+
+def _directory(root: Path, target: Target, commit: str) -> Path:
+    inside = root.resolve()
+    try:
+        directory = (inside / target.path).resolve()
+        there = directory.exists()
+    except (OSError, RuntimeError):  # a link that leads to itself, or a name too long for a file
+        there = False
+    else:
+        if directory != inside and inside not in directory.parents:
+            raise SourceError(
+                f"git path {target.path!r} leads out of the repository at {commit[:12]}",
+                remedy="name a path inside it; a link may not lead out",
+            )
+    if not there:
         raise SourceError(
             f"git path {target.path!r} does not exist in {target.source.url} at {commit[:12]}",
             remedy="mend --git-path, or bring the path back; nothing was removed meanwhile",

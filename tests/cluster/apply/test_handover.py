@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import json
 
-from cluster.apply.world import CONFIG_MAPS, SECRETS, World, config_map, secret
+from cluster.apply.world import (
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    SECRETS,
+    World,
+    config_map,
+    deployment,
+    secret,
+)
 from flux_secret.apply.inventory import TargetId
-from flux_secret.errors import HeldError, NotOursError
+from flux_secret.errors import HeldError, NotOursError, UnknownKindError
 from flux_secret.model.change import Action
 
 OLD, NEW = "demo/old", "demo/new"
@@ -36,6 +44,16 @@ async def test_a_value_that_a_hand_over_would_lose_is_held(world: World) -> None
         assert isinstance(error, HeldError)
         assert await world.must(SECRETS, "s") == before
     assert await world.values("s") == {"k": b"good"}
+
+
+async def test_what_another_target_wants_but_cannot_have_now_is_not_removed(world: World) -> None:
+    await world.deliver({OLD: [deployment("d"), config_map("c", {})], NEW: []})
+    wrong = {**deployment("d"), "apiVersion": "apps/v1beta9"}
+    done = await world.deliver({OLD: [config_map("c", {})], NEW: [wrong]})
+    assert isinstance(done.error("d"), UnknownKindError)
+    assert await world.live(DEPLOYMENTS, "d") is not None
+    done = await world.deliver({OLD: [config_map("c", {})], NEW: [deployment("d")]})
+    assert done.of("d").note.startswith("handed over by")
 
 
 async def test_an_object_that_is_gone_is_created_by_its_new_target(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 
 import pytest
@@ -17,7 +18,8 @@ APP = "demo"
 
 
 async def test_replicas_that_start_together_share_one_key(world: World) -> None:
-    keys = [await digest_key(world.client, f"{world.name}-flux") for _ in range(2)]
+    making = (digest_key(world.client, f"{world.name}-flux") for _ in range(5))
+    keys = await asyncio.gather(*making)
     digests = {key.digest(OBJECTS, "x", Plaintext(b"v")) for key in keys}
     assert len(digests) == 1
 

@@ -76,7 +76,10 @@ def test_a_kind_whose_api_does_not_answer_says_so() -> None:
     assert "does not answer now" in error.what
 
 
-@pytest.mark.parametrize("name", ["..", ".", "a/b", "a%2e", "a\n", "x" * 254])
+@pytest.mark.parametrize(
+    "name", ["..", ".", "a/b", "a%2e", "a\n", "x" * 254, "\x1b[2J", "a\u202eb"]
+)
 def test_a_name_that_would_lead_elsewhere_is_refused(name: str) -> None:
     ((_, error),) = placed(item("ConfigMap", name)).failed
     assert isinstance(error, RejectedError)
+    assert error.what.isprintable()

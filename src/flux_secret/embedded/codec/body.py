@@ -44,7 +44,7 @@ def read_yaml(untrusted: bytes, duplicates: Duplicates) -> Json:
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise bad_request(f"error decoding YAML: {_place(error)}") from error
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]  # PyYAML's stubs have no types here
+        loader.dispose()
 
 
 def read_object(untrusted: bytes, duplicates: Duplicates | None = None) -> Tree:
@@ -75,7 +75,7 @@ class _Loader(yaml.SafeLoader):
 
     duplicates: Duplicates
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - PyYAML's signature
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:  # noqa: ANN401, ARG002, FBT001, FBT002 - PyYAML's signature
         self.flatten_mapping(node)
         tree: Tree = {}
         for key_node, value_node in node.value:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
@@ -131,30 +131,30 @@ def _value(value: _Value, shape: Shape) -> Json:
 
 
 def _scalar(value: _Value, code: str) -> Json:
-    match code:
-        case "s":
-            return _text(value)
-        case "n":
-            return _signed(value)
-        case "b":
-            return bool(value)
-        case "y":
-            return base64.b64encode(_bytes(value)).decode()
-        case "f":
-            return struct.unpack("<d", _bytes(value))[0] if len(_bytes(value)) == 8 else 0  # noqa: PLR2004 - a double
-        case "t" | "T":
-            return _time(_bytes(value))
-        case "q":
-            return _text(dict(_fields(_bytes(value))).get(1, b"")) or "0"
-        case "i":
-            parts = dict(_fields(_bytes(value)))
-            return _text(parts.get(3, b"")) if parts.get(1) else _signed(parts.get(2, 0))
-        case _:
-            raise ProtobufError("a raw value inside an object is not supported")
+    if code not in _READERS:
+        raise ProtobufError("a raw value inside an object is not supported")
+    return _READERS[code](value)
 
 
-def _time(data: bytes) -> str | None:
-    parts = dict(_fields(data))
+def _double(value: _Value) -> float:
+    try:
+        number: float = struct.unpack("<d", _bytes(value))[0]
+    except struct.error as error:
+        raise ProtobufError("a number of eight bytes was expected") from error
+    return number
+
+
+def _quantity(value: _Value) -> str:
+    return _text(dict(_fields(_bytes(value))).get(1, b"")) or "0"
+
+
+def _int_or_text(value: _Value) -> int | str:
+    parts = dict(_fields(_bytes(value)))
+    return _text(parts.get(3, b"")) if parts.get(1) else _signed(parts.get(2, 0))
+
+
+def _time(value: _Value) -> str | None:
+    parts = dict(_fields(_bytes(value)))
     if not parts:
         return None
     moment = timedelta(
@@ -183,3 +183,20 @@ def _text(value: _Value) -> str:
         return _bytes(value).decode()
     except UnicodeDecodeError as error:
         raise ProtobufError("a text is no UTF-8") from error
+
+
+def _base64(value: _Value) -> str:
+    return base64.b64encode(_bytes(value)).decode()
+
+
+_READERS: Final[dict[str, Callable[[_Value], Json]]] = {
+    "s": _text,
+    "n": _signed,
+    "b": bool,
+    "y": _base64,
+    "f": _double,
+    "t": _time,
+    "T": _time,
+    "q": _quantity,
+    "i": _int_or_text,
+}

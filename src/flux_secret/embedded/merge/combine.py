@@ -6,6 +6,10 @@ applied order where the applied list says another.
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from flux_secret.embedded.merge.element import element_of
 from flux_secret.embedded.merge.fields import Element
 from flux_secret.embedded.merge.schema import Atom, ListType, MapType, Type
@@ -55,47 +59,57 @@ def _list(live: Json, applied: Json, type_: ListType) -> Json:
 
 
 def _items(live: list[Json], applied: list[Json], type_: ListType) -> list[Json]:
-    """Walk both lists at once; numbers of steps as in `visitListItems`."""
     left = [element_of(type_, item) for item in live]
     right = [element_of(type_, item) for item in applied]
     ours, theirs = _first_of(left, live), dict(zip(right, applied, strict=True))
-    shared = [element for element in right if element in ours]
-    merged: list[Json] = []
+    merged = (
+        combine(
+            live[step.at] if step.is_live else ours.get(step.element, ABSENT),
+            ABSENT if step.is_live else theirs[step.element],
+            type_.element,
+        )
+        for step in _steps(left, right)
+    )
+    return [value for value in merged if value is not ABSENT]
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One item of the merged list: the live one at `at` as it is, or the applied one on top."""
+
+    element: Element
+    is_live: bool = False
+    at: int = 0
+
+
+def _steps(left: list[Element], right: list[Element]) -> Iterator[_Step]:
+    """Walk both lists at once (`visitListItems`)."""
+    shared = deque(element for element in right if element in left)
     done: set[Element] = set()
     at_left = at_right = 0
-
-    def take(element: Element, mine: Json, yours: Json) -> None:
-        value = combine(mine, yours, type_.element)
-        if value is not ABSENT:
-            merged.append(value)
-
     while at_left < len(left) or at_right < len(right):
-        if at_left < len(left) and at_right < len(right):
-            element = left[at_left]
-            if element == right[at_right]:
-                done.add(element)
-                take(element, ours[element], theirs[element])
-                at_left, at_right, shared = at_left + 1, at_right + 1, shared[1:]
-                continue
-            if element in theirs and shared and shared[0] != element:
+        ours = left[at_left] if at_left < len(left) else None
+        theirs = right[at_right] if at_right < len(right) else None
+        if ours is not None and ours == theirs:
+            at_left += 1
+        elif ours is not None and theirs is not None and ours in right:
+            if shared and shared[0] != ours:
                 at_left += 1  # shared, but not the one whose turn it is
                 continue
-        if at_left < len(left):
-            element = left[at_left]
-            if element not in theirs:
-                take(element, live[at_left], ABSENT)
-                at_left += 1
-                continue
-            if element in done:
-                at_left += 1
-        if at_right < len(right):
-            element = right[at_right]
-            done.add(element)
-            take(element, ours.get(element, ABSENT), theirs[element])
-            at_right += 1
-            if shared and shared[0] == element:
-                shared = shared[1:]
-    return merged
+            at_left += ours in done
+        elif ours is not None and ours not in right:
+            yield _Step(ours, is_live=True, at=at_left)
+            at_left += 1
+            continue
+        elif ours is not None:
+            at_left += ours in done
+        if theirs is None:
+            continue
+        yield _Step(theirs)
+        done.add(theirs)
+        at_right += 1
+        if shared and shared[0] == theirs:
+            shared.popleft()
 
 
 def _first_of(elements: list[Element], items: list[Json]) -> dict[Element, Json]:

@@ -142,16 +142,7 @@ class FieldSet:
 
     def encode(self) -> Tree:
         """Write FieldsV1."""
-        return self._encode(is_member=False)
-
-    def _encode(self, *, is_member: bool) -> Tree:
-        tree: Tree = {".": {}} if is_member else {}
-        for element in sorted(self.members | self.children.keys(), key=_sort_key):
-            below = self.children.get(element, EMPTY)
-            if below or element in self.members:
-                is_own = element in self.members
-                tree[element] = below._encode(is_member=is_own) if below else {}
-        return tree
+        return _encoded(self, is_member=False)
 
     @classmethod
     def decode(cls, tree: Json) -> FieldSet:
@@ -173,6 +164,17 @@ class FieldSet:
 
 
 EMPTY: Final = FieldSet()
+
+
+def _encoded(fields: FieldSet, *, is_member: bool) -> Tree:
+    tree: Tree = {".": {}} if is_member else {}
+    for element in sorted(fields.members | fields.children.keys(), key=_sort_key):
+        below, is_own = fields.under(element), element in fields.members
+        if below:
+            tree[element] = _encoded(below, is_member=is_own)
+        elif is_own:
+            tree[element] = {}
+    return tree
 
 
 def _filled(children: Mapping[Element, FieldSet]) -> dict[Element, FieldSet]:

@@ -135,7 +135,7 @@ class FieldManager:
     def _left(
         self, conflicts: list[tuple[Manager, Path]], live: Tree
     ) -> list[tuple[Manager, Path]]:
-        """Leave out what `kubectl apply` wrote on the client side before (lastappliedmanager.go)."""
+        """Leave out what a client-side `kubectl apply` wrote before (lastappliedmanager.go)."""
         try:
             last = json.loads(text(live, "metadata", "annotations", LAST_APPLIED))
         except ValueError:

@@ -125,7 +125,7 @@ def _list(live: _Items, patch: _Items, shape: Shape | None, key: str) -> _Items:
         shape.item, StructRef) else None  # fmt: skip
     plain = [one for one in patch if not (isinstance(one, dict) and _PATCH in one)]
     if any(isinstance(one, dict) and one.get(_PATCH) == "replace" for one in patch):
-        return copied(plain)
+        return [copied(one) for one in plain]
     for one in patch:
         if isinstance(one, dict) and one.get(_PATCH) == "delete":
             live = [old for old in live if not _same(old, one, key)]

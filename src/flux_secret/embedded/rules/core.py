@@ -32,7 +32,7 @@ class NamespaceRule(Rule):
     updates_unconditionally = True
 
     def name_problems(self, name: str) -> list[str]:
-        """An RFC 1123 label: namespaces are part of DNS names."""
+        """Ask for an RFC 1123 label: namespaces are part of DNS names."""
         return names.label(name)
 
     def default(self, tree: Tree) -> None:
@@ -55,7 +55,7 @@ class NamespaceRule(Rule):
         new["spec"] = old.get("spec", {})
 
     def problems(self, tree: Tree) -> Iterator[Cause]:
-        """The label says its name."""
+        """Check that the label says its name."""
         name = text(tree, "metadata", "name")
         found = text(tree, "metadata", "labels", NAME_LABEL)
         if name and found != name:
@@ -74,7 +74,7 @@ class _DataRule(Rule):
         return EMPTY
 
     def problems(self, tree: Tree) -> Iterator[Cause]:
-        """Keys that are none, keys that stand twice, too much data."""
+        """Find keys that are none, keys that stand twice, too much data."""
         size, seen = 0, set[str]()
         for field in self.data_fields:
             for key, value in child(tree, field).items():
@@ -94,7 +94,7 @@ class _DataRule(Rule):
         return len(value.encode())
 
     def update_problems(self, new: Tree, old: Tree) -> Iterator[Cause]:
-        """Immutable data stays as it is."""
+        """Refuse to change immutable data."""
         if old.get("immutable"):
             if not new.get("immutable"):
                 yield problem.forbidden("immutable", _IMMUTABLE)
@@ -134,7 +134,7 @@ class SecretRule(_DataRule):
         return len(base64.b64decode(value))
 
     def problems(self, tree: Tree) -> Iterator[Cause]:
-        """What its type asks for."""
+        """Check for what its type asks for."""
         yield from super().problems(tree)
         kind, data = text(tree, "type"), child(tree, "data")
         for key in _NEEDED_KEYS.get(kind, ()):
@@ -147,7 +147,7 @@ class SecretRule(_DataRule):
             yield problem.required(f"metadata.annotations[{_ACCOUNT_NAME}]")
 
     def update_problems(self, new: Tree, old: Tree) -> Iterator[Cause]:
-        """Its type is for ever."""
+        """Refuse to change its type."""
         if new.get("type") != old.get("type"):
             yield problem.invalid("type", new.get("type"), "field is immutable")
         yield from super().update_problems(new, old)
@@ -213,7 +213,7 @@ class PathNamedRule(UpsertRule):
     """RBAC: names are anything that can stand in a URL."""
 
     def name_problems(self, name: str) -> list[str]:
-        """A segment of a path."""
+        """Ask for a segment of a path."""
         return names.path_segment(name)
 
 
@@ -231,7 +231,7 @@ class BindingRule(PathNamedRule):
                 subject.setdefault("apiGroup", rbac)
 
     def update_problems(self, new: Tree, old: Tree) -> Iterator[Cause]:
-        """What it binds is for ever."""
+        """Refuse to bind something else."""
         yield from super().update_problems(new, old)
         if not equal(new.get("roleRef"), old.get("roleRef")):
             yield problem.invalid("roleRef", new.get("roleRef"), "cannot change roleRef")

@@ -64,7 +64,7 @@ class CustomRule(Rule):
         tree["metadata"]["generation"] = 1
 
     def prepare_update(self, new: Tree, old: Tree) -> None:
-        """The same."""
+        """Keep the status, and count what is new."""
         if self._has_status:
             new.pop("status", None)
             if "status" in old:
@@ -90,5 +90,6 @@ class CustomRule(Rule):
         return not equal(before, after)
 
     def problems(self, tree: Tree) -> Iterator[Cause]:
-        """What the schema says."""
+        """Check it against the schema."""
         yield from structural.problems(tree, self._schema, "")
+        yield from structural.duplicates(tree, self._schema, "")

@@ -41,7 +41,7 @@ class DefinitionRule(Rule):
         tree["status"] = {"conditions": None, "acceptedNames": names, "storedVersions": stored}
 
     def prepare_update(self, new: Tree, old: Tree) -> None:
-        """What was stored in once stays known."""
+        """Remember every version that was stored."""
         super().prepare_update(new, old)
         stored = list(items(old, "status", "storedVersions"))
         for one in mappings(new, "spec", "versions"):
@@ -50,7 +50,7 @@ class DefinitionRule(Rule):
         new.setdefault("status", {})["storedVersions"] = stored
 
     def problems(self, tree: Tree) -> Iterator[Cause]:
-        """A name that says what it defines, versions with schemas, one of them stored."""
+        """Check its name, and that its versions have schemas, one of them stored."""
         spec = child(tree, "spec")
         name, plural, group = (
             text(tree, "metadata", "name"), text(spec, "names", "plural"), text(spec, "group"),
@@ -58,9 +58,8 @@ class DefinitionRule(Rule):
         if name != f"{plural}.{group}":
             why = 'must be spec.names.plural+"."+spec.group'
             yield problem.invalid("metadata.name", name, why)
-        for field in ("group",):
-            if not text(spec, field):
-                yield problem.required(f"spec.{field}")
+        if not group:
+            yield problem.required("spec.group")
         if text(spec, "scope") not in {"Cluster", "Namespaced"}:
             yield problem.unsupported("spec.scope", spec.get("scope"), ["Cluster", "Namespaced"])
         for field in ("plural", "kind"):
@@ -76,7 +75,7 @@ class DefinitionRule(Rule):
                 yield problem.required(where, "schemas are required")
 
     def update_problems(self, new: Tree, old: Tree) -> Iterator[Cause]:
-        """Group, kind, plural and scope are for ever once established."""
+        """Refuse to change group, kind, plural and scope."""
         yield from self.problems(new)
         for path in (("group",), ("scope",), ("names", "kind"), ("names", "plural")):
             after, before = text(new, "spec", *path), text(old, "spec", *path)

@@ -29,9 +29,11 @@ def subdomain(name: str) -> list[str]:
     if re.fullmatch(_SUBDOMAIN, name):
         return []
     return [
-        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' "
-        "or '.', and must start and end with an alphanumeric character (e.g. 'example.com', "
-        f"{_USED_FOR} '{_SUBDOMAIN}')"
+        (
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, "
+            "'-' or '.', and must start and end with an alphanumeric character (e.g. "
+            f"'example.com', {_USED_FOR} '{_SUBDOMAIN}')"
+        )
     ]
 
 
@@ -42,9 +44,11 @@ def label(name: str) -> list[str]:
     if re.fullmatch(_LABEL, name):
         return []
     return [
-        "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
-        "and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', "
-        f"{_USED_FOR} '{_LABEL}')"
+        (
+            "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
+            "and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', "
+            f"{_USED_FOR} '{_LABEL}')"
+        )
     ]
 
 
@@ -55,9 +59,11 @@ def label_1035(name: str) -> list[str]:
     if re.fullmatch(_LABEL_1035, name):
         return []
     return [
-        "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with "
-        "an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or "
-        f"'abc-123', {_USED_FOR} '{_LABEL_1035}')"
+        (
+            "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start "
+            "with an alphabetic character, and end with an alphanumeric character (e.g. "
+            f"'my-name',  or 'abc-123', {_USED_FOR} '{_LABEL_1035}')"
+        )
     ]
 
 
@@ -74,8 +80,10 @@ def config_key(key: str) -> list[str]:
         return [f"must be no more than {MOST_SUBDOMAIN} bytes"]
     if not re.fullmatch(_CONFIG_KEY, key):
         return [
-            "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. "
-            f"'key.name',  or 'KEY_NAME',  or 'key-name', {_USED_FOR} '{_CONFIG_KEY}')"
+            (
+                "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. "
+                f"'key.name',  or 'KEY_NAME',  or 'key-name', {_USED_FOR} '{_CONFIG_KEY}')"
+            )
         ]
     if key == ".":
         return ["must not be '.'"]

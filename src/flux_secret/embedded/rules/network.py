@@ -25,7 +25,7 @@ class ServiceRule(Rule):
     creates_on_update = True
 
     def name_problems(self, name: str) -> list[str]:
-        """An RFC 1035 label."""
+        """Ask for an RFC 1035 label."""
         return names.label_1035(name)
 
     def default(self, tree: Tree) -> None:
@@ -63,6 +63,8 @@ class ServiceRule(Rule):
         if after["type"] in _WITH_NODE_PORTS and before["type"] in _WITH_NODE_PORTS:
             _keep_node_ports(after, before)
         _drop_of_other_type(after, before)
+        if after["type"] in _WITH_NODE_PORTS:
+            self._allocate_changed(after)
         self.allocate(new)
 
     def allocate(self, tree: Tree) -> None:
@@ -76,15 +78,21 @@ class ServiceRule(Rule):
             for field, value in _FAMILIES.items():
                 spec.setdefault(field, copied(value))
         if spec["type"] in _WITH_NODE_PORTS:
-            self._allocate_ports(spec)
+            by_number = {p.get("port"): p.get("nodePort") for p in mappings(spec, "ports")}
+            for port in mappings(spec, "ports"):
+                if not port.get("nodePort"):  # TCP and UDP of one number share their node port
+                    shared = by_number.get(port.get("port"))
+                    port["nodePort"] = shared or self.world.node_port(0)
+                    by_number[port.get("port")] = port["nodePort"]
 
-    def _allocate_ports(self, spec: Tree) -> None:
+    def _allocate_changed(self, spec: Tree) -> None:
+        """Take a node port for each port that has none (alloc.go updateNodePorts)."""
         taken: set[tuple[object, object]] = set()
         for port in mappings(spec, "ports"):
             if not port.get("nodePort"):
                 port["nodePort"] = self.world.node_port(0)
             found = (port.get("protocol"), port["nodePort"])
-            if found in taken:  # alloc.go says so before anything is validated
+            if found in taken:  # said before anything is validated
                 raise unknown_failure(f"duplicate nodePort: {{{found[0]} {found[1]}}}")
             taken.add(found)
 
@@ -98,7 +106,7 @@ class ServiceRule(Rule):
                 self.world.free_port(port["nodePort"])
 
     def problems(self, tree: Tree) -> Iterator[Cause]:
-        """Ports that can be told apart."""
+        """Check its type, and that its ports can be told apart."""
         spec = child(tree, "spec")
         kind, ports = text(spec, "type"), list(mappings(spec, "ports"))
         if kind not in _TYPES:
@@ -107,30 +115,11 @@ class ServiceRule(Rule):
             yield problem.required("spec.ports")
         if kind == "ExternalName" and not text(spec, "externalName"):
             yield problem.required("spec.externalName")
-        seen, numbers = set[str](), set[tuple[object, object]]()
-        for index, port in enumerate(ports):
-            where, name, number = f"spec.ports[{index}]", text(port, "name"), port.get("port", 0)
-            if len(ports) > 1 and not name:
-                yield problem.required(f"{where}.name")
-            elif name:
-                yield from (problem.invalid(f"{where}.name", name, why)
-                            for why in names.label(name))  # fmt: skip
-                if name in seen:
-                    yield problem.duplicate(f"{where}.name", name)
-                seen.add(name)
-            if not 0 < number <= pods.MOST_PORT:
-                yield problem.invalid(f"{where}.port", number, pods.port_range())
-            target = port.get("targetPort")
-            if isinstance(target, int) and not 0 < target <= pods.MOST_PORT:
-                yield problem.invalid(f"{where}.targetPort", target, pods.port_range())
-            if (port.get("protocol"), number) in numbers:
-                shown = {"port": number, "protocol": port.get("protocol")}
-                yield problem.duplicate(where, shown)
-            numbers.add((port.get("protocol"), number))
+        yield from _ports_problems(ports)
         yield from names.labels_problems(child(spec, "selector"), "spec.selector")
 
     def update_problems(self, new: Tree, old: Tree) -> Iterator[Cause]:
-        """Its address is for ever."""
+        """Refuse to change its address."""
         yield from self.problems(new)
         after, before = new["spec"], old["spec"]
         if after["type"] == "ExternalName" or before["type"] == "ExternalName":
@@ -138,6 +127,27 @@ class ServiceRule(Rule):
         if before.get("clusterIP") and after.get("clusterIP") != before["clusterIP"]:
             why = "may not change once set"
             yield problem.invalid("spec.clusterIPs[0]", after.get("clusterIPs"), why)
+
+
+def _ports_problems(ports: list[Tree]) -> Iterator[Cause]:
+    seen, numbers = set[str](), set[tuple[object, object]]()
+    for index, port in enumerate(ports):
+        where, name, number = f"spec.ports[{index}]", text(port, "name"), port.get("port", 0)
+        if len(ports) > 1 and not name:
+            yield problem.required(f"{where}.name")
+        elif name:
+            wrong = names.label(name)
+            yield from (problem.invalid(f"{where}.name", name, why) for why in wrong)
+            if name in seen:
+                yield problem.duplicate(f"{where}.name", name)
+            seen.add(name)
+        for field in ("port", "targetPort"):
+            found = port.get(field)
+            if isinstance(found, int) and not 0 < found <= pods.MOST_PORT:
+                yield problem.invalid(f"{where}.{field}", found, pods.port_range())
+        if (port.get("protocol"), number) in numbers:
+            yield problem.duplicate(where, {"port": number, "protocol": port.get("protocol")})
+        numbers.add((port.get("protocol"), number))
 
 
 def _keep_node_ports(after: Tree, before: Tree) -> None:
@@ -216,7 +226,7 @@ class AutoscalerRule(Rule):
             spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
 
     def problems(self, tree: Tree) -> Iterator[Cause]:
-        """A range of replicas."""
+        """Check the range of replicas."""
         spec = child(tree, "spec")
         if spec.get("maxReplicas", 0) < 1:
             yield problem.invalid("spec.maxReplicas", spec.get("maxReplicas", 0),

@@ -101,46 +101,48 @@ def _default_http_get(handler: Tree) -> None:
 
 def spec_problems(spec: Tree, field: str) -> Iterator[Cause]:
     """Say what is wrong with a pod's spec."""
-    volumes: set[str] = set()
-    for index, volume in enumerate(mappings(spec, "volumes")):
-        where, name = f"{field}.volumes[{index}].name", text(volume, "name")
-        if not name:
-            yield problem.required(where)
-        else:
-            yield from (problem.invalid(where, name, why) for why in names.label(name))
-        if name in volumes:
-            yield problem.duplicate(where, name)
-        sources = sorted(volume.keys() - {"name"})
-        for source in sources[1:]:
-            field_of = f"{field}.volumes[{index}].{source}"
-            yield problem.forbidden(field_of, "may not specify more than 1 volume type")
-        if len(sources) == 1:  # mounts of a volume that is wrong find none
-            volumes.add(name)
+    yield from _volumes_problems(spec, field)
     if not spec.get("containers"):
         yield problem.required(f"{field}.containers")
-    seen: set[str] = set()
+    seen, volumes = set[str](), _mountable(spec)
     for kind in _CONTAINERS:
         for index, container in enumerate(mappings(spec, kind)):
             where = f"{field}.{kind}[{index}]"
-            yield from _container_problems(container, where, seen, volumes)
-    if text(spec, "restartPolicy") not in _RESTART:
-        where = f"{field}.restartPolicy"
-        yield problem.unsupported(where, spec.get("restartPolicy"), _RESTART)
-    if text(spec, "dnsPolicy") not in _DNS:
-        yield problem.unsupported(f"{field}.dnsPolicy", spec.get("dnsPolicy"), _DNS)
+            yield from _name_problems(container, f"{where}.name", seen)
+            yield from _container_problems(container, where)
+            yield from _mounts_problems(container, where, volumes)
+    for name, known in (("restartPolicy", _RESTART), ("dnsPolicy", _DNS)):
+        if text(spec, name) not in known:
+            yield problem.unsupported(f"{field}.{name}", spec.get(name), known)
 
 
-def _container_problems(
-    container: Tree, where: str, seen: set[str], volumes: set[str]
-) -> Iterator[Cause]:
-    name = text(container, "name")
+def _mountable(spec: Tree) -> set[str]:
+    """Give the volumes that can be mounted: one with two sources cannot."""
+    two = 2
+    return {text(one, "name") for one in mappings(spec, "volumes") if len(one) == two}
+
+
+def _volumes_problems(spec: Tree, field: str) -> Iterator[Cause]:
+    seen: set[str] = set()
+    for index, volume in enumerate(mappings(spec, "volumes")):
+        yield from _name_problems(volume, f"{field}.volumes[{index}].name", seen)
+        for source in sorted(volume.keys() - {"name"})[1:]:
+            where = f"{field}.volumes[{index}].{source}"
+            yield problem.forbidden(where, "may not specify more than 1 volume type")
+
+
+def _name_problems(named: Tree, where: str, seen: set[str]) -> Iterator[Cause]:
+    name = text(named, "name")
     if not name:
-        yield problem.required(f"{where}.name")
-    else:
-        yield from (problem.invalid(f"{where}.name", name, why) for why in names.label(name))
-        if name in seen:
-            yield problem.duplicate(f"{where}.name", name)
-        seen.add(name)
+        yield problem.required(where)
+        return
+    yield from (problem.invalid(where, name, why) for why in names.label(name))
+    if name in seen:
+        yield problem.duplicate(where, name)
+    seen.add(name)
+
+
+def _container_problems(container: Tree, where: str) -> Iterator[Cause]:
     if not text(container, "image"):
         yield problem.required(f"{where}.image")
     if text(container, "imagePullPolicy") not in _PULL:
@@ -155,6 +157,9 @@ def _container_problems(
         if text(variable, "value") and "valueFrom" in variable:
             why = "may not be specified when `value` is not empty"
             yield problem.invalid(f"{field}.valueFrom", "", why)
+
+
+def _mounts_problems(container: Tree, where: str, volumes: set[str]) -> Iterator[Cause]:
     paths: set[str] = set()
     for index, mount in enumerate(mappings(container, "volumeMounts")):
         field, path = f"{where}.volumeMounts[{index}]", text(mount, "mountPath")
@@ -164,7 +169,7 @@ def _container_problems(
             yield Cause("FieldValueNotFound", f'Not found: "{mount["name"]}"', f"{field}.name")
         if not path:
             yield problem.required(f"{field}.mountPath")
-        if path in paths:
+        elif path in paths:
             yield problem.invalid(f"{field}.mountPath", path, "must be unique")
         paths.add(path)
 

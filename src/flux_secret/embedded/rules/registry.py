@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from flux_secret.embedded.rules import core, definition, network, workloads
+from flux_secret.embedded.rules import core, definition, jobs, network, workloads
 from flux_secret.embedded.rules.rule import Rule, World
 from flux_secret.embedded.schema.kinds import Kind
 
@@ -16,7 +16,7 @@ _CORE: Final[dict[str, type[Rule]]] = {
     "Namespace": core.NamespaceRule,
     "PersistentVolume": core.VolumeRule,
     "PersistentVolumeClaim": core.ClaimRule,
-    "Pod": workloads.PodRule,
+    "Pod": jobs.PodRule,
     "ReplicationController": workloads.ControllerRule,
     "ResourceQuota": core.AnsweringRule,
     "Secret": core.SecretRule,
@@ -31,8 +31,8 @@ _RULES: Final[dict[tuple[str, str], type[Rule]]] = {
     ("apps", "ReplicaSet"): workloads.WorkloadRule,
     ("apps", "StatefulSet"): workloads.StatefulSetRule,
     ("autoscaling", "HorizontalPodAutoscaler"): network.AutoscalerRule,
-    ("batch", "CronJob"): workloads.CronJobRule,
-    ("batch", "Job"): workloads.JobRule,
+    ("batch", "CronJob"): jobs.CronJobRule,
+    ("batch", "Job"): jobs.JobRule,
     ("networking.k8s.io", "Ingress"): network.IngressRule,
     ("networking.k8s.io", "NetworkPolicy"): network.PolicyRule,
     ("policy", "PodDisruptionBudget"): network.BudgetRule,

@@ -137,6 +137,7 @@ class Rule:
 
     def problems(self, tree: Tree) -> Iterator[Cause]:
         """Say what is wrong with an object."""
+        del tree
         yield from ()
 
     def update_problems(self, new: Tree, old: Tree) -> Iterator[Cause]:

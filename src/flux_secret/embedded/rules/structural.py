@@ -106,10 +106,24 @@ def _list(value: list[Json], schema: Tree, path: str) -> Iterator[Cause]:
     if isinstance(item, dict):
         for index, one in enumerate(value):
             yield from problems(one, item, f"{path}[{index}]")
-    yield from _duplicates(value, schema, path)
 
 
-def _duplicates(value: list[Json], schema: Tree, path: str) -> Iterator[Cause]:
+def duplicates(value: Json, schema: Tree, path: str) -> Iterator[Cause]:
+    """Say which items of keyed lists and sets stand twice (schema/listtype/validation.go)."""
+    if isinstance(value, dict):
+        properties, more = child(schema, "properties"), schema.get("additionalProperties")
+        for name, one in value.items():
+            inner = properties.get(name, more)
+            if isinstance(inner, dict):
+                yield from duplicates(one, inner, _join(path, name))
+    elif isinstance(value, list):
+        yield from _in_list(value, schema, path)
+        item = schema.get("items")
+        for index, one in enumerate(value if isinstance(item, dict) else ()):
+            yield from duplicates(one, schema["items"], f"{path}[{index}]")
+
+
+def _in_list(value: list[Json], schema: Tree, path: str) -> Iterator[Cause]:
     kind, keys = schema.get("x-kubernetes-list-type"), schema.get("x-kubernetes-list-map-keys")
     if kind not in {"set", "map"}:
         return

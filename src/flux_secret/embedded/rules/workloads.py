@@ -1,4 +1,4 @@
-"""Deployment, ReplicaSet, StatefulSet, DaemonSet, ReplicationController, Job, CronJob, Pod."""
+"""Deployment, ReplicaSet, StatefulSet, DaemonSet, ReplicationController."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from flux_secret.embedded.merge.fields import FieldSet
 from flux_secret.embedded.rules import pods, problem
 from flux_secret.embedded.rules.rule import Rule
 from flux_secret.embedded.status import Cause
-from flux_secret.embedded.tree import Tree, child, equal, items, text, text_map
+from flux_secret.embedded.tree import Tree, child, equal, text, text_map
 
 REVISIONS: Final = 10
 PROGRESS_SECONDS: Final = 600
-BACKOFF: Final = 6
 _IMMUTABLE: Final = "field is immutable"
 
 
@@ -33,7 +32,7 @@ class WorkloadRule(Rule):
         spec.setdefault("replicas", 1)
 
     def problems(self, tree: Tree) -> Iterator[Cause]:
-        """The selector selects the template's pods, and the template makes some."""
+        """Check that the selector selects the pods of the template, and that it makes some."""
         spec = child(tree, "spec")
         yield from _not_negative(spec, "replicas")
         yield from self.selector_problems(spec)
@@ -43,7 +42,7 @@ class WorkloadRule(Rule):
             yield problem.unsupported("spec.template.spec.restartPolicy", policy, ["Always"])
 
     def selector_problems(self, spec: Tree) -> Iterator[Cause]:
-        """There is one, and it selects the template's labels."""
+        """Check that there is one, and that it selects the labels of the template."""
         selector = spec.get("selector")
         if selector is None:
             yield problem.required("spec.selector")
@@ -58,7 +57,7 @@ class WorkloadRule(Rule):
             yield problem.invalid("spec.template.metadata.labels", labels, why)
 
     def update_problems(self, new: Tree, old: Tree) -> Iterator[Cause]:
-        """Selectors are for ever."""
+        """Refuse to change the selector."""
         yield from super().update_problems(new, old)
         before, after = child(old, "spec").get("selector"), child(new, "spec").get("selector")
         if not equal(before, after):
@@ -74,7 +73,7 @@ class DeploymentRule(WorkloadRule):
         return FieldSet.of([("f:spec",), ("f:metadata", "f:labels")])
 
     def is_new_generation(self, new: Tree, old: Tree) -> bool:
-        """Annotations count: rollout history is written there."""
+        """Count annotations too: rollout history is written there."""
         before, after = (child(one, "metadata", "annotations") for one in (old, new))
         return super().is_new_generation(new, old) or not equal(before, after)
 
@@ -91,7 +90,7 @@ class DeploymentRule(WorkloadRule):
         spec.setdefault("progressDeadlineSeconds", PROGRESS_SECONDS)
 
     def problems(self, tree: Tree) -> Iterator[Cause]:
-        """A strategy there is."""
+        """Check for a strategy that there is."""
         yield from super().problems(tree)
         strategy = child(tree, "spec", "strategy")
         kind = text(strategy, "type")
@@ -165,7 +164,7 @@ class ControllerRule(WorkloadRule):
             spec["selector"] = labels
 
     def selector_problems(self, spec: Tree) -> Iterator[Cause]:
-        """There is one, and it selects the template's labels."""
+        """Check that there is one, and that it selects the labels of the template."""
         selector = spec.get("selector") or {}
         if not selector:
             yield problem.required("spec.selector")
@@ -175,125 +174,9 @@ class ControllerRule(WorkloadRule):
             yield problem.invalid("spec.template.metadata.labels", labels, why)
 
     def update_problems(self, new: Tree, old: Tree) -> Iterator[Cause]:
-        """Its selector may change."""
+        """Let its selector change."""
         del old
         yield from self.problems(new)
-
-
-class JobRule(Rule):
-    """Jobs run to an end."""
-
-    has_generation = True
-
-    def default(self, tree: Tree) -> None:
-        """batch/v1/defaults.go SetDefaults_Job."""
-        default_job(tree.setdefault("spec", {}))
-
-    def prepare_create(self, tree: Tree) -> None:
-        """Select its pods by its own uid."""
-        super().prepare_create(tree)
-        spec, metadata = tree["spec"], tree["metadata"]
-        if not spec.get("manualSelector"):
-            labels = {
-                "batch.kubernetes.io/controller-uid": metadata["uid"],
-                "batch.kubernetes.io/job-name": metadata["name"],
-                "controller-uid": metadata["uid"],
-                "job-name": metadata["name"],
-            }
-            template = spec["template"].setdefault("metadata", {})
-            template["labels"] = {**(template.get("labels") or {}), **labels}
-            chosen = "batch.kubernetes.io/controller-uid"
-            spec["selector"] = {"matchLabels": {chosen: metadata["uid"]}}
-
-    def problems(self, tree: Tree) -> Iterator[Cause]:
-        """Its pods end."""
-        spec = child(tree, "spec", "template", "spec")
-        yield from pods.spec_problems(spec, "spec.template.spec")
-        if text(spec, "restartPolicy") == "Always":
-            field = "spec.template.spec.restartPolicy"
-            yield problem.required(field, 'valid values: "OnFailure", "Never"')
-
-    def update_problems(self, new: Tree, old: Tree) -> Iterator[Cause]:
-        """Template and selector are for ever."""
-        yield from super().update_problems(new, old)
-        for field in ("selector", "template"):
-            before, after = child(old, "spec").get(field), child(new, "spec").get(field)
-            if not equal(before, after):
-                yield problem.invalid(f"spec.{field}", after, _IMMUTABLE)
-
-
-def default_job(spec: Tree) -> None:
-    """Fill in what a job's spec left out."""
-    if "completions" not in spec and "parallelism" not in spec:
-        spec["completions"] = 1
-    spec.setdefault("parallelism", 1)
-    spec.setdefault("backoffLimit", BACKOFF)
-    spec.setdefault("completionMode", "NonIndexed")
-    spec.setdefault("suspend", False)
-    has_policy = "podFailurePolicy" in spec
-    spec.setdefault("podReplacementPolicy", "Failed" if has_policy else "TerminatingOrFailed")
-    spec.setdefault("manualSelector", False)
-    if spec["manualSelector"] is False:
-        del spec["manualSelector"]
-    pods.default_template(spec.setdefault("template", {}))
-
-
-class CronJobRule(Rule):
-    """CronJobs make jobs, where there is a controller."""
-
-    has_generation = True
-
-    def default(self, tree: Tree) -> None:
-        """batch/v1/defaults.go SetDefaults_CronJob."""
-        spec = tree.setdefault("spec", {})
-        spec.setdefault("concurrencyPolicy", "Allow")
-        spec.setdefault("suspend", False)
-        spec.setdefault("successfulJobsHistoryLimit", 3)
-        spec.setdefault("failedJobsHistoryLimit", 1)
-        job = spec.setdefault("jobTemplate", {}).setdefault("spec", {})
-        pods.default_template(job.setdefault("template", {}))
-
-    def problems(self, tree: Tree) -> Iterator[Cause]:
-        """A schedule, and pods."""
-        if not text(tree, "spec", "schedule"):
-            yield problem.required("spec.schedule")
-        spec = child(tree, "spec", "jobTemplate", "spec", "template", "spec")
-        yield from pods.spec_problems(spec, "spec.jobTemplate.spec.template.spec")
-
-
-class PodRule(Rule):
-    """Pods wait for ever: nothing runs them here."""
-
-    answers_deleted = True
-
-    has_generation = True
-
-    def default(self, tree: Tree) -> None:
-        """core/v1/defaults.go SetDefaults_Pod."""
-        spec = tree.setdefault("spec", {})
-        pods.default_spec(spec)
-        spec.setdefault("enableServiceLinks", True)
-
-    def prepare_create(self, tree: Tree) -> None:
-        """Pending."""
-        super().prepare_create(tree)
-        tree["status"] = {"phase": "Pending", "qosClass": _quality(tree)}
-
-    def problems(self, tree: Tree) -> Iterator[Cause]:
-        """Containers."""
-        yield from pods.spec_problems(child(tree, "spec"), "spec")
-
-
-def _quality(tree: Tree) -> str:
-    resources = [child(one, "resources") for one in items(tree, "spec", "containers")]
-    if not any(one.get("requests") or one.get("limits") for one in resources):
-        return "BestEffort"
-    wanted = {"cpu", "memory"}
-    guaranteed = all(
-        wanted <= child(one, "limits").keys() and equal(one.get("limits"), one.get("requests"))
-        for one in resources
-    )
-    return "Guaranteed" if guaranteed else "Burstable"
 
 
 def _not_negative(spec: Tree, field: str) -> Iterator[Cause]:

@@ -149,20 +149,23 @@ def _may_be_null(schema: Mapping[str, Json]) -> bool:
 def fill_in(value: Json, schema: Mapping[str, Json]) -> None:
     """Fill in a schema's defaults; a null that is not allowed counts as left out."""
     if isinstance(value, dict):
-        properties, more = child(schema, "properties"), schema.get("additionalProperties")
-        for name, one in properties.items():
-            is_null = name in value and value[name] is None and not _may_be_null(one)
-            if "default" in one and (name not in value or is_null):
+        for name, one in child(schema, "properties").items():
+            if "default" in one and (name not in value or _is_wrong_null(value[name], one)):
                 value[name] = copied(one["default"])
-        for name, inner in value.items():
-            if name in properties:
-                fill_in(inner, properties[name])
-            elif isinstance(more, dict):
-                if inner is None and not _may_be_null(more):
-                    value[name] = copied(more.get("default"))
-                fill_in(value[name], more)
+        for name in value:
+            inner = _of_field(name, schema)
+            if inner is not None:
+                value[name] = _filled_in(value[name], inner)
     elif isinstance(value, list) and isinstance(item := schema.get("items"), dict):
-        for index, inner in enumerate(value):
-            if inner is None and not _may_be_null(item):
-                value[index] = copied(item.get("default"))
-            fill_in(value[index], item)
+        value[:] = [_filled_in(one, item) for one in value]
+
+
+def _filled_in(value: Json, schema: Mapping[str, Json]) -> Json:
+    if _is_wrong_null(value, schema):
+        value = copied(schema.get("default"))
+    fill_in(value, schema)
+    return value
+
+
+def _is_wrong_null(value: Json, schema: Mapping[str, Json]) -> bool:
+    return value is None and not _may_be_null(schema)

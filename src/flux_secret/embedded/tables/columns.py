@@ -61,7 +61,7 @@ def _external_ip(tree: Tree) -> str:
             return (
                 ",".join([*(text(one, "ip") or text(one, "hostname") for one in ingress), *ips])
                 or "<pending>"
-            )  # noqa: E501 - one expression
+            )
         case _:
             return _joined(ips)
 

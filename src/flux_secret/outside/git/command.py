@@ -7,9 +7,9 @@
 3. The transport of the address is the only one allowed, and no redirect is followed: one could lead
    to another host.
 
-Objects are not checked by fsck when they are fetched (`transfer.fsckObjects` stays off): it refuses
-old but harmless commits (zero-padded modes, odd time zones) that people cannot mend, and it protects
-work trees that git itself lays out; ours are laid out by `outside.worktree`, which checks each name.
+Objects are not checked by fsck when they are fetched (`transfer.fsckObjects` stays off). It refuses
+old but harmless commits (zero-padded modes, odd time zones) that people cannot mend, and protects
+work trees that git lays out, where ours come from `outside.worktree`, which checks each name.
 """
 
 from __future__ import annotations
@@ -78,13 +78,25 @@ class Git:
 
     async def local(self, mirror: Path, *arguments: str, seconds: float = 0) -> bytes | None:
         """Run a command on a mirror; None when it says no."""
-        done = await self._run(mirror, arguments, seconds or self._access.timeout_seconds)
+        try:
+            done = await self._run(mirror, arguments, seconds or self._access.timeout_seconds)
+        except ProcessTimeoutError as error:
+            raise UnreachableError(
+                f"git {arguments[0]} did not end on the mirror of {self._url}",
+                remedy="the machine or its disk is too slow; raise --git-timeout",
+            ) from error
         return done.untrusted_stdout if done.returncode == 0 else None
 
     async def _checked(
         self, mirror: Path | None, arguments: Sequence[str], seconds: float
     ) -> bytes:
-        done = await self._run(mirror, arguments, seconds)
+        try:
+            done = await self._run(mirror, arguments, seconds)
+        except ProcessTimeoutError:
+            raise UnreachableError(
+                f"{self._url} did not answer within {seconds:g} s",
+                remedy="check the host and the network, or raise --git-timeout",
+            ) from None
         if done.returncode != 0:
             words = done.untrusted_stderr.decode(errors="replace")
             raise failure(self._url, self._access, arguments[0], words)
@@ -99,18 +111,12 @@ class Git:
             argv = [*_LIMITED, blocks, self._program("git")]
             argv += [f"--git-dir={mirror}"] if mirror else []
             argv += [word for setting in _SAFE for word in ("-c", setting)]
-            try:
-                return await run(
-                    [*argv, *arguments],
-                    env=self._environment(home),
-                    cwd=home,
-                    limits=Limits(timeout_seconds=seconds, keep_stderr_tail=True),
-                )
-            except ProcessTimeoutError:
-                raise UnreachableError(
-                    f"{self._url} did not answer within {seconds:g} s",
-                    remedy="check the host and the network, or raise --git-timeout",
-                ) from None
+            return await run(
+                [*argv, *arguments],
+                env=self._environment(home),
+                cwd=home,
+                limits=Limits(timeout_seconds=seconds, keep_stderr_tail=True),
+            )
 
     def _program(self, name: str) -> str:
         found = shutil.which(name, path=self._access.path)

@@ -1,4 +1,4 @@
-"""git's and ssh's words → an error that says what to do; remote text is escaped before it is shown."""
+"""git's and ssh's words → an error that says what to do; remote text is shown escaped."""
 
 from __future__ import annotations
 
@@ -113,8 +113,7 @@ _REASONS: Final = (
         "use a repository of git's usual format (SHA-1)",
     ),
     _Reason(
-        r"does not appear to be a git repository|[Rr]epository not found|repository '.*' not found"
-        r"|not a git repository",
+        r"does not appear to be a git repository|[Rr]epository not found|repository '.*' not found",
         SourceError,
         "there is no repository",
         "check the address, and at a host also whether the deploy key may read it",

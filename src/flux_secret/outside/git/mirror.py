@@ -49,7 +49,7 @@ class Mirror:
         """
         ref = ref_of(branch)
         async with self._alone():
-            commit = await self._remote_commit(ref)
+            commit = await self._remote_commit(ref, forget=True)
             if not (self.path / _CONDEMNED).exists():
                 try:
                     return await self._bring(self.path, ref, commit)
@@ -80,11 +80,12 @@ class Mirror:
         with contextlib.suppress(OSError):  # no mirror at all: the next fetch makes one anyway
             (self.path / _CONDEMNED).touch()
 
-    async def _remote_commit(self, ref: str) -> str:
+    async def _remote_commit(self, ref: str, *, forget: bool = False) -> str:
         url = self._url.address
         found = listed(await self._git.ask("ls-remote", "--quiet", "--", url, ref)).get(ref)
         if found is None:
-            await self._forget(ref)
+            if forget:
+                await self._forget(ref)
             heads = listed(await self._git.ask("ls-remote", "--quiet", "--heads", "--", url))
             raise self._no_branch(ref, [head.removeprefix("refs/heads/") for head in heads])
         return found
@@ -118,8 +119,7 @@ class Mirror:
         return fetched
 
     async def _create(self, mirror: Path) -> None:
-        shutil.rmtree(mirror, ignore_errors=True)
-        mirror.mkdir(mode=0o700, parents=True)
+        _make_empty(mirror)
         made = await self._git.local(
             mirror, "init", "--quiet", "--bare", "--template=", "--initial-branch=none"
         )
@@ -194,6 +194,11 @@ def _our(ref: str) -> str:
 
 def _spoken(ref: str) -> str:
     return "default branch" if ref == "HEAD" else f"branch {ref.removeprefix('refs/heads/')!r}"
+
+
+def _make_empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
 
 
 def _tidy(mirror: Path) -> None:

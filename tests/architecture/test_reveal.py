@@ -1,0 +1,87 @@
+"""Plaintext leaves its wrapper only where this list says so, each time for the reason given."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+# (file, function) → how many times, and why
+ALLOWED = {
+    # store: decrypted bytes are parsed
+    ("store/reader.py", "PinnedStores._document"): (1, "parsed into a document"),
+    ("store/reader.py", "PinnedStores._decrypt"): (1, "only its size is looked at"),
+    # generate: a script's question is answered, its output parsed, its messages masked
+    ("generate/answering.py", "GopassAnswers._read"): (1, "becomes the answer, wrapped again"),
+    ("generate/generator.py", "_Run._manifests"): (1, "a command's output is parsed"),
+    ("generate/masking.py", "masked"): (1, "a value that a message quotes is replaced"),
+    # resolve: values are decoded, and looked for where they may not stand
+    ("resolve/secret.py", "SecretFolder._value"): (1, "a reference is recognised"),
+    ("resolve/secret.py", "SecretFolder._read"): (2, "base64 is decoded; references in values"),
+    ("resolve/leak.py", "_needles"): (1, "looked for outside Secrets"),
+    # apply: values become a request's body; our own HMAC key is made, kept and used
+    ("apply/payload.py", "to_bytes"): (1, "base64 in a body, wrapped again"),
+    ("apply/write.py", "write"): (1, "the body is sent"),
+    ("apply/digest.py", "DigestKey.__init__"): (1, "only its size is looked at"),
+    ("apply/digest.py", "DigestKey.digest"): (2, "key and value enter an HMAC"),
+    ("apply/state.py", "digest_key"): (1, "the Secret with our key is sent"),
+    ("apply/state.py", "_body"): (1, "our key becomes base64, wrapped again"),
+    # doors: what a peer must be told
+    ("outside/callchannel.py", "CallChannel._asked"): (1, "a script gets its answer"),
+    ("outside/kubernetes/transport.py", "Transport._once"): (1, "a token becomes a header"),
+    ("outside/kubernetes/tls.py", "_load"): (1, "a client key enters an SSL context"),
+    ("outside/git/command.py", "Git._settings"): (1, "git is told the user of a URL"),
+    ("outside/git/command.py", "Git._credentials"): (2, "git is told a URL's password, in memory"),
+    ("outside/git/failure.py", "shown"): (1, "credentials that git quotes are masked"),
+}
+
+
+def sites(tree: ast.AST, scope: str = "") -> Iterator[str]:
+    """Give the function around each `.reveal`, called or only named (`Plaintext.reveal`)."""
+    for node in ast.iter_child_nodes(tree):
+        inner = scope
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            inner = f"{scope}.{node.name}" if scope else node.name
+        if isinstance(node, ast.Attribute) and node.attr == "reveal":
+            yield scope
+        yield from sites(node, inner)
+
+
+def found(modules: Mapping[str, ast.Module]) -> Counter[tuple[str, str]]:
+    return Counter(
+        (file.removeprefix("flux_secret/"), site)
+        for file, tree in modules.items()
+        for site in sites(tree)
+    )
+
+
+def test_reveal_is_called_only_where_the_list_says_and_why(
+    modules: Mapping[str, ast.Module],
+) -> None:
+    assert dict(found(modules)) == {site: times for site, (times, _why) in ALLOWED.items()}
+
+
+def test_nobody_reaches_past_reveal(modules: Mapping[str, ast.Module]) -> None:
+    """Neither the mangled name nor the name as text gives the bytes away."""
+    behind = [
+        f"{file}:{node.lineno}"
+        for file, tree in modules.items()
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Attribute) and node.attr == "_Plaintext__value")
+        or (isinstance(node, ast.Constant) and node.value in {"reveal", "_Plaintext__value"})
+    ]
+    assert behind == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def f(x): return x.reveal()",
+        "async def f(x): return list(map(Plaintext.reveal, x))",
+        "def f(x):\n  g = x.reveal\n  return g()",
+    ],
+)
+def test_every_way_of_asking_is_seen(code: str) -> None:
+    assert list(sites(ast.parse(code))) == ["f"]

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flux_secret.errors import (
+    AccessError,
+    FluxSecretError,
+    IntegrityError,
+    SourceError,
+    UnreachableError,
+)
+from flux_secret.model.giturl import GitUrl
+from flux_secret.outside.git.access import GitAccess
+from flux_secret.outside.git.failure import failure
+
+URL = GitUrl.parse("ssh://git@host.example:2222/org/repo")
+LOGIN = GitUrl.parse("https://deploy:p%40ss@host.example/org/repo")
+ACCESS = GitAccess()
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key ver", IntegrityError),
+        ("No ED25519 host key is known for h and you have requested strict", IntegrityError),
+        ("Host key verification failed.", IntegrityError),
+        ("git@host: Permission denied (publickey).", AccessError),
+        ("fatal: could not read Username for 'https://host': terminal prompts", AccessError),
+        ("fatal: Authentication failed for 'https://host/'", AccessError),
+        ("fatal: unable to access 'x': The requested URL returned error: 403", AccessError),
+        ("fatal: unable to access 'x': The requested URL returned error: 502", UnreachableError),
+        ("ssh: Could not resolve hostname host: Name or service not known", UnreachableError),
+        ("ssh: connect to host h port 22: Connection refused", UnreachableError),
+        ("server certificate verification failed. CAfile: none", IntegrityError),
+        ("fatal: repository 'https://host/x/' not found", SourceError),
+        ("ERROR: Repository not found.\nfatal: Could not read from remote", SourceError),
+        ("error: index-pack died of signal 25", SourceError),
+        ("fatal: something new", UnreachableError),
+    ],
+)
+def test_the_words_of_git_have_a_meaning(words: str, kind: type[FluxSecretError]) -> None:
+    error = failure(URL, ACCESS, "fetch", words)
+
+    assert isinstance(error, kind)
+    assert "host.example" in error.what
+    assert error.remedy
+
+
+def test_an_unknown_host_names_the_command_that_helps() -> None:
+    error = failure(URL, ACCESS, "fetch", "No ED25519 host key is known for [host.example]:2222")
+
+    assert "ssh-keyscan -p 2222 host.example" in error.remedy
+
+
+def test_what_the_remote_says_is_shown_escaped_and_without_credentials() -> None:
+    words = "remote: \x1b[31mhi\r\nfatal: no https://deploy:p@ss@host.example/x with p%40ss\u202e"
+
+    error = failure(LOGIN, ACCESS, "fetch", words)
+
+    assert "p@ss" not in error.what
+    assert "p%40ss" not in error.what
+    assert error.what.isprintable()
+    assert "\\x1b[31mhi" in error.what
+
+
+@given(st.text())
+def test_any_words_give_an_error_that_can_be_printed(words: str) -> None:
+    error = failure(LOGIN, ACCESS, "fetch", words)
+
+    assert error.what.isprintable()
+    assert len(error.what) < 1000

@@ -1,0 +1,111 @@
+"""Flags and environment → settings; Flux v1's names, defaults and words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flux_secret.errors import ConfigurationError, FluxSecretError, UsageError
+from flux_secret.settings import Flags, Settings, current_kubeconfig, from_environment
+
+HOME = {"HOME": "/nowhere", "PATH": "/usr/bin"}
+
+
+def load(environ: dict[str, str] | None = None, **flags: object) -> Settings:
+    return Settings.load(Flags(git_url="file:///ops", **flags), {**HOME, **(environ or {})})  # type: ignore[arg-type]  # the test names fields
+
+
+def test_flux_defaults() -> None:
+    settings = load()
+    (target,) = settings.targets
+    assert (target.path, target.name, target.source.branch) == ("", "/", "master")
+    assert not target.generation.enabled
+    assert not target.prune
+    assert target.generation.timeout_seconds == 60
+    assert settings.git.timeout_seconds == 20
+    assert (settings.sync_interval_seconds, settings.git_poll_interval_seconds) == (300, 300)
+    assert settings.cluster.namespace == "flux"
+    assert settings.git.cache == Path("/nowhere/.cache/flux-secret")
+
+
+def test_git_paths_may_be_repeated_and_separated_by_commas() -> None:
+    settings = load(git_path=("demo/overlay/dev,platform/", "./other//x", "platform"))
+    assert [target.path for target in settings.targets] == [
+        "demo/overlay/dev",
+        "platform",
+        "other/x",
+    ]
+
+
+def test_every_target_may_read_every_store_as_in_the_walkthrough() -> None:
+    settings = load(git_path=("a,b",), store=("apps=git@host:org/secrets", "team/x=/stores/x"))
+    assert {str(name) for name in settings.targets[1].stores} == {"apps", "team/x"}
+    assert str(next(iter(settings.stores.values()))) == "git@host:org/secrets"
+
+
+def test_generator_env_takes_a_value_or_the_environments() -> None:
+    settings = load({"STAGE": "dev"}, generator_env=("APPLICATIONSTORE=apps", "STAGE", "EMPTY="))
+    assert settings.targets[0].generation.env == {
+        "APPLICATIONSTORE": "apps", "STAGE": "dev", "EMPTY": ""
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"git_path": ("/demo",)}, "should not have leading forward slash"),
+        ({"git_path": ("a/../..",)}, "leads out of the repository"),
+        ({"git_branch": "--upload-pack=x"}, "not a branch name"),
+        ({"store": ("apps",)}, "names an address but no store"),
+        ({"store": ("a b=/x",)}, "not a store name"),
+        ({"store": ("a=/x", "a=/y")}, "given twice"),
+        ({"store": ("a=ext::sh",)}, "not a git address"),
+        ({"generator_env": ("NOPE",)}, "not set in the environment"),
+        ({"generator_env": ("a-b=c",)}, "not a variable's name"),
+        ({"sync_timeout": "60"}, "--sync-timeout: '60' is not a duration"),
+        ({"sync_interval": "-5m"}, "--sync-interval"),
+    ],
+)
+def test_a_wrong_flag_is_named_with_its_remedy(flags: dict[str, object], words: str) -> None:
+    with pytest.raises(UsageError, match=words) as caught:
+        load(**flags)
+    assert caught.value.remedy
+
+
+def test_without_a_repository_there_is_nothing_to_do() -> None:
+    with pytest.raises(UsageError, match="no application repository"):
+        Settings.load(Flags(), HOME)
+
+
+def test_a_password_in_a_refused_address_is_not_shown() -> None:
+    with pytest.raises(FluxSecretError) as caught:
+        Settings.load(Flags(git_url="ftp://me:hunter2@host/x"), HOME)
+    assert "hunter2" not in f"{caught.value.what}{caught.value.remedy}"
+
+
+def test_keys_come_from_files_or_else_from_the_gnupg_home(tmp_path: Path) -> None:
+    environ = {"GNUPGHOME": str(tmp_path)}
+    assert load(environ).keys.gnupg_home == tmp_path
+    keys = load(environ, git_gpg_key_import=(Path("/etc/fluxd/flux.asc"),)).keys
+    assert keys.gnupg_home is None
+    assert keys.files == (Path("/etc/fluxd/flux.asc"),)
+
+
+def test_the_kubeconfig_is_found_as_kubectl_finds_it(tmp_path: Path) -> None:
+    assert load({"KUBECONFIG": "/a/config"}).cluster.kubeconfig == Path("/a/config")
+    assert load().cluster.kubeconfig is None
+    usual = tmp_path / ".kube" / "config"
+    usual.parent.mkdir()
+    usual.touch()
+    assert load({"HOME": str(tmp_path)}).cluster.kubeconfig == usual
+    with pytest.raises(ConfigurationError, match="several files"):
+        load({"KUBECONFIG": "/a:/b"})
+    with pytest.raises(ConfigurationError, match="no current cluster"):
+        current_kubeconfig(HOME)
+
+
+def test_the_environment_gives_options_repeated_ones_by_blanks() -> None:
+    environ = {"FLUX_SECRET_GIT_URL": "/ops", "FLUX_SECRET_STORE": "a=/x b=/y", "GIT_URL": "no"}
+    options = {"git_url": False, "store": True, "git_path": True}
+    assert from_environment(options, environ) == {"git_url": "/ops", "store": ["a=/x", "b=/y"]}
