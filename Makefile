@@ -106,7 +106,7 @@ bench: setup ## Measure; prints tables, keeps JSON in bench/results
 	$(BIN)/python bench/delivery.py </dev/null
 
 docs: setup ## Build the documentation; a broken link fails
-	$(BIN)/mkdocs build --strict --quiet --site-dir build/site </dev/null
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/site </dev/null
 
 lock: $(VENV)/dev ## Make the hashed locks anew
 	$(LOCK) requirements/build.in -o requirements/build.txt

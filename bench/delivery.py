@@ -1,6 +1,7 @@
 """One whole delivery of the demo on a real API server, and the agent's memory after a hundred.
 
-`PYTHONPATH=tools:tests python bench/delivery.py` starts a control plane of its own, plays the walkthrough's repositories on it, and prints a table; JSON is kept in bench/results.
+`PYTHONPATH=tools:tests python bench/delivery.py` starts a control plane of its own, plays the
+walkthrough's repositories on it, and prints a table; JSON is kept in bench/results.
 """
 
 from __future__ import annotations

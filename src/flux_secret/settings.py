@@ -102,9 +102,10 @@ class Settings:
     tool_path: str = os.defpath
     """PATH for git, gpg, kubectl and the generators."""
     proxy_env: Mapping[str, str] = field(default_factory=dict)
-    """Proxy variables for git and the API server."""
-    pod_env: Mapping[str, str] = field(default_factory=dict)
-    """Where a pod finds its API server."""
+    """Proxy variables for git."""
+    cluster_env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The whole environment, for the API server's address in a pod, and for `exec` plugins of a
+    kubeconfig, which read a person's cloud credentials from it as kubectl's do."""
 
     @classmethod
     def load(cls, flags: Flags, environ: Mapping[str, str] | None = None) -> Settings:
@@ -144,11 +145,7 @@ class Settings:
                 for name in ("https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "all_proxy")
                 if name in environ
             },
-            pod_env={
-                name: environ[name]
-                for name in ("KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT")
-                if name in environ
-            },
+            cluster_env=dict(environ),
         )
 
 

@@ -139,11 +139,11 @@ def _read(path: Path) -> bytes:
 async def _applier(
     cluster: ClusterSettings, settings: Settings, resources: contextlib.AsyncExitStack
 ) -> ClusterApplier:
-    environ = {"PATH": settings.tool_path, **settings.proxy_env}
+    environ = settings.cluster_env
     connection = (
         kubernetes.load(cluster.kubeconfig, cluster.context, environ=environ)
         if cluster.kubeconfig
-        else kubernetes.in_cluster(settings.pod_env)
+        else kubernetes.in_cluster(environ)
     )
     client = await resources.enter_async_context(kubernetes.connect(connection))
     options = ApplyOptions(

@@ -17,7 +17,8 @@ from typing import Final
 import pytest
 
 from cluster.control_plane import ControlPlane
-from cluster.equivalence.driver import Server, comparable, play
+from cluster.equivalence.cases import cases
+from cluster.equivalence.driver import Server, ask, comparable, play
 from cluster.equivalence.sequences import DEFINITION, GROUP, KINDS, sequence
 from flux_secret.embedded import EmbeddedCluster
 
@@ -79,12 +80,30 @@ async def test_the_same_writes_give_the_same_objects_owners_and_codes(
             got, wanted = comparable(*mine), comparable(*right)
             if got != wanted:
                 step = planned.steps[index]
-                return f"seed {seed} step {index} {step}\nembedded {_shown(got)}\nreal     {_shown(wanted)}"
+                where = f"seed {seed} step {index} {step}"
+                return f"{where}\nembedded {_shown(got)}\nreal     {_shown(wanted)}"
         return ""
 
     seeds = range(kind, SEQUENCES, len(KINDS))
     found = await asyncio.gather(*(difference(seed) for seed in seeds))
     differences = [one for one in found if one]
+    assert not differences, "\n\n".join(differences[:5])
+
+
+async def test_what_is_seldom_asked_is_answered_alike(
+    servers: tuple[Server, Server, str],
+) -> None:
+    embedded, real, namespace = servers
+    differences = []
+    for title, requests in cases():
+        names = {"ns": namespace, "name": f"case-{secrets.token_hex(4)}"}
+        ours, theirs = await asyncio.gather(
+            ask(embedded, requests, names), ask(real, requests, names)
+        )
+        for index, (mine, right) in enumerate(zip(ours, theirs, strict=True)):
+            got, wanted = _shown(comparable(*mine)), _shown(comparable(*right))
+            if got != wanted:
+                differences.append(f"{title}, step {index}\nembedded {got}\nreal     {wanted}")
     assert not differences, "\n\n".join(differences[:5])
 
 

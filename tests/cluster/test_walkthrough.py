@@ -12,7 +12,7 @@ import pytest
 
 from behaviour.test_bad_input import *  # noqa: F403 -- the same suite, another cluster
 from behaviour.test_walkthrough import *  # noqa: F403 -- the same
-from simulators.fixtures import gnupg, walkthrough, world  # noqa: F401 -- fixtures
+from simulators.fixtures import *  # noqa: F403 -- fixtures
 from simulators.world import FIRST, World
 
 POD_SECONDS = 60.0

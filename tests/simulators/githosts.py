@@ -6,6 +6,7 @@ import base64
 import contextlib
 import os
 import pwd
+import select
 import shutil
 import socket
 import ssl
@@ -30,8 +31,10 @@ class SshHost:
     host_key: str
 
     def url(self, repository: Path) -> str:
-        user = pwd.getpwuid(os.getuid()).pw_name
-        return f"ssh://{user}@{LOOPBACK}:{self.port}{repository}"
+        return f"ssh://{_user()}@{LOOPBACK}:{self.port}{repository}"
+
+    def scp_form(self, repository: Path) -> str:
+        return f"{_user()}@{LOOPBACK}:{repository}"
 
     def known_hosts(self, file: Path, host_key: str | None = None) -> Path:
         file.write_text(f"[{LOOPBACK}]:{self.port} {host_key or self.host_key}\n")
@@ -49,13 +52,14 @@ def ssh_host(folder: Path) -> Iterator[SshHost]:
         f"AuthorizedKeysFile {key}.pub\nStrictModes no\nPasswordAuthentication no\n"
         "KbdInteractiveAuthentication no\nAcceptEnv GIT_PROTOCOL\n"
     )
-    with _privilege_separation(), (folder / "log").open("wb") as log:
+    _privilege_separation()
+    with (folder / "log").open("wb") as log:
         sshd = subprocess.Popen(
             [SSHD, "-D", "-e", "-f", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
         try:
             _wait_for(port, sshd, folder / "log")
-            yield SshHost(port, key, Path(f"{host_key}.pub").read_text().rsplit(maxsplit=1)[0])
+            yield SshHost(port, key, public_half(host_key))
         finally:
             sshd.terminate()
             sshd.wait(timeout=10)
@@ -69,18 +73,18 @@ def make_key(file: Path, passphrase: str = "") -> Path:
     return file
 
 
-@contextlib.contextmanager
-def _privilege_separation() -> Iterator[None]:
-    """Make the empty directory that sshd wants when root starts it."""
-    folder = Path("/run/sshd")
-    missing = os.getuid() == 0 and not folder.exists()
-    if missing:
-        folder.mkdir(mode=0o755)
-    try:
-        yield
-    finally:
-        if missing:
-            folder.rmdir()
+def public_half(key: Path) -> str:
+    return Path(f"{key}.pub").read_text().rsplit(maxsplit=1)[0]
+
+
+def _privilege_separation() -> None:
+    """Make the empty directory that sshd wants when root starts it; it stays, as Debian's does."""
+    if os.getuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+
+
+def _user() -> str:
+    return pwd.getpwuid(os.getuid()).pw_name
 
 
 def _free_port() -> int:
@@ -151,13 +155,9 @@ def _handler(host: HttpsHost) -> type[BaseHTTPRequestHandler]:
             host.asked.append(self.path)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             if host.redirect:
-                self.send_response(301)
-                self.send_header("Location", host.redirect + self.path)
-                self.end_headers()
+                self._say(301, {"Location": host.redirect + self.path})
             elif self.headers.get("Authorization") != expected:
-                self.send_response(401)
-                self.send_header("WWW-Authenticate", 'Basic realm="git"')
-                self.end_headers()
+                self._say(401, {"WWW-Authenticate": 'Basic realm="git"'})
             else:
                 self._backend(body)
 
@@ -183,8 +183,12 @@ def _handler(host: HttpsHost) -> type[BaseHTTPRequestHandler]:
             )  # fmt: skip
             head, _, content = done.stdout.partition(b"\r\n\r\n")
             headers = dict(line.split(": ", 1) for line in head.decode().splitlines())
-            self.send_response(int(headers.pop("Status", "200 OK").split()[0]))
-            for name, value in headers.items():
+            headers.pop("Content-Length", None)
+            self._say(int(headers.pop("Status", "200 OK").split()[0]), headers, content)
+
+        def _say(self, status: int, headers: dict[str, str], content: bytes = b"") -> None:
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(content))}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
@@ -197,10 +201,20 @@ def _handler(host: HttpsHost) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
+@dataclass(frozen=True)
+class SilentHost:
+    """A port that accepts connections and never says a word."""
+
+    socket: socket.socket
+    port: int
+
+    def wait_for_a_guest(self) -> None:
+        assert select.select([self.socket], [], [], 20)[0], "nobody came"
+
+
 @contextlib.contextmanager
-def silent_host() -> Iterator[int]:
-    """Lend a port that accepts connections and never says a word."""
+def silent_host() -> Iterator[SilentHost]:
     with socket.socket() as server:
         server.bind((LOOPBACK, 0))
-        server.listen(8)
-        yield int(server.getsockname()[1])
+        server.listen(8)  # the kernel accepts; nobody reads
+        yield SilentHost(server, int(server.getsockname()[1]))

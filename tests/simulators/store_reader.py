@@ -59,7 +59,7 @@ class SimulatedReader:
                 wanted = f"{lookup.key}: "
                 values = [line.removeprefix(wanted) for line in lines if line.startswith(wanted)]
                 if not values:
-                    raise KeyNotFoundError(f"{name} has no key {lookup.key}")
+                    raise KeyNotFoundError(f"{name} has no key {lookup.key}", remedy="gopass edit")
                 return "\n".join(values).encode(errors="surrogateescape")
             case _:
                 return text

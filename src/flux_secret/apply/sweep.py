@@ -76,11 +76,16 @@ class Sweeper:
         self, sound: dict[TargetId, Delivery], configured: Collection[TargetId]
     ) -> list[Leaving]:
         leaving = []
+        # What any target of this pass wants is not removed, also when it cannot have it now.
+        claimed = {key for keys in self._now.wanted.values() for key in keys}
         for inventory in self._cluster.ledger.inventories():
             target = inventory.target
             wanted = self._now.wanted.get(target, frozenset())
-            elsewhere = self._elsewhere(target, inventory.entries.keys() - wanted, sound)
-            gone = self._unwanted(inventory.entries.keys()) | elsewhere
+            left = inventory.entries.keys() - wanted
+            if target in configured and (target not in sound or not left):
+                continue
+            elsewhere = self._elsewhere(target, left, sound)
+            gone = frozenset(left - claimed) | elsewhere
             if target in sound and gone:
                 one = sound[target]
                 commits = frozenset({one.revision.commit} if one.revision else ())
@@ -89,12 +94,6 @@ class Sweeper:
             elif target not in configured and (gone or not inventory.entries):
                 leaving.extend(self._taken_out(inventory, gone, elsewhere, sound))
         return leaving
-
-    def _unwanted(self, keys: Collection[ObjectKey]) -> frozenset[ObjectKey]:
-        """Give what no target of this pass wants, not even one that cannot have it now."""
-        return frozenset(
-            key for key in keys if not any(key in wanted for wanted in self._now.wanted.values())
-        )
 
     @staticmethod
     def _taken_out(

@@ -197,6 +197,8 @@ class Api:
     @staticmethod
     def _patcher(request: Request, served: Served, duplicates: Duplicates) -> Patcher:
         patch = read_json(request.untrusted_body, duplicates)
+        if isinstance(patch, list) is not (request.content_type == JSON_PATCH):
+            raise bad_request("error decoding patch: it is of a wrong type")
 
         def patched(live: Tree) -> Tree:
             try:

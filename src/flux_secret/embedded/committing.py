@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from flux_secret.embedded.merge.managers import without_managed
 from flux_secret.embedded.options import WriteOptions
+from flux_secret.embedded.rules import problem
 from flux_secret.embedded.rules.rule import Rule
 from flux_secret.embedded.schema.kinds import Kind
 from flux_secret.embedded.status import (
     already_exists,
-    bad_request,
     conflict,
     forbidden,
     invalid,
@@ -31,7 +31,12 @@ OPTIMISTIC_LOCK: Final = (
 )
 NAMESPACES: Final = ("", "namespaces")
 _KEPT: Final = ("generation", "creationTimestamp", "deletionTimestamp")
-_NEVER_NEW: Final = ("deletionTimestamp", "deletionGracePeriodSeconds", "generation")
+_NEVER_NEW: Final = (
+    "resourceVersion",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "generation",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +69,6 @@ class Committer:
     def create(self, tree: Tree, options: WriteOptions) -> Tree:
         """Store a new object; raise `StatusError`."""
         metadata, key = tree["metadata"], key_of(tree)
-        if metadata.pop("resourceVersion", ""):
-            raise bad_request("resourceVersion should not be set on objects to be created")
         for name in _NEVER_NEW:
             metadata.pop(name, None)
         metadata["creationTimestamp"] = self.now()
@@ -114,10 +117,10 @@ class Committer:
     def _check_version(self, tree: Tree, live: Tree) -> None:
         version, name = tree["metadata"].get("resourceVersion", ""), key_of(live)[1]
         if not version and not self.rule.updates_unconditionally:
-            why = "metadata.resourceVersion: Invalid value: 0x0: must be specified for an update"
-            error = invalid(self.kind, name, [])
-            error.tree["message"] = f'{self.kind.resource} "{name}" is invalid: {why}'
-            raise error
+            why = "must be specified for an update"
+            causes = [problem.invalid("metadata.resourceVersion", 0, why)]
+            # the real one names the resource where it should name the kind (store.go)
+            raise invalid(replace(self.kind, kind=self.kind.plural), name, causes)
         if version and version != live["metadata"]["resourceVersion"]:
             raise conflict(self.kind, name, OPTIMISTIC_LOCK)
 

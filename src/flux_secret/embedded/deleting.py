@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flux_secret.embedded.catalog import Catalog, Served
 from flux_secret.embedded.committing import NAMESPACES
@@ -13,7 +13,6 @@ from flux_secret.embedded.schema.kinds import Kind
 from flux_secret.embedded.status import StatusError, conflict, not_found
 from flux_secret.embedded.store import Key, Resource, Store
 from flux_secret.embedded.tree import Tree, child, mappings, text
-from flux_secret.embedded.writing import uid_conflict
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,10 @@ class Deleter:
         if resource == DEFINITIONS and not dry_run and self._delete_instances(live):
             _add_finalizer(live, CLEANUP)
         if child(live, "metadata").get("finalizers") or is_namespace:
-            return self._mark(served, key, live, dry_run=dry_run)
+            marked = self._mark(served, key, live, dry_run=dry_run)
+            if not dry_run and served.rule.protection:
+                self._unprotect(served, key)
+            return marked
         if dry_run:
             return _success(served, live)
         gone = self.store.drop(resource, key)
@@ -48,15 +50,17 @@ class Deleter:
 
     @staticmethod
     def _check(served: Served, live: Tree, wanted: Tree) -> None:
-        kind, name, metadata = served.kind, text(live, "metadata", "name"), live["metadata"]
+        name, metadata = text(live, "metadata", "name"), live["metadata"]
+        named = replace(served.kind, plural=served.kind.kind)  # the real one names the kind here
         uid, version = wanted.get("uid"), wanted.get("resourceVersion")
         if uid and uid != metadata["uid"]:
-            raise uid_conflict(kind, name, str(uid), metadata["uid"])
+            why = f"the UID in the precondition ({uid}) does not match the UID in record "
+            why += f"({metadata['uid']}). The object might have been deleted and then recreated"
+            raise conflict(named, name, why)
         if version and version != metadata["resourceVersion"]:
-            why = f"Precondition failed: ResourceVersion in precondition: {version}, "
-            raise conflict(
-                kind, name, why + f"ResourceVersion in object meta: {metadata['resourceVersion']}"
-            )
+            why = f"the ResourceVersion in the precondition ({version}) does not match the "
+            why += f"ResourceVersion in record ({metadata['resourceVersion']}). The object might "
+            raise conflict(named, name, why + "have been modified")
 
     def _mark(self, served: Served, key: Key, live: Tree, *, dry_run: bool) -> Tree:
         """Set the deletionTimestamp; whoever owns the finalizers does the rest."""
@@ -80,6 +84,20 @@ class Deleter:
         if not dry_run and resource == NAMESPACES:
             self.empty_namespace(served, key[1])
         return {**live, "apiVersion": served.kind.api_version}
+
+    def _unprotect(self, served: Served, key: Key) -> None:
+        """Take the protection away (the work of the protection controllers): nothing uses it."""
+        resource = (served.kind.group, served.kind.plural)
+        live = self.store.find(resource, key)
+        if live is None:
+            return
+        found = live["metadata"].get("finalizers") or []
+        left = [one for one in found if one != served.rule.protection]
+        live["metadata"]["finalizers"] = left
+        if left:
+            self.store.put(resource, key, live)
+        else:
+            self.finish(served, self.store.drop(resource, key))
 
     def empty_namespace(self, served: Served, name: str) -> None:
         """Delete what is in a namespace, then the namespace (the namespace controller's work)."""

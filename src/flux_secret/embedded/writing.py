@@ -30,7 +30,7 @@ from flux_secret.embedded.status import (
     unknown_failure,
 )
 from flux_secret.embedded.store import Key, Resource, Store, key_of
-from flux_secret.embedded.tree import Tree, text
+from flux_secret.embedded.tree import Tree, child, text
 
 GENERATED: Final = 5  # characters that generateName adds
 _LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"  # util/rand: no vowels, no look-alikes
@@ -85,6 +85,8 @@ class Writer:
         """Create; raise `StatusError`."""
         tree = self.decoded(sent, options, duplicates)
         self._place(tree, namespace)
+        if text(tree, "metadata", "resourceVersion"):
+            raise unknown_failure("resourceVersion should not be set on objects to be created")
         _generate_name(tree)
         tree = self._fields.update(None, tree, self.rule.empty(), options.manager)
         self._commit.admit(namespace, text(tree, "metadata", "name"))
@@ -200,13 +202,15 @@ class Writer:
         if options.validation == "Warn":
             options.warnings.extend(problems)
         self.rule.default(decoded)
+        if child(tree, "metadata").get("managedFields") == []:  # asks to forget all managers
+            decoded["metadata"]["managedFields"] = []
         return decoded
 
     def _check_kind(self, tree: Tree) -> None:
         version, kind = text(tree, "apiVersion"), text(tree, "kind")
         if version and kind and (version, kind) != (self.kind.api_version, self.kind.kind):
             raise bad_request(
-                f"{kind} in version {version!r} cannot be handled as a {self.kind.kind}"
+                f'{kind} in version "{version}" cannot be handled as a {self.kind.kind}'
             )
 
     def _undecodable(self, why: str, *, is_patch: bool) -> StatusError:
@@ -218,16 +222,17 @@ class Writer:
         return bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {why}')
 
     def _place(self, tree: Tree, namespace: str) -> None:
-        """Put it where the path says; raise `StatusError` 400 when it says another."""
+        """Put it where the path says; raise `StatusError` 400 when it says another place.
+
+        A namespace on what has none is dropped, as the real one does.
+        """
         said = text(tree, "metadata", "namespace")
-        if said and said != namespace:
-            if not namespace:
-                raise bad_request("namespace may not be set on cluster-scoped objects")
+        if said and namespace and said != namespace:
             raise bad_request(
-                f"the namespace of the provided object does not match the namespace sent on the "
-                f"request: the namespace of the object ({said}) does not match the namespace on "
-                f"the URL ({namespace})"
+                "the namespace of the provided object does not match the namespace sent on the "
+                "request"
             )
+        tree["metadata"].pop("namespace", None)
         if namespace:
             tree["metadata"]["namespace"] = namespace
 

@@ -48,7 +48,8 @@ class GopassAnswers:
         except FluxSecretError as error:
             failure, code = error, SHOW_FAILED
         self._refusal = self._refusal or failure
-        return Answer(code, _NOTHING, f"Error: {failure.what}; {failure.remedy}\n")
+        sentence = f"{failure.what}; {failure.remedy}" if failure.remedy else failure.what
+        return Answer(code, _NOTHING, f"Error: {sentence}\n")
 
     async def _answer(self, arguments: Sequence[str]) -> bytes:
         match parse(arguments):

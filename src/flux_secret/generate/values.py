@@ -129,7 +129,7 @@ class Builder:
                 return self._of_type(node, wanted)
             case "binary":
                 try:
-                    return base64.b64decode(node.value, validate=False).decode()
+                    return base64.b64decode("".join(node.value.split()), validate=True).decode()
                 except (binascii.Error, ValueError):
                     raise self._error(node, "a !!binary value is not base64 of text") from None
             case _:

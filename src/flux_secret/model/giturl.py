@@ -73,7 +73,7 @@ def _from_url(text: str) -> GitUrl:
         raise _unusable(text)
     if scheme == "file" and path and not match["authority"]:
         return GitUrl(f"file://{path}", scheme)
-    at = _AUTHORITY.fullmatch(match["authority"])
+    at = None if "\\" in match["authority"] else _AUTHORITY.fullmatch(match["authority"])
     if at is None or int(at["port"] or 0) > 65535:  # noqa: PLR2004 -- the highest port there is
         raise _unusable(text)
     port = int(at["port"]) if at["port"] else None

@@ -20,6 +20,7 @@ class StoreTree:
 
     def __init__(self, commit: Commit) -> None:
         self._commit = commit
+        self._folders: dict[str, dict[str, Entry]] = {}
 
     @property
     def commit(self) -> str:
@@ -34,7 +35,7 @@ class StoreTree:
         """
         path = f"{name}{_EXTENSION}"
         for _ in range(_MAX_LINKS):
-            entry = self._commit.entry(path)
+            entry = self._entry(path)
             if entry is None or entry.is_folder:
                 return None
             if not entry.is_link:
@@ -68,6 +69,16 @@ class StoreTree:
             if not folder:
                 return ()
             folder = posixpath.dirname(folder)
+
+    def _entry(self, path: str) -> Entry | None:
+        """Find a file; a folder is listed once: git would parse it again for each of its files."""
+        folder, name = posixpath.split(path)
+        if folder not in self._folders:
+            found = self._commit.entry(folder)
+            is_folder = found is not None and found.is_folder
+            children = self._commit.children(folder) if is_folder else ()
+            self._folders[folder] = {child.name: child for child in children}
+        return self._folders[folder].get(name)
 
     def _follow(self, path: str, entry: Entry) -> str:
         to = self._commit.read(entry.blob).decode(errors="replace")

@@ -111,3 +111,12 @@ async def test_two_objects_that_swap_targets_are_both_handed_over(world: World) 
     assert not done.swept.failed, done.lines
     assert [(await world.must(CONFIG_MAPS, name)).uid for name in "ab"] == uids
     assert (await world.deliver(swapped)).traffic.writes == 0
+
+
+async def test_a_hand_over_needs_no_pruning_and_leaves_one_list(world: World) -> None:
+    await world.deliver({OLD: [config_map("x", {}), config_map("c", {})], NEW: []}, prune=False)
+    moved = {OLD: [config_map("c", {})], NEW: [config_map("x", {})]}
+    done = await world.deliver(moved, prune=False)
+    assert not [change for change in done.changes if "pruning is off" in change.note], done.lines
+    listing = [name for name, tree in (await world.inventories()).items() if '"x"' in str(tree)]
+    assert len(listing) == 1

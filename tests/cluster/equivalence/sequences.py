@@ -14,6 +14,8 @@ MERGE: Final = "application/merge-patch+json"
 JSON: Final = "application/json-patch+json"
 STRATEGIC: Final = "application/strategic-merge-patch+json"
 GROUP: Final = "equivalence.flux-secret.io"
+NOWHERE: Final = "nowhere.flux-secret.io"
+"""Not served, so that no garbage collector looks for owners of it."""
 MANAGERS: Final = ("alpha", "beta", "gamma", "kubectl")
 
 
@@ -47,7 +49,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Sequence_:
+class Play:
     """What happens to one object."""
 
     seed: int
@@ -85,7 +87,7 @@ def _metadata(dice: Dice) -> Tree:
     dice.maybe(tree, "annotations", lambda: dice.texts("mn"), 0.3)
     if dice.chance(0.1):
         owners = [
-            {"apiVersion": "v1", "kind": "ConfigMap", "name": f"o{n}", "uid": f"u{n}"}
+            {"apiVersion": f"{NOWHERE}/v1", "kind": "Owner", "name": f"o{n}", "uid": f"u{n}"}
             for n in dice.subset([1, 2])
         ]
         tree["ownerReferences"] = owners
@@ -176,8 +178,8 @@ def deployment(dice: Dice) -> Tree:
     pod: Tree = {"containers": [container(n) for n in dice.subset(["c1", "c2", "c3"])]}
     dice.maybe(pod, "nodeSelector", lambda: dice.texts("xy"), 0.2)
     if dice.chance(0.6):
-        pod["volumes"] = [{"name": "v", **dice.choice([{}, {"emptyDir": {}},
-                                                       {"secret": {"secretName": "s"}}])}]  # fmt: skip
+        source: Tree = dice.choice([{}, {"emptyDir": {}}, {"secret": {"secretName": "s"}}])
+        pod["volumes"] = [{"name": "v", **source}]
     dice.maybe(pod, "tolerations", lambda: [{"key": k} for k in dice.subset(["t", "u"])], 0.2)
     dice.maybe(pod, "terminationGracePeriodSeconds", lambda: dice.choice([0, 5]), 0.2)
     labels = {"app": "x", **({"more": "y"} if dice.chance(0.3) else {})}
@@ -321,7 +323,7 @@ KINDS: Final[tuple[tuple[Target, Callable[[Dice], Tree]], ...]] = (
 )
 
 
-def sequence(seed: int, length: int) -> Sequence_:
+def sequence(seed: int, length: int) -> Play:
     """Make the sequence of a seed."""
     dice = Dice(seed)
     target, make = KINDS[seed % len(KINDS)]
@@ -333,7 +335,7 @@ def sequence(seed: int, length: int) -> Sequence_:
         return tree | make(dice)
 
     steps = [_step(dice, target, body) for _ in range(length)]
-    return Sequence_(seed, target, name, steps)
+    return Play(seed, target, name, steps)
 
 
 def _step(dice: Dice, target: Target, body: Callable[[], Tree]) -> Step:
@@ -347,19 +349,20 @@ def _step(dice: Dice, target: Target, body: Callable[[], Tree]) -> Step:
         if dice.chance(0.4):
             query["force"] = "true"
         return Step("PATCH", body(), APPLY, query)
-    if roll < 0.67:
-        patch = {k: v for k, v in body().items() if k not in {"apiVersion", "kind"}}
-        return Step("PATCH", patch, MERGE, query)
-    if roll < 0.74 and "." not in target.api_version:
-        patch = {k: v for k, v in body().items() if k not in {"apiVersion", "kind"}}
-        return Step("PATCH", patch, STRATEGIC, query)
     if roll < 0.79:
-        return Step("PATCH", _operations(dice), JSON, query)
+        return _patch(dice, target, body, query)
     if roll < 0.90:
         return Step("PUT", body(), query=query, stale=dice.chance(0.15))
     if roll < 0.95:
         return Step("POST", body(), query=query)
     return Step("DELETE", query={k: v for k, v in query.items() if k == "dryRun"})
+
+
+def _patch(dice: Dice, target: Target, body: Callable[[], Tree], query: dict[str, str]) -> Step:
+    patch = {k: v for k, v in body().items() if k not in {"apiVersion", "kind"}}
+    types = [MERGE, MERGE, JSON] + ([] if "." in target.api_version else [STRATEGIC])
+    content_type = dice.choice(types)
+    return Step("PATCH", _operations(dice) if content_type == JSON else patch, content_type, query)
 
 
 def _operations(dice: Dice) -> list[Tree]:

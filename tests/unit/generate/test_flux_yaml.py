@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_secret.errors import FluxYamlError
-from flux_secret.generate.flux_yaml import Command, CommandUpdated, ScanForFiles, find, parse
+from flux_secret.generate.flux_yaml import (
+    MAX_BYTES,
+    Command,
+    CommandUpdated,
+    PatchUpdated,
+    ScanForFiles,
+    find,
+    parse,
+)
 
 GOOD = "version: 1\ncommandUpdated:\n  generators:\n  - command: kustomize build .\n"
 
@@ -48,8 +56,8 @@ def test_a_plain_scan_is_read() -> None:
         (f"{GOOD}scanForFiles: {{}}\n", "has commandUpdated and scanForFiles"),
         (f"{GOOD}patchUpdated: {{}}\n", "has commandUpdated and patchUpdated"),
         (f"{GOOD}extra: 1\n", "line 5: the file has no field 'extra'"),
-        ("version: 1\ncommandUpdated:\n", "commandUpdated is not a mapping"),
-        ("version: 1\nscanForFiles:\n", "scanForFiles is not a mapping"),
+        ("version: 1\ncommandUpdated:\n", r"line 2: commandUpdated is empty \(null\)"),
+        ("version: 1\nscanForFiles:\n", r"line 2: scanForFiles is empty \(null\)"),
         ("version: 1\ncommandUpdated: {}\n", "has no generators"),
         ("version: 1\ncommandUpdated: {generators: []}\n", "generators is empty"),
         ("version: 1\ncommandUpdated: {generators: [{command: ''}]}\n", "a command is empty"),
@@ -61,7 +69,20 @@ def test_a_plain_scan_is_read() -> None:
             "version: 1\ncommandUpdated: {generators: [{command: a, shell: b}]}\n",
             "no field 'shell'",
         ),
+        ("version: 1\ncommandUpdated: {generators: [{timeout: 5s}]}\n", "no field 'command'"),
+        ("version: 1\ncommandUpdated: {generators: [{command: 5}]}\n", "quote it"),
+        ("version: 1\ncommandUpdated: {generators: [{command: }]}\n", "quote it"),
+        ("version: 1\ncommandUpdated: {generators: [{command: [a]}]}\n", "a text is wanted"),
+        ("version: 1\ncommandUpdated: {generators: [a]}\n", "a command is not a mapping"),
+        ("version: 1\ncommandUpdated: {generators: {a: b}}\n", "generators is not a list"),
+        ("version: 1\ncommandUpdated: {generators: }\n", "generators is not a list"),
+        ("version: 1\nscanForFiles: {a: b}\n", "no field 'a'"),
         ("version: 1\nversion: 1\nscanForFiles: {}\n", "'version' stands twice"),
+        ("version: 1\ncommandUpdated: {generators: [], generators: []}\n", "stands twice"),
+        ("version: 1\n\xe9: \x01\n", "line 2"),
+        ("- version: 1\n", "the file is not a mapping"),
+        ("[" * 100_000, "more than 64 levels"),
+        ("version: 1\npatchUpdated: {generators: [{command: a}], patchFile: ''}\n", "is empty"),
         ("version: 1\n\tscanForFiles: {}\n", "line 2"),
         ("version: 1\npatchUpdated: {generators: [{command: a}]}\n", "has no patchFile"),
     ],
@@ -102,3 +123,69 @@ def test_a_target_may_be_the_file_itself_or_a_raw_file(tmp_path: Path) -> None:
     assert found is not None
     assert found.work_directory == tmp_path
     assert find(tmp_path, tmp_path / "raw.yaml") is None
+
+
+def test_the_walkthroughs_own_file_is_read() -> None:
+    vectors = Path(__file__).parents[2] / "vectors" / "walkthrough"
+    assert parse((vectors / "flux.yaml").read_bytes(), ".flux.yaml") == CommandUpdated(
+        (Command("kustomize build ."), Command("./secrets.yaml.sh"))
+    )
+
+
+def test_a_patch_is_read_into_its_type() -> None:
+    text = "version: 1\npatchUpdated: {generators: [{command: a}], patchFile: p.yaml}\n"
+    assert parse(text.encode(), "x") == PatchUpdated((Command("a"),), "p.yaml")
+
+
+def test_json_is_yaml_too() -> None:
+    text = '{"version": 1, "commandUpdated": {"generators": [{"command": "a"}]}}'
+    assert parse(text.encode(), "x") == CommandUpdated((Command("a"),))
+
+
+def test_a_timeout_below_a_second_counts_as_none_as_in_flux() -> None:
+    text = "version: 1\ncommandUpdated: {generators: [{command: a, timeout: 900ms}]}\n"
+    assert parse(text.encode(), "x") == CommandUpdated((Command("a", None),))
+
+
+def test_every_error_says_what_to_write() -> None:
+    with pytest.raises(FluxYamlError) as caught:
+        parse(b"version: 3\n", "demo/.flux.yaml")
+    assert caught.value.what.startswith("demo/.flux.yaml: line 1: ")
+    assert "commandUpdated" in caught.value.remedy
+    assert caught.value.exit_code == 3
+
+
+def test_a_link_to_nothing_is_no_reason_to_look_higher(tmp_path: Path) -> None:
+    (tmp_path / ".flux.yaml").write_text(GOOD)
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / ".flux.yaml").symlink_to("gone")
+    with pytest.raises(FluxYamlError, match=r"demo/\.flux\.yaml is a link to nothing"):
+        find(tmp_path, tmp_path / "demo")
+
+
+def test_a_link_out_of_the_repository_is_refused(tmp_path: Path) -> None:
+    root = tmp_path / "repo"
+    root.mkdir()
+    (tmp_path / "other.yaml").write_text(GOOD)
+    (root / ".flux.yaml").symlink_to("../other.yaml")
+    with pytest.raises(FluxYamlError, match="out of the repository"):
+        find(root, root)
+
+
+def test_a_link_inside_the_repository_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "shared.yaml").write_text(GOOD)
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / ".flux.yaml").symlink_to("../shared.yaml")
+    found = find(tmp_path, tmp_path / "demo")
+    assert found is not None
+    assert found.work_directory == tmp_path / "demo"
+
+
+def test_a_folder_of_that_name_and_a_huge_file_are_refused(tmp_path: Path) -> None:
+    (tmp_path / ".flux.yaml").mkdir()
+    with pytest.raises(FluxYamlError, match="is not a file"):
+        find(tmp_path, tmp_path)
+    (tmp_path / ".flux.yaml").rmdir()
+    (tmp_path / ".flux.yaml").write_bytes(b"#" * (MAX_BYTES + 1))
+    with pytest.raises(FluxYamlError, match="larger than 1048576 bytes"):
+        find(tmp_path, tmp_path)

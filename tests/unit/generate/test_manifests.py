@@ -40,11 +40,24 @@ def test_a_stream_gives_its_objects_with_document_and_line() -> None:
         ("just text\n", "is text, not a Kubernetes object"),
         ("- a\n", "is a list, not a Kubernetes object"),
         ("metadata: {name: a}\n", "has no kind"),
+        ("kind: ''\nmetadata: {name: a}\n", "has no kind"),
+        ("{}\n", "has no kind"),
+        ("kind: no kind\nmetadata: {name: a}\n", "has a kind that is none"),
         ("kind: Secret\nmetadata: {name: a}\n", "has no apiVersion"),
+        ("kind: Secret\napiVersion: v 1\nmetadata: {name: a}\n", "has an apiVersion that is none"),
+        ("apiVersion: v1\nkind: Secret\nmetadata: {name: 5}\n", "no usable metadata.name"),
+        ("apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: 5}\n", "metadata.namespace"),
+        ("a: b\n" + "c: [" * 70 + "\n", "more than 64 levels"),
+        ("[" * 200_000, "line 1: more than 64 levels"),
+        (f"{CONFIG}x: &x 1\ny: &x 2\n", "an anchor .* stands twice"),
+        (f"{CONFIG}data: {{a: !!int x}}\n", "a value is no int"),
+        (f"{CONFIG}data: {{a: !!binary '***'}}\n", "not base64"),
+        (f"{CONFIG}data: {{a: \x01}}\n", "line 4 has a character that YAML does not allow"),
+        (f"{CONFIG}<<: 5\n", "merges something that is no mapping"),
         ("apiVersion: v1\nkind: Secret\n", "has no metadata"),
         ("apiVersion: v1\nkind: Secret\nmetadata: {generateName: a}\n", "no usable metadata"),
         (f"{CONFIG}data:\n  a: 1\n  a: 2\n", r"line 6: the key 'data.a' stands twice"),
-        (f"{CONFIG}data:\n\ta: 1\n", "line 5: .*token"),
+        (f"{CONFIG}data:\n\ta: 1\n", "line 5: a tab stands where only blanks may"),
         (f"{CONFIG}data: {{? {{a: b}} : c}}\n", "a key is not a single value"),
         (f"{CONFIG}data: *nowhere\n", "line 4"),
         (f"{CONFIG}data: {{a: .inf}}\n", None),
@@ -126,6 +139,63 @@ def test_an_alias_bomb_is_stopped() -> None:
         load(CONFIG + "\n".join(lines))
 
 
+def test_a_bomb_of_merges_is_stopped() -> None:
+    lines = ["a0: &a0 {x: y}"]
+    lines += [f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}" for n in range(1, 9)]
+    with pytest.raises(ManifestError, match="values"):
+        load(CONFIG + "\n".join(lines))
+
+
+def test_a_long_text_used_often_is_stopped() -> None:
+    with pytest.raises(ManifestError, match="characters"):
+        load(f"{CONFIG}a: &a {'x' * 1_000_000}\nb: [{', '.join(['*a'] * 100)}]\n")
+
+
+def test_bombs_in_many_documents_share_one_budget() -> None:
+    tens = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    tens += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 5)]
+    document = CONFIG + "\n".join(tens) + "\n---\n"
+    with pytest.raises(ManifestError, match="values"):
+        load(document * 20)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a {b: *a}\n",
+        "a: &a [*a]\n",
+        "a: &a {<<: *a}\n",
+        "a: &a {<<: [*a, *a]}\n",
+    ],
+)
+def test_an_alias_inside_itself_is_stopped(text: str) -> None:
+    with pytest.raises(ManifestError, match="more than 64 levels"):
+        load(CONFIG + text)
+
+
+def test_a_list_inside_itself_is_stopped() -> None:
+    with pytest.raises(ManifestError, match="lists in lists"):
+        load("&l\napiVersion: v1\nkind: List\nitems: [*l]\n")
+
+
+def test_lists_in_lists_are_opened_and_empty_ones_are_nothing() -> None:
+    inner = "{apiVersion: v1, kind: List, items: [{" + CONFIG_FLOW + "}]}"
+    assert len(load(f"apiVersion: v1\nkind: List\nitems: [{inner}]\n")) == 1
+    assert load("apiVersion: v1\nkind: List\nitems: []\n") == []
+    assert load("apiVersion: v1\nkind: List\nmetadata: {resourceVersion: ''}\n") == []
+
+
+def test_an_item_without_a_kind_is_an_error_that_names_its_line() -> None:
+    with pytest.raises(ManifestError, match=r"document 1 \(line 5\) has no kind"):
+        load("apiVersion: v1\nkind: List\nitems:\n- {" + CONFIG_FLOW + "}\n- {metadata: {}}\n")
+
+
+def test_an_odd_kind_is_not_quoted() -> None:
+    with pytest.raises(ManifestError) as caught:
+        load("apiVersion: v1\nkind: 'hunter2 hunter2'\nmetadata: {name: a}\n")
+    assert "hunter2" not in caught.value.what + caught.value.remedy
+
+
 def test_only_real_lists_are_opened() -> None:
     items = "items:\n" + "".join(f"- {line}\n" for line in [f"{{{CONFIG_FLOW}}}"] * 1)
     assert [one.key.kind for one in load(f"apiVersion: v1\nkind: List\n{items}")] == ["ConfigMap"]
@@ -137,10 +207,55 @@ CONFIG_FLOW = "apiVersion: v1, kind: ConfigMap, metadata: {name: a}"
 
 
 def test_duplicates_are_refused_in_flux_words_but_groups_differ() -> None:
-    with pytest.raises(ManifestError, match="duplicate definition of '<cluster>:configmap/a'"):
+    with pytest.raises(ManifestError) as caught:
         without_duplicates(load(f"{CONFIG}---\n{CONFIG}"))
+    assert caught.value.what == (
+        "duplicate definition of '<cluster>:configmap/a' (in demo.yaml): documents 1 and 2, "
+        "lines 1 and 5"
+    )
+    two = [*load(CONFIG), *parse(CONFIG.encode(), "other.yaml")]
+    with pytest.raises(ManifestError, match=r"'<cluster>:configmap/a' \(in demo.yaml and other.y"):
+        without_duplicates(two)
     other = CONFIG.replace("apiVersion: v1", "apiVersion: x.org/v1")
     assert len(without_duplicates(load(f"{CONFIG}---\n{other}"))) == 2
+
+
+def test_a_quoted_value_that_was_wrapped_is_found_too() -> None:
+    wrapped = "QUJD" * 19 + "\n" + "RERE" * 3
+    with pytest.raises(ManifestError, match=r"line 5, 'data.a': .*wraps at 76 columns") as caught:
+        load(f'{SECRET}data:\n  a: "{wrapped}"\n')
+    assert "QUJD" not in caught.value.what
+
+
+def test_long_base64_on_one_line_is_no_mistake() -> None:
+    value = "QUJD" * 19 + "RERE" * 40
+    found = field(f"{SECRET}data:\n  a: {value}\n", "data", "a")
+    assert isinstance(found, Plaintext)
+    assert found.reveal() == value.encode()
+
+
+@pytest.mark.parametrize("text", ["true", "null", "0x10", "12e4", "~x", "''", '"on"'])
+def test_a_secrets_value_is_never_a_number_nor_shown(text: str) -> None:
+    for section in ("data", "stringData"):
+        found = field(f"{SECRET}{section}:\n  a: {text}\n", section, "a")
+        assert found is None or isinstance(found, Plaintext)
+
+
+def test_a_secrets_merged_values_are_wrapped_too() -> None:
+    text = f"{SECRET}x: &x {{a: hunter2}}\nstringData: {{<<: *x}}\n"
+    assert isinstance(field(text, "stringData", "a"), Plaintext)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{c}---\n---\n", "---\n---\n{c}", "\ufeff{c}", "{c}---\n# only a comment\n", "{c}...\n"],
+)
+def test_documents_without_content_are_left_out(text: str) -> None:
+    assert len(load(text.replace("{c}", CONFIG))) == 1
+
+
+def test_line_ends_of_windows_are_read() -> None:
+    assert load(CONFIG.replace("\n", "\r\n"))[0].key.name == "a"
 
 
 def test_base64_that_wraps_is_named_and_explained_without_showing_it() -> None:

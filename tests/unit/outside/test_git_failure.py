@@ -36,7 +36,7 @@ ACCESS = GitAccess()
         ("server certificate verification failed. CAfile: none", IntegrityError),
         ("fatal: repository 'https://host/x/' not found", SourceError),
         ("ERROR: Repository not found.\nfatal: Could not read from remote", SourceError),
-        ("error: index-pack died of signal 25", SourceError),
+        ("fatal: write error: File too large", SourceError),
         ("fatal: something new", UnreachableError),
     ],
 )

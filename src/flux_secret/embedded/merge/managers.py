@@ -94,7 +94,8 @@ class FieldManager:
         that does not fit its kind.
         """
         if (text(applied, "apiVersion"), text(applied, "kind")) != (self.api_version, self.kind):
-            named = f"{text(applied, 'apiVersion')}, Kind={text(applied, 'kind')}"
+            version = text(applied, "apiVersion")
+            named = f"{version if '/' in version else f'/{version}'}, Kind={text(applied, 'kind')}"
             raise bad_request(f"invalid object type: {named}")
         if child(applied, "metadata").get("managedFields") is not None:
             raise bad_request("metadata.managedFields must be nil")

@@ -10,7 +10,7 @@ from flux_secret.embedded.merge.fields import EMPTY, FieldSet
 from flux_secret.embedded.rules import names, problem
 from flux_secret.embedded.rules.rule import Rule
 from flux_secret.embedded.status import Cause
-from flux_secret.embedded.tree import Tree, child, equal, text
+from flux_secret.embedded.tree import Tree, child, equal, mappings, text
 
 MOST_DATA_BYTES: Final = 1024 * 1024
 NAME_LABEL: Final = "kubernetes.io/metadata.name"
@@ -108,7 +108,7 @@ class ConfigMapRule(_DataRule):
     """ConfigMaps hold text and bytes."""
 
     data_fields = ("data", "binaryData")
-    _sized = ""
+    _sized = "[]"  # as the real one names the whole
 
     def _size(self, field: str, value: str) -> int:
         return len(base64.b64decode(value)) if field == "binaryData" else len(value.encode())
@@ -175,6 +175,7 @@ class ClaimRule(Rule):
     """PersistentVolumeClaims wait for a volume, which none brings here."""
 
     answers_deleted = True
+    protection = "kubernetes.io/pvc-protection"
 
     def default(self, tree: Tree) -> None:
         """Pending, a file system."""
@@ -182,25 +183,40 @@ class ClaimRule(Rule):
         tree.setdefault("spec", {}).setdefault("volumeMode", "Filesystem")
 
     def prepare_create(self, tree: Tree) -> None:
-        """Pending."""
+        """Leave it pending, and protected (admission StorageObjectInUseProtection)."""
         tree["status"] = {"phase": "Pending"}
+        finalizers = tree["metadata"].setdefault("finalizers", [])
+        if self.protection not in finalizers:
+            finalizers.append(self.protection)
 
 
-class VolumeRule(Rule):
+class VolumeRule(ClaimRule):
     """PersistentVolumes wait for their controller."""
 
-    answers_deleted = True
+    protection = "kubernetes.io/pv-protection"
 
     def default(self, tree: Tree) -> None:
         """Pending, a file system, retained."""
-        tree.setdefault("status", {}).setdefault("phase", "Pending")
-        spec = tree.setdefault("spec", {})
-        spec.setdefault("volumeMode", "Filesystem")
-        spec.setdefault("persistentVolumeReclaimPolicy", "Retain")
+        super().default(tree)
+        tree["spec"].setdefault("persistentVolumeReclaimPolicy", "Retain")
 
-    def prepare_create(self, tree: Tree) -> None:
-        """Pending."""
-        tree["status"] = {"phase": "Pending"}
+
+class LimitRangeRule(Rule):
+    """Limits that were left out follow from those that were not."""
+
+    creates_on_update = True
+
+    def default(self, tree: Tree) -> None:
+        """core/v1/defaults.go SetDefaults_LimitRangeItem."""
+        for limit in mappings(tree, "spec", "limits"):
+            if limit.get("type") != "Container":
+                continue
+            default = {**child(limit, "max"), **child(limit, "default")}
+            request = {**child(limit, "min"), **default, **child(limit, "defaultRequest")}
+            if default:
+                limit["default"] = default
+            if request:
+                limit["defaultRequest"] = request
 
 
 class UpsertRule(Rule):

@@ -39,6 +39,8 @@ def subdomain(name: str) -> list[str]:
 
 def label(name: str) -> list[str]:
     """Say why it is no RFC 1123 label."""
+    if "." in name:
+        return ["must not contain dots"]
     if len(name) > MOST_LABEL:
         return [f"must be no more than {MOST_LABEL} bytes"]
     if re.fullmatch(_LABEL, name):

@@ -12,7 +12,7 @@ _CORE: Final[dict[str, type[Rule]]] = {
     "ConfigMap": core.ConfigMapRule,
     "Endpoints": core.EndpointsRule,
     "Event": core.EventRule,
-    "LimitRange": core.UpsertRule,
+    "LimitRange": core.LimitRangeRule,
     "Namespace": core.NamespaceRule,
     "PersistentVolume": core.VolumeRule,
     "PersistentVolumeClaim": core.ClaimRule,

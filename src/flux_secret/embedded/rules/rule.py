@@ -39,6 +39,9 @@ class Rule:
     answers_deleted = False
     """Whether a delete answers with the object rather than a `Status` (ReturnDeletedObject)."""
 
+    protection = ""
+    """A finalizer that its controller would take away as soon as nothing uses it."""
+
     def __init__(self, kind: Kind, world: World) -> None:
         self.kind = kind
         self.world = world
@@ -180,6 +183,7 @@ def _immutable_metadata(new: Tree, old: Tree) -> Iterator[Cause]:
         added = [one for one in child(new, "metadata").get("finalizers") or []
                  if one not in before_all]  # fmt: skip
         if added:
+            listed = ", ".join(f'"{one}"' for one in added)
             why = "no new finalizers can be added if the object is being deleted, found new "
-            why += f"finalizers {added!r}"
+            why += f"finalizers []string{{{listed}}}"
             yield problem.forbidden("metadata.finalizers", why)

@@ -139,10 +139,15 @@ class DaemonSetRule(WorkloadRule):
             rolling.setdefault("maxSurge", 0)
         spec.setdefault("revisionHistoryLimit", REVISIONS)
 
+    def default(self, tree: Tree) -> None:
+        """Count templates, as old clients expect (apps/v1/conversion.go)."""
+        super().default(tree)
+        tree["metadata"].setdefault("annotations", {}).setdefault(self._GENERATION, "0")
+
     def prepare_create(self, tree: Tree) -> None:
-        """Count templates, as old clients expect."""
+        """Count the first template."""
         super().prepare_create(tree)
-        tree["metadata"].setdefault("annotations", {})[self._GENERATION] = "1"
+        tree["metadata"]["annotations"][self._GENERATION] = "1"
 
     def prepare_update(self, new: Tree, old: Tree) -> None:
         """Count templates, as old clients expect."""
@@ -156,8 +161,15 @@ class DaemonSetRule(WorkloadRule):
 class ControllerRule(WorkloadRule):
     """ReplicationControllers select by plain labels."""
 
+    def default(self, tree: Tree) -> None:
+        """Take the template's labels where it has none of its own."""
+        super().default(tree)
+        labels = text_map(tree, "spec", "template", "metadata", "labels")
+        if labels and not child(tree, "metadata", "labels"):
+            tree["metadata"]["labels"] = labels
+
     def default_spec(self, spec: Tree) -> None:
-        """core/v1/defaults.go SetDefaults_ReplicationController."""
+        """Select what the template makes (SetDefaults_ReplicationController)."""
         super().default_spec(spec)
         labels = text_map(spec, "template", "metadata", "labels")
         if labels and not spec.get("selector"):

@@ -48,8 +48,9 @@ _SAFE: Final = (
     "gc.auto=0",  # the mirror says when
     "advice.defaultBranchName=false",
 )
-# the unit of `ulimit -f` is 512 bytes in POSIX; git has no limit of its own for a fetch
-_LIMITED: Final = ("/bin/sh", "-c", 'ulimit -f "$0" && exec "$@"')
+# git has no limit of its own for a fetch; the unit of `ulimit -f` is 512 bytes in POSIX, and when
+# the signal is ignored git says "File too large" and ends as it should
+_LIMITED: Final = ("/bin/sh", "-c", 'trap \'\' XFSZ && ulimit -f "$0" && exec "$@"')
 _BLOCK: Final = 512
 
 

@@ -89,13 +89,13 @@ _REASONS: Final = (
     _Reason(
         r"Connection (?:refused|timed out|reset|closed)|Network is unreachable|Failed to connect"
         r"|Couldn't connect|Could not connect|No route to host|Operation timed out"
-        r"|hung up unexpectedly|early EOF|returned error: (?:429|5\d\d)",
+        r"|hung up unexpectedly|early EOF|GnuTLS recv error|SSL_read|returned error: (?:429|5\d\d)",
         UnreachableError,
         "the host does not answer",
         "check the network and the host; it is tried again",
     ),
     _Reason(
-        r"died of signal 25|File too large|File size limit exceeded",
+        r"File too large|File size limit exceeded",
         SourceError,
         "one fetch is larger than {limit} MiB (max_fetch_bytes)",
         "deliver from a repository that holds manifests only",

@@ -92,31 +92,36 @@ class Mirror:
 
     async def _bring(self, mirror: Path, ref: str, commit: str) -> str:
         """Fetch into a mirror that may not be there yet, unless it has that commit."""
-        first = not (mirror / "HEAD").is_file()
-        if first:
+        known = None
+        if (mirror / "HEAD").is_file():
+            known = await self._known(mirror, ref)
+        else:
             await self._create(mirror)
-        elif await self._known(mirror, ref) == commit:
+        if known == commit:
             return commit
+        seconds = self._access.timeout_seconds
+        if known is None:
+            seconds = max(seconds, self._access.first_fetch_seconds)
         _tidy(mirror)
-        access = self._access
-        seconds = access.timeout_seconds
-        if first:
-            seconds = max(seconds, access.first_fetch_seconds)
-        await self._git.fetch(mirror, f"{ref}:{_our(ref)}", seconds=seconds)
+        try:
+            await self._git.fetch(mirror, f"{ref}:{_our(ref)}", seconds=seconds)
+        except BaseException:
+            _tidy(mirror)  # half a pack may be large
+            raise
         fetched = await self._known(mirror, ref)
         if fetched is None:
             raise _DamagedError(f"the mirror of {self._url} is damaged")
-        if len(list((mirror / "objects" / "pack").glob("*.pack"))) > MAX_PACKS:
-            # a copy that somebody reads from borrows from it: nothing younger than two weeks goes
-            with contextlib.suppress(UnreachableError):
-                await self._git.local(
-                    mirror,
-                    "gc",
-                    "--quiet",
-                    "--prune=2.weeks.ago",
-                    seconds=access.first_fetch_seconds,
-                )
+        await self._pack(mirror)
         return fetched
+
+    async def _pack(self, mirror: Path) -> None:
+        """Make one pack of many; it is no failure of a fetch when that fails."""
+        if len(list((mirror / "objects" / "pack").glob("*.pack"))) <= MAX_PACKS:
+            return
+        with contextlib.suppress(UnreachableError):
+            # a copy that somebody reads from borrows from it: nothing younger than two weeks goes
+            words = ("gc", "--quiet", "--prune=2.weeks.ago")
+            await self._git.local(mirror, *words, seconds=self._access.first_fetch_seconds)
 
     async def _create(self, mirror: Path) -> None:
         _make_empty(mirror)
@@ -133,7 +138,11 @@ class Mirror:
         fresh, old = self.path.with_suffix(".new"), self.path.with_suffix(".old")
         for leftover in (fresh, old):
             shutil.rmtree(leftover, ignore_errors=True)
-        fetched = await self._bring(fresh, ref, commit)
+        try:
+            fetched = await self._bring(fresh, ref, commit)
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
         if self.path.exists():
             self.path.rename(old)
         fresh.rename(self.path)
