@@ -32,8 +32,10 @@ async def _play(*, keep: bool, current: bool) -> None:
     cluster = current_kubeconfig() if current else None
     async with open_place(tool_environment(), cluster, keep=keep) as place:
         voice.say(f"everything is in {place.root}, and gone afterwards unless you say --keep")
-        await Story(Stage(place, place.kubectl(voice.say), _Deliveries().once, voice.say)).play()
+        story = Story(Stage(place, place.kubectl(voice.say), _Deliveries().once, voice.say))
+        await story.play()
         if keep:
+            await story.deliver_again()
             voice.say(_farewell(place))
 
 

@@ -61,6 +61,11 @@ class Story:
         await self._damage(store)
         await self._remove(store)
 
+    async def deliver_again(self) -> None:
+        """Bring the application back, for people who want to look around."""
+        self._chapter("6", "delivered once more, for you to look at")
+        self._expect(0, await self._stage.deliver(self._flags))
+
     async def _prepare(self) -> GopassStore:
         place, gnupg = self._stage.place, self._stage.place.gnupg
         self._chapter("1", "keys, stores and the application repository")

@@ -23,11 +23,13 @@ class VirtualTime(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._now
 
+    # asyncio's own loop body, which typeshed does not show
     def _run_once(self) -> None:
-        timers = [timer for timer in self._scheduled if not timer.cancelled()]
-        if not self._ready and timers:
+        scheduled: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
+        timers = [timer for timer in scheduled if not timer.cancelled()]
+        if not self._ready and timers:  # type: ignore[attr-defined]
             self._now = max(self._now, min(timer.when() for timer in timers))
-        super()._run_once()
+        super()._run_once()  # type: ignore[misc]
 
 
 @dataclass
