@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from simulators.fixtures import gnupg, walkthrough, world
+from simulators.measured import measured
 
 __all__ = ["gnupg", "walkthrough", "world"]
 START_SECONDS = 30.0
@@ -23,7 +24,7 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     file = place / "kubeconfig"
     server = subprocess.Popen(
         [sys.executable, "-m", "flux_secret.embedded", "--kubeconfig", str(file)],
-        stdin=subprocess.DEVNULL, env={"PATH": os.environ["PATH"]},
+        stdin=subprocess.DEVNULL, env={"PATH": os.environ["PATH"], **measured()},
     )  # fmt: skip
     try:
         deadline = time.monotonic() + START_SECONDS

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from simulators.measured import measured
 from simulators.world import FIRST, SECOND, World
 
 SECONDS = 60.0
@@ -38,7 +39,7 @@ def agent(world: World, *extra: str) -> Iterator[Agent]:
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "flux_secret", "agent", *world.flags(*extra)],
-            env={"PATH": os.environ["PATH"], "HOME": str(world.root)},
+            env={"PATH": os.environ["PATH"], "HOME": str(world.root), **measured()},
             stdin=subprocess.DEVNULL, stdout=output, stderr=output,
         )  # fmt: skip
     try:

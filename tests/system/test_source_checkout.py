@@ -287,13 +287,22 @@ async def test_a_tree_over_a_limit_is_refused_and_the_limit_named(
             pass
 
 
-async def test_a_mirror_whose_objects_are_damaged_is_made_anew(world: World) -> None:
+@pytest.mark.parametrize("damage", ["lost", "damaged"])
+async def test_a_mirror_that_lacks_one_object_is_made_anew(world: World, damage: str) -> None:
     await world.mirror.fetch(world.ops.branch)
-    for pack in (world.mirror.path / "objects" / "pack").glob("*.pack"):
-        data = bytearray(pack.read_bytes())
-        data[12 : len(data) - 20] = bytes(len(data) - 32)
-        pack.chmod(0o600)
-        pack.write_bytes(data)
+    bare = Repository(world.mirror.path)
+    pack = next((bare.path / "objects" / "pack").glob("*.pack"))
+    data = pack.read_bytes()
+    for file in pack.parent.iterdir():
+        file.unlink()
+    bare.git("unpack-objects", "-q", stdin=data)
+    blob = world.ops.git("rev-parse", "HEAD:demo/x.yaml").strip()
+    lost = bare.path / "objects" / blob[:2] / blob[2:]
+    if damage == "lost":
+        lost.unlink()
+    else:
+        lost.chmod(0o600)
+        lost.write_bytes(b"not zlib")
 
     async with world.checkout("demo") as checkout:
         assert (checkout.directory / "x.yaml").read_text() == "a: 1\n"

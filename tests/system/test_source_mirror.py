@@ -109,6 +109,18 @@ async def test_a_branch_that_was_deleted_is_not_delivered_any_more(
         await mirror.head("prod")
 
 
+async def test_a_host_that_has_lost_every_branch_does_not_take_our_last_commit_away(
+    ops: Repository, cache: Path
+) -> None:
+    mirror = mirror_of(ops, cache)
+    commit = await mirror.fetch("main")
+    ops.git("update-ref", "-d", "refs/heads/main")
+
+    with pytest.raises(SourceError, match="empty repository"):
+        await mirror.fetch("main")
+    assert await mirror.head("main") == commit
+
+
 async def test_a_branch_whose_name_ends_like_ours_is_not_taken_for_it(
     ops: Repository, cache: Path
 ) -> None:
@@ -171,6 +183,10 @@ def leftovers(mirror: Mirror) -> list[Path]:
     return [file for file in mirror.path.rglob("*") if file.name.startswith("tmp_")]
 
 
+def neighbours(mirror: Mirror) -> list[str]:
+    return sorted(file.suffix for file in mirror.path.parent.iterdir())
+
+
 def break_objects(mirror: Path) -> None:
     for pack in (mirror / "objects" / "pack").glob("*.pack"):
         pack.chmod(0o600)
@@ -208,7 +224,7 @@ async def test_a_damaged_mirror_is_made_anew(ops: Repository, cache: Path, damag
 
     assert commit == ops.head
     assert content(mirror, commit, "demo/x.yaml") == b"a: 3\n"
-    assert sorted(file.suffix for file in mirror.path.parent.iterdir()) == [".git", ".lock"]
+    assert neighbours(mirror) == [".git", ".lock"]
 
 
 async def test_a_condemned_mirror_stays_until_a_new_one_is_ready(
@@ -239,10 +255,13 @@ async def test_what_a_killed_git_left_behind_is_no_obstacle(ops: Repository, cac
     (mirror.path / "packed-refs.lock").touch()
     leftover = mirror.path / "objects/pack/tmp_pack_abcdef"
     leftover.touch()
+    for suffix in (".new", ".old"):
+        mirror.path.with_suffix(suffix).mkdir()
     ops.commit({"x": "1"})
 
     assert await mirror.fetch("main") == ops.head
     assert not leftover.exists()
+    assert neighbours(mirror) == [".git", ".lock"]
     assert mirror.path.stat().st_ino == inode
 
 

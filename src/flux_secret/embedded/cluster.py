@@ -64,31 +64,29 @@ class EmbeddedCluster:
     @contextlib.contextmanager
     def in_background(cls) -> Iterator[EmbeddedCluster]:
         """Serve a new cluster from a thread of its own, for callers that have no event loop."""
-        started: Future[EmbeddedCluster] = Future()
-        loop = asyncio.new_event_loop()
-        stop = asyncio.Event()
+        started: Future[tuple[EmbeddedCluster, Callable[[], object]]] = Future()
 
         async def serve() -> None:
+            stop, loop = asyncio.Event(), asyncio.get_running_loop()
             async with cls.serve() as cluster:
-                started.set_result(cluster)
+                started.set_result((cluster, lambda: loop.call_soon_threadsafe(stop.set)))
                 await stop.wait()
 
         def run() -> None:
             try:
-                loop.run_until_complete(serve())
+                asyncio.run(serve())
             except BaseException as failure:  # the caller waits for it
                 if started.done():
                     raise
                 started.set_exception(failure)
-            finally:
-                loop.close()
 
         thread = threading.Thread(target=run, name="embedded-cluster", daemon=True)
         thread.start()
+        cluster, stop = started.result(START_SECONDS)
         try:
-            yield started.result(START_SECONDS)
+            yield cluster
         finally:
-            loop.call_soon_threadsafe(stop.set)
+            stop()
             thread.join(START_SECONDS)
 
     # -- for clients --

@@ -51,13 +51,19 @@ class Server:
         self._token = token
         self._faults = faults
         self._requests = requests
+        self._watches: set[asyncio.Task[object]] = set()
         self._discovery = Discovery(state.catalog, faults.broken)
 
     def application(self) -> web.Application:
         """Give the aiohttp application."""
         application = web.Application(client_max_size=MOST_BODY_BYTES)
         application.router.add_route("*", "/{path:.*}", self._handle)
+        application.on_shutdown.append(self._end_watches)
         return application
+
+    async def _end_watches(self, _application: web.Application) -> None:
+        for watch in list(self._watches):
+            watch.cancel()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         if self._faults.is_unreachable:
@@ -181,6 +187,10 @@ class Server:
         response.content_type = "application/json"
         response.enable_chunked_encoding()
         await response.prepare(request)
+        task = asyncio.current_task()
+        if task is not None:
+            self._watches.add(task)
+            task.add_done_callback(self._watches.discard)
         seconds = float(request.query.get("timeoutSeconds", "") or MOST_WATCH_SECONDS)
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(min(seconds, MOST_WATCH_SECONDS)):

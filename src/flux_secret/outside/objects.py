@@ -76,25 +76,25 @@ class Commit:
 
     def entry(self, path: str) -> Entry | None:
         """Find a file or folder by its path; links are not followed."""
-        try:
-            found = self._root[path] if path else self._root
-        except (KeyError, ValueError):
-            return None
-        return _entry(found, path.rpartition("/")[2])
+        found = self._find(path)
+        return None if found is None else _entry(found, path.rpartition("/")[2])
 
     def children(self, path: str) -> Iterator[Entry]:
-        """List one folder, in git's order (bytewise)."""
-        tree = self._root[path] if path else self._root
+        """List one folder, in git's order (bytewise); nothing where there is none."""
+        tree = self._find(path)
         if isinstance(tree, pygit2.Tree):
-            yield from _entries(tree)
+            with self._reading(str(tree.id)):
+                entries = list(_entries(tree))
+            yield from entries
 
     def folder(self, tree: str) -> Iterator[Entry]:
         """List the folder that has this id, in git's order (bytewise)."""
         with self._reading(tree):
             found = self._repository[tree]
-        if not isinstance(found, pygit2.Tree):
+            entries = list(_entries(found)) if isinstance(found, pygit2.Tree) else None
+        if entries is None:
             raise SourceError(f"object {tree[:12]} is no folder", remedy="check with `git fsck`")
-        yield from _entries(found)
+        yield from entries
 
     def size(self, blob: str) -> int:
         """Give a blob's size in bytes without reading it."""
@@ -109,6 +109,18 @@ class Commit:
             if isinstance(found, pygit2.Blob):
                 return found.data
         raise SourceError(f"object {blob[:12]} is no file", remedy="check with `git fsck`")
+
+    def _find(self, path: str) -> pygit2.Object | None:
+        """Walk part by part: a folder that is damaged must not look like one that is not there."""
+        found: pygit2.Object = self._root
+        for part in path.split("/") if path else ():
+            if not isinstance(found, pygit2.Tree) or not part:
+                return None
+            with self._reading(str(found.id)):
+                if part not in found:
+                    return None
+                found = found[part]
+        return found
 
     @contextmanager
     def _reading(self, name: str) -> Iterator[None]:

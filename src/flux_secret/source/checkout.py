@@ -86,4 +86,10 @@ def _directory(root: Path, target: Target, commit: str) -> Path:
             f"git path {target.path!r} does not exist in {target.source.url} at {commit[:12]}",
             remedy="mend --git-path, or bring the path back; nothing was removed meanwhile",
         )
+    if directory.is_dir() and not any(entry.name != ".git" for entry in directory.iterdir()):
+        # git keeps no empty folders; taken for an empty target, its objects would be pruned
+        raise SourceError(
+            f"git path {target.path!r} is empty in {target.source.url} at {commit[:12]}",
+            remedy="a submodule is not fetched: name its own repository; nothing was removed",
+        )
     return directory

@@ -160,8 +160,8 @@ def comparable(code: int, tree: Tree) -> Any:  # noqa: ANN401 - a tree to compar
 
     Of objects: uid, resourceVersion, the times of creation and deletion, the times of
     managedFields (whether an entry has one is compared), addresses and node ports that were
-    allocated, and what the controllers of a real control plane write to the status of workloads. Of errors: the message's
-    wording; code, reason and the fields that are named stay.
+    allocated, and what the controllers of a real control plane write to the status of workloads.
+    Of errors: the message's wording; code, reason and the fields that are named stay.
     """
     if tree.get("kind") == "Status":
         if tree.get("status") == "Success":

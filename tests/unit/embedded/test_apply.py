@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from unit.embedded.conftest import Cluster, config_map, owned_by
+from unit.embedded.harness import Cluster, config_map, owned_by
 
 Tree = dict[str, Any]
 MERGE = "application/merge-patch+json"
@@ -63,9 +63,48 @@ def test_an_update_takes_an_applied_field_without_a_conflict(cluster: Cluster, m
 
 def test_an_apply_that_changes_nothing_is_never_written(cluster: Cluster, maps: str) -> None:
     first = cluster.apply(f"{maps}/c", config_map("c", data={"a": "1"}))
+    cluster.wait()
     revision = cluster.state.store.revision
     assert cluster.apply(f"{maps}/c", config_map("c", data={"a": "1"})) == first
     assert cluster.state.store.revision == revision
+
+
+def test_another_spelling_of_the_same_value_is_never_written(cluster: Cluster) -> None:
+    path = cluster.namespace("ns") + "/secrets/s"
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}}
+    first = cluster.apply(path, body | {"data": {"a": "YWJj"}})
+    cluster.wait()
+    revision = cluster.state.store.revision
+    assert cluster.apply(path, body | {"data": {"a": "YW\nJj"}}) == first
+    assert cluster.state.store.revision == revision
+
+
+def test_a_change_moves_the_time_of_its_manager_only(cluster: Cluster, maps: str) -> None:
+    cluster.apply(f"{maps}/c", config_map("c", data={"a": "1"}), "one")
+    cluster.wait()
+    tree = cluster.apply(f"{maps}/c", config_map("c", data={"b": "1"}), "two")
+    times = {entry["manager"]: entry["time"] for entry in tree["metadata"]["managedFields"]}
+    assert times == {"one": "2026-01-02T03:04:05Z", "two": "2026-01-02T03:05:05Z"}
+
+
+def test_a_co_owner_that_changes_nothing_has_no_time(cluster: Cluster, maps: str) -> None:
+    # structuredmerge.go gives no object then, and managedfieldsupdater.go sets no time
+    cluster.apply(f"{maps}/c", config_map("c", data={"a": "1"}), "one")
+    tree = cluster.apply(f"{maps}/c", config_map("c", data={"a": "1"}), "two")
+    times = {entry["manager"]: entry.get("time") for entry in tree["metadata"]["managedFields"]}
+    assert times == {"one": "2026-01-02T03:04:05Z", "two": None}
+
+
+@pytest.mark.parametrize("stale", ["1", "999"])
+def test_a_write_of_another_version_is_a_conflict(cluster: Cluster, maps: str, stale: str) -> None:
+    cluster.apply(f"{maps}/c", config_map("c", data={"a": "1"}))
+    body = config_map("c", data={"a": "2"})
+    body["metadata"]["resourceVersion"] = stale
+    apply = "application/apply-patch+yaml"
+    for method, content_type in (("PUT", "application/json"), ("PATCH", MERGE), ("PATCH", apply)):
+        status = cluster.refuse(method, f"{maps}/c", body, content_type, fieldManager="m")
+        assert (status["code"], status["reason"]) == (409, "Conflict")
+        assert "the object has been modified" in status["message"]
 
 
 def test_a_dry_run_shows_the_change_and_stores_nothing(cluster: Cluster, maps: str) -> None:

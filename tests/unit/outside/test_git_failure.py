@@ -65,6 +65,13 @@ def test_what_the_remote_says_is_shown_escaped_and_without_credentials() -> None
     assert "\\x1b[31mhi" in error.what
 
 
+def test_credentials_that_only_the_host_knows_are_not_shown() -> None:
+    error = failure(URL, ACCESS, "fetch", "remote: see https://bot:s3cret@mirror.example/x")
+
+    assert "s3cret" not in error.what
+    assert "https://***@mirror.example/x" in error.what
+
+
 @given(st.text())
 def test_any_words_give_an_error_that_can_be_printed(words: str) -> None:
     error = failure(LOGIN, ACCESS, "fetch", words)

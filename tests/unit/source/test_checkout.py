@@ -55,6 +55,7 @@ def host(tmp_path: Path) -> Host:
     root = tmp_path / "tree"
     (root / "demo" / "overlay").mkdir(parents=True)
     (root / "demo" / "x.yaml").write_text("a: 1\n")
+    (root / "demo" / "overlay" / "y.yaml").write_text("a: 1\n")
     (root / "link").symlink_to("demo/overlay")
     (root / "loop").symlink_to("loop")
     (root / "out").symlink_to(tmp_path)
@@ -87,6 +88,15 @@ async def test_a_path_that_is_not_there_is_an_error(host: Host, path: str) -> No
 
     assert "nothing was removed" in raised.value.remedy
     assert host.released == 1
+
+
+@pytest.mark.parametrize("path", ["module", "empty"])
+async def test_a_submodule_is_no_empty_target(host: Host, path: str) -> None:
+    (host.root / "module").mkdir()
+    (host.root / "empty" / ".git").mkdir(parents=True)
+
+    with pytest.raises(SourceError, match="is empty"):
+        await directory(host, path)
 
 
 async def test_a_link_that_leads_out_is_an_error(host: Host) -> None:

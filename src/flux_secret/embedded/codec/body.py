@@ -37,14 +37,12 @@ def read_json(untrusted: bytes, duplicates: Duplicates | None = None) -> Json:
 
 def read_yaml(untrusted: bytes, duplicates: Duplicates) -> Json:
     """Read one YAML document; raise `StatusError` 400."""
-    loader = _Loader(untrusted)
-    loader.duplicates = duplicates
     try:
+        loader = _Loader(untrusted)
+        loader.duplicates = duplicates
         return loader.get_single_data()
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError, OverflowError) as error:
         raise bad_request(f"error decoding YAML: {_place(error)}") from error
-    finally:
-        loader.dispose()
 
 
 def read_object(untrusted: bytes, duplicates: Duplicates | None = None) -> Tree:

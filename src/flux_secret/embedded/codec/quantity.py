@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import ROUND_UP, Decimal
+from decimal import ROUND_UP, Context, Decimal, localcontext
 from typing import Final
 
 _FORM: Final = re.compile(
@@ -20,18 +20,25 @@ _BINARY: Final = {
 _DECIMAL: Final = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15,
                    "E": 18}  # fmt: skip
 _SMALLEST: Final = Decimal("1e-9")
+_MOST_CHARACTERS: Final = 64
+_MOST_EXPONENT: Final = 64
+_EXACT: Final = Context(prec=2 * (_MOST_CHARACTERS + _MOST_EXPONENT))
 _MOST_BINARY: Final = Decimal(1024)
 
 
 def canonical(text: str) -> str:
     """Give the canonical form; raise `ValueError` for what is no quantity."""
     found = _FORM.fullmatch(text)
-    if not found:
+    if not found or len(text) > _MOST_CHARACTERS or not text.isascii():
         raise ValueError(
             "quantities must match the regular expression "
             "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
         )
-    number, suffix = Decimal(found["number"]), found["suffix"]
+    with localcontext(_EXACT):
+        return _canonical(Decimal(found["number"]), found["suffix"])
+
+
+def _canonical(number: Decimal, suffix: str) -> str:
     if suffix in _BINARY:
         value = number * _BINARY[suffix]
         # below 1024, and fractions, are written in decimal form (quantity.go CanonicalizeBytes)
@@ -39,6 +46,8 @@ def canonical(text: str) -> str:
             return _binary(int(value))
         return _decimal(value)
     if suffix[:1] in {"e", "E"} and suffix not in _DECIMAL:
+        if abs(int(suffix[1:])) > _MOST_EXPONENT:
+            raise ValueError("the exponent of a quantity is out of range")
         return _exponent(number.scaleb(int(suffix[1:])))
     return _decimal(number.scaleb(_DECIMAL[suffix]))
 

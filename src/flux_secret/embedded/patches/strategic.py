@@ -42,6 +42,7 @@ def _map(live: Json, patch: Tree, of: _Of) -> Tree:
             return {}
     merged = dict(live) if isinstance(live, dict) else {}
     if _RETAIN in patch:
+        _listed(patch[_RETAIN], _RETAIN)
         merged = {name: value for name, value in merged.items() if name in patch[_RETAIN]}
     ordered = {name.removeprefix(_ORDER) for name in patch if name.startswith(_ORDER)}
     for name in ordered:
@@ -49,7 +50,8 @@ def _map(live: Json, patch: Tree, of: _Of) -> Tree:
     for name, value in patch.items():
         if name.startswith(_DELETE_ITEMS):
             field = name.removeprefix(_DELETE_ITEMS)
-            if field in merged:
+            if isinstance(merged.get(field), list):
+                _listed(value, name)
                 merged[field] = [one for one in merged[field] if not _has(value, one)]
         elif not name.startswith("$") and name not in ordered:
             _set(merged, name, _value(merged.get(name, ABSENT), value, _shape(of, name)))
@@ -105,13 +107,22 @@ def _in_order(merged: Tree, patch: Tree, name: str, shape: Shape | None) -> Json
     """Merge a list, and bring it into the order that the patch names."""
     key = shape.patch_key if isinstance(shape, ListShape) else None
     live, added = merged.get(name, ABSENT), patch.get(name, ABSENT)
+    order = _listed(patch[f"{_ORDER}{name}"], f"{_ORDER}{name}")
     if live is ABSENT and added is ABSENT:
         return ABSENT
-    for marked in patch.get(f"{_DELETE_ITEMS}{name}") or ():
-        live = [one for one in live if not equal(one, marked)] if live is not ABSENT else live
+    removed = _listed(patch.get(f"{_DELETE_ITEMS}{name}", []), f"{_DELETE_ITEMS}{name}")
+    if isinstance(live, list):
+        live = [one for one in live if not _has(removed, one)]
     whole = live if added is ABSENT else _value(live, added, shape)
-    original = live if isinstance(live, list) else []
-    return _normal(whole, patch[f"{_ORDER}{name}"], original, key or "")
+    if not isinstance(whole, list):
+        return whole
+    return _normal(whole, order, live if isinstance(live, list) else [], key or "")
+
+
+def _listed(value: Json, name: str) -> _Items:
+    if not isinstance(value, list):
+        raise PatchError(f"{name} is a list")
+    return value
 
 
 def _list(live: _Items, patch: _Items, shape: Shape | None, key: str) -> _Items:

@@ -108,10 +108,11 @@ class Git:
     ) -> Completed:
         with scratch("git") as home:
             write_atomic(home / ".gitconfig", "".join(self._settings(home, mirror)).encode())
-            blocks = str(max(1, self._access.max_fetch_bytes // _BLOCK))
-            argv = [*_LIMITED, blocks, self._program("git")]
-            argv += [f"--git-dir={mirror}"] if mirror else []
+            argv = [self._program("git"), *([f"--git-dir={mirror}"] if mirror else [])]
             argv += [word for setting in _SAFE for word in ("-c", setting)]
+            if arguments[0] == "fetch":
+                blocks = max(1, self._access.max_fetch_bytes // _BLOCK)
+                argv = [*_LIMITED, str(blocks), *argv]
             return await run(
                 [*argv, *arguments],
                 env=self._environment(home),

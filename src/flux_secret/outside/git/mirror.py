@@ -25,6 +25,7 @@ from flux_secret.outside.git.refs import OURS, listed, ref_of
 
 MAX_PACKS: Final = 40  # one a fetch; then they are packed into one
 _SHOWN_BRANCHES: Final = 10
+_NEW, _OLD = ".new", ".old"  # what a mirror is called while another takes its place
 _CONDEMNED: Final = "flux-secret-condemned"
 # what a git that was killed leaves behind; we are alone with the mirror when we remove it
 _LEFTOVERS: Final = ("*.lock", "refs/**/*.lock", "objects/pack/tmp_*", "objects/*/tmp_obj_*")
@@ -84,9 +85,9 @@ class Mirror:
         url = self._url.address
         found = listed(await self._git.ask("ls-remote", "--quiet", "--", url, ref)).get(ref)
         if found is None:
-            if forget:
-                await self._forget(ref)
             heads = listed(await self._git.ask("ls-remote", "--quiet", "--heads", "--", url))
+            if forget and heads:  # a host that suddenly has none at all is not believed so easily
+                await self._forget(ref)
             raise self._no_branch(ref, [head.removeprefix("refs/heads/") for head in heads])
         return found
 
@@ -102,7 +103,6 @@ class Mirror:
         seconds = self._access.timeout_seconds
         if known is None:
             seconds = max(seconds, self._access.first_fetch_seconds)
-        _tidy(mirror)
         try:
             await self._git.fetch(mirror, f"{ref}:{_our(ref)}", seconds=seconds)
         except BaseException:
@@ -135,9 +135,7 @@ class Mirror:
             )
 
     async def _make_anew(self, ref: str, commit: str) -> str:
-        fresh, old = self.path.with_suffix(".new"), self.path.with_suffix(".old")
-        for leftover in (fresh, old):
-            shutil.rmtree(leftover, ignore_errors=True)
+        fresh, old = (self.path.with_suffix(suffix) for suffix in (_NEW, _OLD))
         try:
             fetched = await self._bring(fresh, ref, commit)
         except BaseException:
@@ -172,6 +170,9 @@ class Mirror:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             wait = 2 * self._access.timeout_seconds + self._access.first_fetch_seconds
             async with locked(self.path.with_suffix(".lock"), timeout_seconds=wait):
+                for suffix in (_NEW, _OLD):
+                    shutil.rmtree(self.path.with_suffix(suffix), ignore_errors=True)
+                _tidy(self.path)
                 yield
         except OSError as error:
             raise ConfigurationError(

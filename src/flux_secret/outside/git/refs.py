@@ -20,7 +20,9 @@ def ref_of(branch: str | None) -> str:
         return "HEAD"
     usable = branch.isprintable() and len(branch.encode(errors="replace")) <= _MAX_NAME
     if not usable or _UNUSABLE.search(branch):
-        raise UsageError(f"{branch[:80]!a} is not a branch name", remedy="as in main")
+        raise UsageError(
+            f"{branch[:80]!a} is not a branch name", remedy="name one, as in --git-branch main"
+        )
     return f"refs/heads/{branch}"
 
 
