@@ -19,14 +19,11 @@ import pytest
 from cluster.control_plane import ControlPlane
 from cluster.equivalence.cases import cases
 from cluster.equivalence.driver import Server, ask, comparable, play
-from cluster.equivalence.sequences import DEFINITION, GROUP, KINDS, sequence
+from cluster.equivalence.record import SEQUENCES, STEPS, prepare
+from cluster.equivalence.sequences import KINDS, sequence
 from flux_secret.embedded import EmbeddedCluster
 
-SEQUENCES: Final = 200
-STEPS: Final = 8
 AT_ONCE: Final = 8
-ESTABLISH_TRIES: Final = 300
-PAUSE_SECONDS: Final = 0.1
 
 
 @pytest.fixture
@@ -40,27 +37,9 @@ async def servers(
         Server.open(control_plane.kubeconfig) as real,
     ):
         for server in (embedded, real):
-            await _prepare(server, namespace)
+            await prepare(server, namespace)
         yield embedded, real, namespace
         await real.send("DELETE", f"/api/v1/namespaces/{namespace}")
-
-
-async def _prepare(server: Server, namespace: str) -> None:
-    await server.send("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
-    definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-    await server.send("POST", definitions, DEFINITION)
-    things = f"/apis/{GROUP}/v1/namespaces/{namespace}/things"
-    # a definition is served a moment after it is established, and its field manager after that
-    body = {"apiVersion": f"{GROUP}/v1", "kind": "Thing", "metadata": {"name": "ready"}}
-    query = {"fieldManager": "test"}
-    for _ in range(ESTABLISH_TRIES):
-        code, _answer = await server.send(
-            "PATCH", f"{things}/ready", body, "application/apply-patch+yaml", query
-        )
-        if code in (200, 201):
-            return
-        await asyncio.sleep(PAUSE_SECONDS)
-    pytest.fail("the definition was not established")
 
 
 @pytest.mark.parametrize("kind", range(len(KINDS)), ids=[target.kind for target, _ in KINDS])

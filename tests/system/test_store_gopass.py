@@ -58,7 +58,7 @@ CALLS: list[tuple[str, ...]] = [
     *(("show", "-n", name) for name in ("plain", "keys", "crlf", "no-newline", "binary-bytes")),
     *(("cat", name) for name in ENTRIES),
     *(("show", name, "user") for name in ("keys", "crlf", "yaml", "plain", "spaces", "mime")),
-    *(("keys", key) for key in ("url", "k", "", "none")),
+    *(("keys", key) for key in ("url", "k", "none")),
     *(("yaml", key) for key in ("port", "list", "map", "yes")),
     *(("yaml-types", key) for key in ("none", "day", "hex", "f", "q", "big")),
     ("yaml-multi-line", "text"),
@@ -151,3 +151,14 @@ async def test_we_print_what_gopass_prints(
         return
     found = answer.stdout.reveal().replace(b"root/", b"")
     assert (answer.code, found) == (code, printed if code == 0 else b"")
+
+
+async def test_an_empty_key_is_refused_where_gopass_prints_everything(
+    world: World, reader: PinnedStores
+) -> None:
+    """`gopass ENTRY "$KEY"` with an unset variable: gopass gives the whole entry, we give none."""
+    code, printed = world.run("keys", "")
+    assert (code, printed) == (0, ENTRIES["keys"])
+    answer = await GopassAnswers(reader).answer(["root/keys", ""])
+    assert answer.code != 0
+    assert answer.stdout.is_empty

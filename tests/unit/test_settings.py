@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,9 +68,9 @@ def test_generator_env_takes_a_value_or_the_environments() -> None:
         ({"sync_interval": "-5m"}, "--sync-interval"),
     ],
 )
-def test_a_wrong_flag_is_named_with_its_remedy(flags: dict[str, object], words: str) -> None:
+def test_a_wrong_flag_is_named_with_its_remedy(flags: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words) as caught:
-        load(**flags)
+        load(None, **flags)
     assert caught.value.remedy
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
+
+MOST_REMEMBERED: Final = 100_000
+"""How many requests are remembered; older ones are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Requests:
     """What was asked since the cluster started or `clear` was called."""
 
     def __init__(self) -> None:
-        self._asked: list[Asked] = []
+        self._asked: deque[Asked] = deque(maxlen=MOST_REMEMBERED)
 
     def add(self, asked: Asked) -> None:
         """Remember a request."""

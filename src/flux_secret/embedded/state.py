@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
 from flux_secret.embedded.catalog import Catalog, Served
@@ -25,17 +25,19 @@ _NODE_PORTS: Final = range(30000, 32768)
 class Numbers:
     """Hands out numbers of a range, each to one at a time."""
 
-    def __init__(self, numbers: Iterable[int]) -> None:
-        self._free = iter(numbers)
+    def __init__(self, numbers: range) -> None:
         self._range = numbers
         self._used: set[int] = set()
 
     def take(self, wanted: int = 0) -> int:
         """Give the wanted one, or a free one for 0; raise `ValueError`."""
         if not wanted:
-            wanted = next(one for one in self._range if one not in self._used)
+            free = (one for one in self._range if one not in self._used)
+            wanted = next(free, 0)
+            if not wanted:
+                raise ValueError("range is full")
         elif wanted in self._used:
-            raise ValueError("provided one is already allocated")
+            raise ValueError("provided IP is already allocated")
         self._used.add(wanted)
         return wanted
 
@@ -70,16 +72,13 @@ class State:
         return self._clock().strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def _cluster_ip(self, wanted: str) -> str:
-        number = int.from_bytes(bytes(int(part) for part in wanted.split("."))) if wanted else 0
-        if number and number not in range(
-            int(_SERVICE_NET.network_address), int(_SERVICE_NET.broadcast_address)
-        ):
+        number = int(IPv4Address(wanted)) if wanted else 0
+        if wanted and IPv4Address(wanted) not in _SERVICE_NET:
             raise ValueError(f"the provided IP ({wanted}) is not in the valid range")
-        taken = self._addresses.take(number)
-        return ".".join(str(part) for part in taken.to_bytes(4))
+        return str(IPv4Address(self._addresses.take(number)))
 
     def _free_ip(self, address: str) -> None:
-        self._addresses.give_back(int.from_bytes(bytes(int(part) for part in address.split("."))))
+        self._addresses.give_back(int(IPv4Address(address)))
 
     def _add_namespace(self, name: str) -> None:
         tree: Tree = {

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import copy
+import hashlib
 import io
 import json
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import yaml
@@ -91,7 +92,20 @@ def _tls(cluster: Tree) -> Trust:
     return True
 
 
-async def play(server: Server, sequence: Play, namespace: str) -> list[tuple[int, Tree]]:
+class Sender(Protocol):
+    """What a write is sent to."""
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        content_type: str = "application/json",
+        query: Mapping[str, str] | None = None,
+    ) -> tuple[int, Tree]: ...
+
+
+async def play(server: Sender, sequence: Play, namespace: str) -> list[tuple[int, Tree]]:
     """Send the writes of a sequence; give every answer."""
     collection = sequence.target.collection(namespace)
     path = f"{collection}/{sequence.name}"
@@ -114,7 +128,7 @@ async def play(server: Server, sequence: Play, namespace: str) -> list[tuple[int
 
 
 async def ask(
-    server: Server, requests: Sequence[Request], names: Mapping[str, str]
+    server: Sender, requests: Sequence[Request], names: Mapping[str, str]
 ) -> list[tuple[int, Tree]]:
     """Send the requests of a case; give every answer."""
     known = {**names, "uid": "", "rv": ""}
@@ -187,6 +201,14 @@ def comparable(code: int, tree: Tree) -> Any:  # noqa: ANN401 - a tree to compar
     return (code, tree)
 
 
+def digest(answer: tuple[int, Tree], names: Mapping[str, str]) -> str:
+    """Give `200:…`: the code, and a hash of what is comparable, without the names it stands for."""
+    text = json.dumps(comparable(*answer), sort_keys=True)
+    for name, stands_for in names.items():
+        text = text.replace(stands_for, f"<{name}>")
+    return f"{answer[0]}:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
 def _without_allocated(spec: Tree) -> None:
     for name in ALLOCATED:
         spec[name] = bool(spec.get(name))
@@ -194,4 +216,4 @@ def _without_allocated(spec: Tree) -> None:
         port["nodePort"] = bool(port.get("nodePort"))
 
 
-__all__ = ["Server", "ask", "comparable", "play"]
+__all__ = ["Sender", "Server", "ask", "comparable", "digest", "play"]

@@ -37,6 +37,7 @@ class Cluster:
         query: Mapping[str, str] | None = None,
         *,
         accept: str = "",
+        user_agent: str = "tester/1",
     ) -> Answer:
         found = address.parse(path)
         assert found is not None
@@ -48,7 +49,7 @@ class Cluster:
             untrusted_body=untrusted,
             content_type=content_type,
             accept=accept,
-            user_agent="tester/1",
+            user_agent=user_agent,
         )
         return self.api.answer(request)
 

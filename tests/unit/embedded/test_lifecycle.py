@@ -159,6 +159,19 @@ def test_two_services_never_share_an_address(cluster: Cluster) -> None:
     assert len(addresses) == 2
 
 
+@pytest.mark.parametrize("address", ["10.0.0.9", "1.2.3.4", "no address"])
+def test_an_address_that_cannot_be_had_is_refused(cluster: Cluster, address: str) -> None:
+    services = cluster.namespace("ns") + "/services"
+    spec = {"ports": [{"port": 80}], "clusterIP": "10.0.0.9"}
+    cluster.send("POST", services, {"metadata": {"name": "a"}, "spec": spec})
+    body = {"metadata": {"name": "b"}, "spec": {**spec, "clusterIP": address}}
+    causes = cluster.refuse("POST", services, body)["details"]["causes"]
+    assert [cause["field"] for cause in causes] == ["spec.clusterIPs"]
+    cluster.send("DELETE", f"{services}/a")
+    body["spec"] = spec
+    assert cluster.send("POST", services, body)["spec"]["clusterIP"] == "10.0.0.9"
+
+
 def test_scaling_changes_replicas_and_nothing_else(cluster: Cluster) -> None:
     cluster.namespace("ns")
     path = "/apis/apps/v1/namespaces/ns/deployments"

@@ -7,7 +7,7 @@ from typing import Final
 
 from flux_secret.embedded.rules import names, pods, problem
 from flux_secret.embedded.rules.rule import Rule
-from flux_secret.embedded.status import Cause, unknown_failure
+from flux_secret.embedded.status import Cause, invalid, unknown_failure
 from flux_secret.embedded.tree import Tree, child, copied, equal, mappings, text
 
 AFFINITY_SECONDS: Final = 10800
@@ -65,11 +65,22 @@ class ServiceRule(Rule):
         _drop_of_other_type(after, before)
         if after["type"] in _WITH_NODE_PORTS:
             self._allocate_changed(after)
-        self.allocate(new)
+        self._complete(after)
 
     def allocate(self, tree: Tree) -> None:
-        """Take an address and ports."""
+        """Take an address and ports: those that are asked for, else free ones."""
         spec = tree["spec"]
+        asked = text(spec, "clusterIP") or next(iter(spec.get("clusterIPs") or ()), "")
+        if spec["type"] in _WITH_IP and asked not in {"", "None"}:
+            try:
+                self.world.cluster_ip(asked)
+            except ValueError as error:
+                why = f"failed to allocate IP {asked}: {error}"
+                cause = problem.invalid("spec.clusterIPs", [asked], why)
+                raise invalid(self.kind, text(tree, "metadata", "name"), [cause]) from error
+        self._complete(spec)
+
+    def _complete(self, spec: Tree) -> None:
         if spec["type"] in _WITH_IP:
             if not spec.get("clusterIP"):
                 asked = (spec.get("clusterIPs") or [""])[0]
