@@ -55,6 +55,8 @@ setup: $(VENV)/dev ## Make the environment of developers, from the hashed locks
 demo: $(VENV)/runtime ## Play the whole walkthrough in a temporary place
 	@$(BIN)/flux-secret demo
 
+# never on the cluster that somebody's shell happens to point at: that takes `make test-cluster`
+check: export KUBECONFIG :=
 check: setup fmt-check lint type layers docs test ## All that CI runs
 	@echo 'check: everything passed'
 
@@ -102,8 +104,8 @@ coverage: setup
 	@$(BIN)/python -m coverage report --fail-under=$(COVERAGE_GATE) | tail -n 3
 
 bench: setup ## Measure; prints tables, keeps JSON in bench/results
-	$(BIN)/python bench/decrypt.py </dev/null
-	$(BIN)/python bench/delivery.py </dev/null
+	PYTHONPATH=tools:tests $(BIN)/python bench/decrypt.py </dev/null
+	PYTHONPATH=tools:tests $(BIN)/python bench/delivery.py </dev/null
 
 docs: setup ## Build the documentation; a broken link fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/site </dev/null

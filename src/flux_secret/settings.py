@@ -22,6 +22,8 @@ ENVIRONMENT_PREFIX: Final = "FLUX_SECRET_"
 FLUX_SSH_KEY: Final = Path("/etc/fluxd/ssh/identity")
 """Where Flux v1's Deployment, and the walkthrough's, mounts the deploy key."""
 
+_TERMINAL: Final = ("HOME", "GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "TERM")
+
 
 @dataclass(frozen=True, slots=True)
 class Flags:
@@ -75,6 +77,8 @@ class KeySettings:
     passphrase_file: Path | None
     gnupg_home: Path | None
     """The environment's GNUPGHOME (or ~/.gnupg); used only when no file is named."""
+    terminal: Mapping[str, str] = field(default_factory=dict)
+    """What that home's pinentry needs to find a person's terminal or display."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,7 @@ class Settings:
                 files=tuple(flags.git_gpg_key_import),
                 passphrase_file=flags.git_gpg_passphrase_file,
                 gnupg_home=None if flags.git_gpg_key_import else gnupg_home(environ),
+                terminal={name: environ[name] for name in _TERMINAL if name in environ},
             ),
             cluster=ClusterSettings(
                 kubeconfig=flags.kubeconfig or _kubeconfig(environ),

@@ -106,7 +106,7 @@ async def _decryptor(
 ) -> Decryptor:
     """Load the imported keys, or else leave it to gpg and a person's own home."""
     if not keys.files:
-        gpg = Gpg(path=tool_path, home=keys.gnupg_home)
+        gpg = Gpg(path=tool_path, home=keys.gnupg_home, terminal=keys.terminal)
         resources.push_async_callback(gpg.close)
         return GnuPgHome(gpg)
     blocks = [_read(file) for path in keys.files for file in _key_files(path)]

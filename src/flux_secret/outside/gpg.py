@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -24,9 +23,15 @@ _SAFE: Final = ("--batch", "--no-tty", "--quiet", "--no-auto-key-locate", "--no-
 class Gpg:
     """A gpg with a home of its own in memory, or with a person's home, which keeps its keys."""
 
-    def __init__(self, *, path: str, home: Path | None = None) -> None:
-        """`home` is a person's GNUPGHOME; without it, `import_keys` makes one in memory."""
+    def __init__(
+        self, *, path: str, home: Path | None = None, terminal: Mapping[str, str] | None = None
+    ) -> None:
+        """`home` is a person's GNUPGHOME; without it, one is made in memory for imported keys.
+
+        `terminal` is what a person's pinentry needs of the environment, to find screen or display.
+        """
         self._path = path
+        self._terminal = dict(terminal or {})
         self._persons_home = home
         self._home = home
         self._passphrase = b""
@@ -96,9 +101,7 @@ class Gpg:
     def _env(self, home: Path) -> dict[str, str]:
         env = {"PATH": self._path, "GNUPGHOME": str(home), "LC_ALL": "C", "HOME": str(home)}
         if self._persons_home is not None:
-            # pinentry needs the person's terminal or display
-            names = ("HOME", "GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "TERM")
-            env |= {name: os.environ[name] for name in names if name in os.environ}
+            env |= self._terminal
         return env
 
 

@@ -18,6 +18,9 @@ class Mirror(Protocol):
     def fetch(self, branch: str | None) -> Awaitable[str]:
         """Fetch and give the commit of the default branch."""
 
+    def condemn(self) -> None:
+        """Say that it is damaged: the next fetch makes it anew."""
+
 
 class Entry(Protocol):
     """One name in a tree."""

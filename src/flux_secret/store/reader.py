@@ -25,6 +25,7 @@ from flux_secret.model.names import SecretPath, StoreName
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.reference import Lookup
 from flux_secret.model.target import Target
+from flux_secret.outside.objects import DamagedRepositoryError
 from flux_secret.store.document import SecretDocument
 from flux_secret.store.interface import Decryptor, MirrorOf, OpenCommit
 from flux_secret.store.packets import HIDDEN, recipients
@@ -45,12 +46,17 @@ class Stores:
     @asynccontextmanager
     async def reader(self, target: Target, reads: list[Read]) -> AsyncIterator[PinnedStores]:
         """Fetch and pin every store that the target may read; note every question in `reads`."""
+        mirrors = {name: self._mirror_of(name) for name in sorted(target.stores)}
         trees: dict[StoreName, StoreTree] = {}
-        for name in sorted(target.stores):
-            mirror = self._mirror_of(name)
-            commit = await mirror.fetch(None)
-            trees[name] = StoreTree(self._open_commit(mirror.path, commit))
-        yield PinnedStores(target, trees, self._decryptor, reads)
+        try:
+            for name, mirror in mirrors.items():
+                commit = await mirror.fetch(None)
+                trees[name] = StoreTree(self._open_commit(mirror.path, commit))
+            yield PinnedStores(target, trees, self._decryptor, reads)
+        except DamagedRepositoryError:
+            for mirror in mirrors.values():
+                mirror.condemn()
+            raise
 
 
 @dataclass(frozen=True, slots=True)
