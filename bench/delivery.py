@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import resource
 import statistics
@@ -16,6 +17,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+
+import structlog
 
 from cluster.control_plane import ControlPlane
 from flux_secret.reconcile.round import Round
@@ -105,6 +108,7 @@ async def measure(flags: Flags, store: Repository, gnupg: Home) -> dict[str, flo
 
 def main() -> None:
     """Run and print."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 -- memory-backed
     with (
         tempfile.TemporaryDirectory(dir=memory) as name,

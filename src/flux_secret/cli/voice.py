@@ -67,7 +67,9 @@ def _report_delivery(delivery: Delivery) -> None:
     else:
         held = len(delivery.changes.failed)
         rest = f", {held} failed" if held else ""
-        say(f"{delivery.target.name}: delivered{at} ({len(delivery.changes)} objects{rest})")
+        count = len(delivery.changes)
+        objects = f"{count} object{'s' * (count != 1)}"
+        say(f"{delivery.target.name}: delivered{at} ({objects}{rest})")
 
 
 def _report_change(change: Change) -> None:
