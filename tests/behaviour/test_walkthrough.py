@@ -199,3 +199,11 @@ def test_a_typed_reference_needs_no_script(world: World) -> None:
     done = world.deliver()
     assert done.code == 0, done.err
     assert world.secret()[0] == FIRST.strip()
+
+
+def test_a_persons_own_gnupg_home_decrypts_without_giving_its_key_away(world: World) -> None:
+    world.monkeypatch.setenv("GNUPGHOME", str(world.gnupg.path))
+    flags = [flag for flag in world.flags() if not flag.startswith("--git-gpg-key-import")]
+    done = world.run("deliver", *flags)
+    assert done.code == 0, done.err
+    assert world.secret()[0] == FIRST

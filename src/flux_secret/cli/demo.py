@@ -34,6 +34,8 @@ async def _play(*, keep: bool, current: bool) -> None:
         voice.say(f"everything is in {place.root}, and gone afterwards unless you say --keep")
         story = Story(Stage(place, place.kubectl(voice.say), _Deliveries().once, voice.say))
         await story.play()
+        if current and not keep:
+            await story.tidy()
         if keep:
             await story.deliver_again()
             voice.say(_farewell(place))

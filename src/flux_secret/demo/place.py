@@ -24,6 +24,8 @@ from flux_secret.outside.process import CommandNotFoundError, Limits, run
 _LIMITS: Final = Limits(timeout_seconds=60.0)
 _START_SECONDS: Final = 20.0
 NAMESPACE: Final = "flux"
+OWN_NAMESPACE: Final = "flux-secret-demo"
+"""In a cluster that exists: apart from a flux-secret that may live there already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ class Place:
     """Whether somebody runs the pods: a real cluster does, the embedded one has no kubelet."""
     server_pid: int | None
     """The embedded API server's process."""
-    namespace: str = NAMESPACE
+    namespace: str
+    """Where flux-secret keeps its own objects."""
 
     def kubectl(self, say: Callable[[str], None]) -> Kubectl:
         """Give the kubectl that shows what is in the cluster."""
@@ -109,7 +112,8 @@ async def open_place(
             kubeconfig = root / "kubeconfig"
             server = await _start_server(kubeconfig, child_env)
         pid = server.pid if server else None
-        yield Place(root, child_env, gnupg, kubeconfig, server is None, pid)
+        namespace = NAMESPACE if server else OWN_NAMESPACE
+        yield Place(root, child_env, gnupg, kubeconfig, server is None, pid, namespace)
         kept = keep
     finally:
         await gnupg.close()

@@ -61,6 +61,12 @@ class Story:
         await self._damage(store)
         await self._remove(store)
 
+    async def tidy(self) -> None:
+        """Remove from a cluster that stays what the story itself leaves there."""
+        kubectl, namespace = self._stage.kubectl, self._stage.place.namespace
+        await kubectl.show("delete", "configmap", "about-this-cluster", "-n", "default")
+        await kubectl.show("delete", "namespace", namespace, "--wait=false")
+
     async def deliver_again(self) -> None:
         """Bring the application back, for people who want to look around."""
         self._chapter("6", "delivered once more, for you to look at")
