@@ -109,11 +109,16 @@ async def _decryptor(
         gpg = Gpg(path=tool_path, home=keys.gnupg_home, terminal=keys.terminal)
         resources.push_async_callback(gpg.close)
         return GnuPgHome(gpg)
-    blocks = [_read(file) for path in keys.files for file in _key_files(path)]
+    blocks = {file: _read(file) for path in keys.files for file in _key_files(path)}
     passphrase = _read(keys.passphrase_file).rstrip(b"\r\n") if keys.passphrase_file else b""
-    gpg = Gpg.private(blocks, passphrase, path=tool_path)
+    gpg = Gpg.private(list(blocks.values()), passphrase, path=tool_path)
     resources.push_async_callback(gpg.close)
-    return OpenPgp(blocks, passphrase.decode() or None, gpg)
+    for file, block in blocks.items():
+        try:
+            OpenPgp([block], passphrase.decode() or None, gpg)
+        except KeyFileError as error:
+            raise KeyFileError(f"{file}: {error.what}", remedy=error.remedy) from None
+    return OpenPgp(list(blocks.values()), passphrase.decode() or None, gpg)
 
 
 def _key_files(path: Path) -> list[Path]:

@@ -97,7 +97,7 @@ def test_an_entry_that_decrypts_to_nothing_is_refused(world: World) -> None:
 def test_a_key_file_that_is_none_is_refused(world: World) -> None:
     assert world.deliver().code == 0
     world.key.write_text("not a key")
-    must_fail(world, world.deliver(), 4, "no OpenPGP private key")
+    must_fail(world, world.deliver(), 4, "flux.asc: the file holds no OpenPGP private key")
     world.key.unlink()
     must_fail(world, world.deliver(), 4, "flux.asc cannot be read")
 
