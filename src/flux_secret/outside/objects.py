@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pygit2
-from pygit2.enums import FileMode
+from pygit2.enums import FileMode, ObjectType
 
 from flux_secret.errors import SourceError, UnreachableError
 
@@ -67,6 +67,7 @@ class Commit:
             self._repository = pygit2.Repository(
                 str(repository), pygit2.enums.RepositoryOpenFlag.BARE
             )
+            self._objects = self._repository.odb
             self._root = self._repository[commit].peel(pygit2.Tree)
 
     @property
@@ -99,15 +100,15 @@ class Commit:
     def size(self, blob: str) -> int:
         """Give a blob's size in bytes without reading it."""
         with self._reading(blob):
-            _, size = self._repository.odb.read_header(blob)
+            _, size = self._objects.read_header(blob)
         return int(size)
 
     def read(self, blob: str) -> bytes:
         """Give a blob's bytes."""
         with self._reading(blob):
-            found = self._repository[blob]
-            if isinstance(found, pygit2.Blob):
-                return found.data
+            kind, data = self._objects.read(pygit2.Oid(hex=blob))  # half the time of a look-up
+            if kind == ObjectType.BLOB:
+                return bytes(data)
         raise SourceError(f"object {blob[:12]} is no file", remedy="check with `git fsck`")
 
     def _find(self, path: str) -> pygit2.Object | None:

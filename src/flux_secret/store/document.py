@@ -100,8 +100,9 @@ def _akv(text: bytes) -> SecretDocument:
             keys.setdefault(name.strip().decode(errors="surrogateescape"), []).append(value)
         else:
             body.append(line + b"\n")
+    is_clean = text.endswith(b"\n") and b"\r" not in text
     return SecretDocument(
-        text=b"".join(line + b"\n" for line in lines) or b"\n",
+        text=text if is_clean else b"".join(line + b"\n" for line in lines) or b"\n",
         password=lines[0] if lines else b"",
         keys={name: b"\n".join(values) for name, values in keys.items()},
         body=b"".join(body),
@@ -109,6 +110,8 @@ def _akv(text: bytes) -> SecretDocument:
 
 
 def _yaml(text: bytes) -> SecretDocument | None:
+    if b"---" not in text:  # most entries: nothing to look for
+        return None
     first, newline, rest = text.partition(b"\n")
     if not newline:
         return None

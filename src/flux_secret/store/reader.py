@@ -81,6 +81,7 @@ class PinnedStores:
     ) -> None:
         self._target = target
         self._trees = trees
+        self._longest_first = sorted(trees, key=lambda name: -name.value.count("/"))
         self._decryptor = decryptor
         self._reads = reads
         self._documents: dict[tuple[StoreName, str], SecretDocument] = {}
@@ -140,8 +141,7 @@ class PinnedStores:
 
     def _mount(self, path: SecretPath) -> StoreName | None:
         """Find the store of an entry: the longest mount name wins, as in gopass."""
-        mounts = [name for name in self._trees if path.under(name) is not None]
-        return max(mounts, key=lambda name: len(name.value.split("/")), default=None)
+        return next((name for name in self._longest_first if path.under(name) is not None), None)
 
     def _find(self, lookup: Lookup) -> _Found:
         store = self._mount(lookup.path)
