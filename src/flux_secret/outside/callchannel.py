@@ -203,16 +203,16 @@ class CallChannel:
         try:
             data, wait = b"", _FIRST_WAIT_SECONDS
             while not _is_whole(data):
-                if len(data) > MAX_WORDS:
-                    raise GenerateError(
-                        f"a call of gopass with more than {MAX_WORDS} bytes of arguments",
-                        remedy="name one entry a call",
-                    )
                 read = await _read(handle)
                 if not read:  # the call has not opened its end yet
                     await asyncio.sleep(wait)
                     wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
                 data += read
+                if len(data) > MAX_WORDS:
+                    raise GenerateError(
+                        f"a call of gopass with more than {MAX_WORDS} bytes of arguments",
+                        remedy="name one entry a call",
+                    )
         finally:
             os.close(handle)
         return [word.decode(errors="surrogateescape") for word in data.split(b"\0")[1:-1]]
