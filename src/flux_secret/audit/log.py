@@ -23,6 +23,8 @@ class LogAuditor:
                     store_commit=read.commit[:12],
                     reason=read.error.what,
                 )
+        for note in delivery.notes:
+            _log.warning("delivery.note", target=delivery.target.name, note=note)
         say = _log.info if delivery.exit_code == 0 else _log.error
         say(
             "delivery.finished",

@@ -61,6 +61,8 @@ def _report_delivery(delivery: Delivery) -> None:
     at = f" at {delivery.revision}" if delivery.revision else ""
     for change in delivery.changes:
         _report_change(change)
+    for note in delivery.notes:
+        warn(f"{delivery.target.name}: {note}")
     if delivery.error is not None:
         fail(delivery.error, about=f"{delivery.target.name}{at}")
         say(f"{delivery.target.name}: not delivered; what the cluster had stays as it was")

@@ -52,6 +52,8 @@ class Delivery:
     reads: list[Read] = field(default_factory=list)
     changes: ChangeSet = field(default_factory=ChangeSet)
     error: FluxSecretError | None = None
+    notes: list[str] = field(default_factory=list)
+    """What people should know though nothing failed: `delivered from the last good copy of …`."""
 
     @property
     def exit_code(self) -> int:

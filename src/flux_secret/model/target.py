@@ -27,6 +27,8 @@ class Generation:
     """What `--generator-env` names, for the generators' environment."""
     timeout_seconds: float = 60.0
     """Limit of one command without a `timeout` of its own; Flux v1's `--sync-timeout`."""
+    network: bool = False
+    """`--generator-network`: whether the commands may use the network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,10 @@ class Target:
     generation: Generation = field(default_factory=Generation)
     prune: bool = False
     """`--sync-garbage-collection`: whether objects that left the repository are removed."""
+    prune_dry: bool = False
+    """`--sync-garbage-collection-dry`: only say what would be removed."""
+    allowed_namespaces: frozenset[str] = frozenset()
+    """`--k8s-allow-namespace`: the only namespaces that are written to; empty for all."""
     default_namespace: str = "default"
     """For namespaced objects that name none: `--k8s-default-namespace`."""
 

@@ -1,0 +1,37 @@
+"""What a person typed, with Flux v1's names and defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What a person typed; None or empty where nothing was given."""
+
+    git_url: str | None = None
+    git_branch: str = "master"
+    git_path: Sequence[str] = ()
+    git_timeout: str = "20s"
+    git_ssh_key: Path | None = None
+    git_known_hosts: Path | None = None
+    git_credentials_file: Path | None = None
+    git_ca_file: Path | None = None
+    git_gpg_key_import: Sequence[Path] = ()
+    git_gpg_passphrase_file: Path | None = None
+    store: Sequence[str] = ()
+    manifest_generation: bool = False
+    generator_env: Sequence[str] = ()
+    sync_timeout: str = "1m"
+    sync_interval: str = "5m"
+    git_poll_interval: str = "5m"
+    sync_garbage_collection: bool = False
+    adopt_existing: bool = False
+    confirm: Sequence[str] = ()
+    k8s_default_namespace: str | None = None
+    namespace: str = "flux"
+    kubeconfig: Path | None = None
+    context: str | None = None
+    cache_dir: Path | None = None

@@ -1,0 +1,44 @@
+"""Settings by theme: git, keys, cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class GitSettings:
+    """How repositories are reached."""
+
+    ssh_key: Path | None
+    known_hosts: Path | None
+    credentials_file: Path | None
+    ca_file: Path | None
+    ssh_auth_sock: str | None
+    timeout_seconds: float
+    cache: Path
+    """Bare mirrors: application files and ciphertext, never a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeySettings:
+    """Which private keys decrypt: files, or else a GnuPG home that keeps its keys."""
+
+    files: tuple[Path, ...]
+    passphrase_file: Path | None
+    gnupg_home: Path | None
+    """The environment's GNUPGHOME (or ~/.gnupg); used only when no file is named."""
+    terminal: Mapping[str, str] = field(default_factory=dict)
+    """What that home's pinentry needs to find a person's terminal or display."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSettings:
+    """Which cluster, and where in it our own objects live."""
+
+    kubeconfig: Path | None
+    context: str | None
+    namespace: str
+    adopt_existing: bool
+    confirmations: frozenset[str]

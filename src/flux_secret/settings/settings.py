@@ -1,0 +1,84 @@
+"""Flags and environment → everything one agent or one command does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from flux_secret.model.giturl import GitUrl
+from flux_secret.model.names import StoreName
+from flux_secret.model.target import Target
+from flux_secret.settings.environment import cache_directory, find_kubeconfig, gnupg_home
+from flux_secret.settings.flags import Flags
+from flux_secret.settings.groups import ClusterSettings, GitSettings, KeySettings
+from flux_secret.settings.targets import seconds, stores_of, targets_of
+
+FLUX_SSH_KEY: Final = Path("/etc/fluxd/ssh/identity")
+"""Where Flux v1's Deployment, and the walkthrough's, mounts the deploy key."""
+
+_TERMINAL: Final = ("HOME", "GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "TERM")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything one agent or one command does."""
+
+    targets: tuple[Target, ...]
+    stores: Mapping[StoreName, GitUrl]
+    git: GitSettings
+    keys: KeySettings
+    cluster: ClusterSettings
+    sync_interval_seconds: float = 300.0
+    git_poll_interval_seconds: float = 300.0
+    tool_path: str = os.defpath
+    """PATH for git, gpg, kubectl and the generators."""
+    proxy_env: Mapping[str, str] = field(default_factory=dict)
+    """Proxy variables for git."""
+    cluster_env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The whole environment, for the API server's address in a pod, and for `exec` plugins of a
+    kubeconfig, which read a person's cloud credentials from it as kubectl's do."""
+
+    @classmethod
+    def load(cls, flags: Flags, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read flags and environment; raise `UsageError` or `ConfigurationError`."""
+        environ = os.environ if environ is None else environ
+        stores = dict(stores_of(flags.store))
+        cache = flags.cache_dir or cache_directory(environ)
+        return cls(
+            targets=tuple(targets_of(flags, frozenset(stores), environ)),
+            stores=stores,
+            git=GitSettings(
+                ssh_key=flags.git_ssh_key or (FLUX_SSH_KEY if FLUX_SSH_KEY.is_file() else None),
+                known_hosts=flags.git_known_hosts,
+                credentials_file=flags.git_credentials_file,
+                ca_file=flags.git_ca_file,
+                ssh_auth_sock=environ.get("SSH_AUTH_SOCK"),
+                timeout_seconds=seconds("--git-timeout", flags.git_timeout),
+                cache=cache,
+            ),
+            keys=KeySettings(
+                files=tuple(flags.git_gpg_key_import),
+                passphrase_file=flags.git_gpg_passphrase_file,
+                gnupg_home=None if flags.git_gpg_key_import else gnupg_home(environ),
+                terminal={name: environ[name] for name in _TERMINAL if name in environ},
+            ),
+            cluster=ClusterSettings(
+                kubeconfig=flags.kubeconfig or find_kubeconfig(environ),
+                context=flags.context,
+                namespace=flags.namespace,
+                adopt_existing=flags.adopt_existing,
+                confirmations=frozenset(flags.confirm),
+            ),
+            sync_interval_seconds=seconds("--sync-interval", flags.sync_interval),
+            git_poll_interval_seconds=seconds("--git-poll-interval", flags.git_poll_interval),
+            tool_path=environ.get("PATH", os.defpath),
+            proxy_env={
+                name: environ[name]
+                for name in ("https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "all_proxy")
+                if name in environ
+            },
+            cluster_env=dict(environ),
+        )

@@ -1,0 +1,99 @@
+"""Flags → targets and stores: what is delivered, and from where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from flux_secret.errors import UsageError
+from flux_secret.model.duration import parse_duration
+from flux_secret.model.giturl import GitUrl
+from flux_secret.model.names import StoreName
+from flux_secret.model.target import Generation, Source, Target
+from flux_secret.settings.flags import Flags
+
+
+def stores_of(texts: Sequence[str]) -> Iterator[tuple[StoreName, GitUrl]]:
+    """Read `--store NAME=URL`; each store once."""
+    seen = set()
+    for text in texts:
+        name, separator, url = text.partition("=")
+        if not separator:
+            raise UsageError(
+                "--store names an address but no store",
+                remedy="write --store NAME=URL, as in --store apps=git@host:org/secrets",
+            )
+        store = StoreName.parse(name)
+        if store in seen:
+            raise UsageError(f"--store {store} is given twice", remedy="name each store once")
+        seen.add(store)
+        yield store, GitUrl.parse(url)
+
+
+def targets_of(
+    flags: Flags, stores: frozenset[StoreName], environ: Mapping[str, str]
+) -> Iterator[Target]:
+    """Give one target a git path, in the order in which they were named."""
+    if not flags.git_url:
+        raise UsageError(
+            "no application repository is named", remedy="name it: --git-url git@host:org/repo"
+        )
+    source = Source(GitUrl.parse(flags.git_url), _branch(flags.git_branch))
+    generation = Generation(
+        enabled=flags.manifest_generation,
+        env=dict(_generator_env(flags.generator_env, environ)),
+        timeout_seconds=seconds("--sync-timeout", flags.sync_timeout),
+    )
+    paths = [part for text in flags.git_path for part in text.split(",")] or [""]
+    for path in dict.fromkeys(map(_git_path, paths)):
+        yield Target(
+            source=source,
+            path=path,
+            stores=stores,
+            generation=generation,
+            prune=flags.sync_garbage_collection,
+            default_namespace=flags.k8s_default_namespace or "default",
+        )
+
+
+def _branch(text: str) -> str:
+    if not text or text.startswith(("-", "/")) or ".." in text or not text.isprintable():
+        raise UsageError(f"{text!r} is not a branch name", remedy="as in --git-branch main")
+    return text
+
+
+def _git_path(text: str) -> str:
+    text = text.strip()
+    if text.startswith("/"):
+        raise UsageError(  # Flux v1's own words, facts/flux-v1.md §1.2
+            "subdirectory given as --git-path should not have leading forward slash",
+            remedy=f"write --git-path={text.lstrip('/')}",
+        )
+    parts = [part for part in text.split("/") if part not in {"", "."}]
+    if ".." in parts or not text.isprintable():
+        raise UsageError(
+            f"--git-path {text!r} leads out of the repository", remedy="name a path inside it"
+        )
+    return "/".join(parts)
+
+
+def _generator_env(texts: Sequence[str], environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not name.isidentifier() or not name.isascii():
+            raise UsageError(
+                f"{name!r} is not a variable's name", remedy="--generator-env NAME or NAME=VALUE"
+            )
+        if not separator and name not in environ:
+            raise UsageError(
+                f"--generator-env {name} is not set in the environment",
+                remedy=f"give its value: --generator-env {name}=VALUE",
+            )
+        yield name, value if separator else environ[name]
+
+
+def seconds(flag: str, text: str) -> float:
+    """Read a Go duration; the error names the flag."""
+    try:
+        return parse_duration(text)
+    except UsageError as error:
+        raise UsageError(f"{flag}: {error.what}", remedy=error.remedy) from None
