@@ -8,7 +8,9 @@ from typing import Any
 
 import click
 
+import flux_secret
 from flux_secret.cli import voice
+from flux_secret.cli.flux_v1 import flux_v1_options, warn_of
 from flux_secret.cli.options import delivery_options, flags
 from flux_secret.reconcile.loop import Intervals, Loop
 from flux_secret.settings import Flags, Settings
@@ -35,8 +37,11 @@ _DEFAULTS = Flags()
 )
 @click.option("--git-user", hidden=True, help="Accepted as Flux v1 has it; nothing is pushed.")
 @click.option("--git-email", hidden=True, help="Accepted as Flux v1 has it; nothing is pushed.")
+@flux_v1_options
+@click.version_option(flux_secret.__version__, message="%(version)s")
 def agent(**given: Any) -> None:  # noqa: ANN401 -- click's own options
     """Deliver applications with their secrets whenever a repository or a store has changed."""
+    warn_of(given)
     asyncio.run(_run(Settings.load(flags(given))))
 
 

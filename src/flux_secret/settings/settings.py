@@ -16,9 +16,6 @@ from flux_secret.settings.flags import Flags
 from flux_secret.settings.groups import ClusterSettings, GitSettings, KeySettings
 from flux_secret.settings.targets import seconds, stores_of, targets_of
 
-FLUX_SSH_KEY: Final = Path("/etc/fluxd/ssh/identity")
-"""Where Flux v1's Deployment, and the walkthrough's, mounts the deploy key."""
-
 _TERMINAL: Final = ("HOME", "GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "TERM")
 
 
@@ -51,7 +48,7 @@ class Settings:
             targets=tuple(targets_of(flags, frozenset(stores), environ)),
             stores=stores,
             git=GitSettings(
-                ssh_key=flags.git_ssh_key or (FLUX_SSH_KEY if FLUX_SSH_KEY.is_file() else None),
+                ssh_key=flags.git_ssh_key or _mounted_key(flags),
                 known_hosts=flags.git_known_hosts,
                 credentials_file=flags.git_credentials_file,
                 ca_file=flags.git_ca_file,
@@ -82,3 +79,9 @@ class Settings:
             },
             cluster_env=dict(environ),
         )
+
+
+def _mounted_key(flags: Flags) -> Path | None:
+    """Give the deploy key where Flux v1's Deployment, and the walkthrough's, mounts it."""
+    key = Path(flags.k8s_secret_volume_mount_path) / flags.k8s_secret_data_key
+    return key if key.is_file() else None

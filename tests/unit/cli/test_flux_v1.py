@@ -1,0 +1,120 @@
+"""Every flag of fluxd 1.25 is taken: it does what it did, or is said to do nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import pytest
+import structlog
+import structlog.testing
+
+from flux_secret.cli.agent import agent
+from flux_secret.cli.flux_v1 import SWITCHES, VALUES, warn_of
+
+VECTORS = Path(__file__).parents[2] / "vectors" / "flux_v1_flags.tsv"
+OURS_DIFFER = {
+    "listen": "loopback: anybody could trigger jobs (facts: flux-v1 §4.2)",
+}
+
+
+class Flag(NamedTuple):
+    """A line of the vectors."""
+
+    name: str
+    kind: str
+    default: str
+
+
+PENDING = frozenset(
+    {
+        "git-email",
+        "git-label",
+        "git-notes-ref",
+        "git-readonly",
+        "git-secret",
+        "git-signing-key",
+        "git-sync-tag",
+        "git-user",
+        "git-verify-signatures",
+        "git-verify-signatures-mode",
+        "k8s-allow-namespace",
+        "k8s-namespace-whitelist",
+        "k8s-secret-name",
+        "listen",
+        "listen-metrics",
+        "log-format",
+        "sops",
+        "sync-garbage-collection-dry",
+        "sync-state",
+    }
+)
+
+
+def read() -> list[Flag]:
+    lines = [line for line in VECTORS.read_text().splitlines() if not line.startswith("#")]
+    return [Flag(*[*line.split("\t"), "", ""][:3]) for line in lines]
+
+
+def option(name: str) -> click.Option | None:
+    return next(
+        (
+            one
+            for one in agent.params
+            if isinstance(one, click.Option) and f"--{name}" in one.opts
+        ),
+        None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("flag", read(), ids=lambda flag: flag.name)
+def test_every_flag_of_fluxd_is_taken_with_its_default(flag: Flag) -> None:
+    taken = option(flag.name)
+    if flag.name in PENDING:
+        return
+    assert taken is not None, f"fluxd has --{flag.name}"
+    is_ours = f"--{flag.name}" not in {*SWITCHES, *VALUES}
+    if is_ours and flag.default and flag.kind != "bool" and flag.name not in OURS_DIFFER:
+        assert taken.default == flag.default
+
+
+def test_a_switch_takes_no_value_and_may_have_one() -> None:
+    for arguments in (["--registry-trace", "--git-url=x"], ["--registry-trace=false"]):
+        context = agent.make_context("agent", list(arguments))
+        assert context.params["flux_v1_registry_trace"]
+
+
+def test_flags_without_effect_are_named_once_a_reason_and_never_their_values() -> None:
+    context = agent.make_context(
+        "agent",
+        ["--memcached-hostname=cache", "--registry-rps=9", "--token=hunter2", "--registry-trace"],
+    )
+    structlog.reset_defaults()
+    with structlog.testing.capture_logs() as lines:
+        warn_of(context.params)
+    assert [line["flags"] for line in lines] == [
+        "--registry-trace --memcached-hostname --registry-rps",
+        "--token",
+    ]
+    assert "hunter2" not in str(lines)
+
+
+def test_switching_scanning_off_is_what_we_do_anyway() -> None:
+    context = agent.make_context("agent", ["--registry-disable-scanning"])
+    structlog.reset_defaults()
+    with structlog.testing.capture_logs() as lines:
+        warn_of(context.params)
+    assert lines == []
+
+
+def test_a_flag_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(click.NoSuchOption) as caught:
+        agent.make_context("agent", ["--git-banana=1"])
+    assert caught.value.exit_code == 2
+
+
+def test_the_version_is_all_that_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(click.exceptions.Exit):
+        agent.make_context("agent", ["--version"])
+    assert capsys.readouterr().out.strip().replace(".", "").isalnum()
