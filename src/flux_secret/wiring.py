@@ -25,6 +25,7 @@ from flux_secret.outside.objects import Commit
 from flux_secret.outside.workshop import open_workshop
 from flux_secret.outside.worktree import lay_out
 from flux_secret.reconcile.interface import Stages
+from flux_secret.reconcile.memory import Memory
 from flux_secret.reconcile.round import Round, deliver_round
 from flux_secret.resolve.resolver import Resolver
 from flux_secret.settings import ClusterSettings, KeySettings, Settings
@@ -41,10 +42,13 @@ class Connected:
     targets: tuple[Target, ...]
     stages: Stages
     heads: Heads
+    memory: Memory
 
-    async def round(self) -> Round:
-        """Deliver every target once, then sweep."""
-        return await deliver_round(self.targets, self.stages)
+    async def round(self, *, anew: bool = False) -> Round:
+        """Deliver every target once, then sweep; `anew` generates also what has not changed."""
+        if anew:
+            self.memory.forget()
+        return await deliver_round(self.targets, self.stages, self.memory)
 
 
 class Heads:
@@ -80,7 +84,8 @@ async def connect(settings: Settings) -> AsyncIterator[Connected]:
             applier=applier,
             auditor=LogAuditor(),
         )
-        yield Connected(settings.targets, stages, Heads(sources, stores))
+        memory = Memory(settings.regenerate_interval_seconds)
+        yield Connected(settings.targets, stages, Heads(sources, stores), memory)
 
 
 def _mirror(url: GitUrl, *, cache: Path, access: GitAccess) -> Mirror:

@@ -73,6 +73,17 @@ def test_it_delivers_sees_a_rotation_and_ends_when_told_to(world: World) -> None
         assert not running.has_said("correct horse")
 
 
+def test_a_hand_edit_is_repaired_and_what_has_not_changed_is_not_read_again(world: World) -> None:
+    with agent(world, "--sync-interval=1s", "--git-poll-interval=10m") as running:
+        until(lambda: value(world) == FIRST)
+        until(lambda: running.has_said("reads=0 changes=4 failed=0"))
+        edit = '{"data": {"demosecret": "aGFuZA=="}}'
+        world.kubectl("patch", "secret", "demo-secret", "-n", world.namespace, "-p", edit)
+        assert value(world) == b"hand"
+        until(lambda: value(world) == FIRST)
+        until(lambda: running.has_said("repaired: data.demosecret was changed by kubectl-patch"))
+
+
 def test_a_damaged_entry_is_said_and_mended_by_the_next_commit(world: World) -> None:
     with agent(world, "--sync-interval=10m", "--git-poll-interval=1s") as running:
         until(lambda: value(world) == FIRST)

@@ -19,7 +19,7 @@ from flux_secret.apply.digest import OBJECTS
 from flux_secret.apply.hold import held
 from flux_secret.apply.inventory import Entry, Inventory, TargetId
 from flux_secret.apply.payload import to_bytes
-from flux_secret.apply.plan import Claim, Keep, Refuse, Step, Surroundings, Write, step
+from flux_secret.apply.plan import Claim, Keep, Refuse, Step, Surroundings, Write, is_settled, step
 from flux_secret.apply.scope import Placed, place
 from flux_secret.apply.sweep import Pass, Sweeper
 from flux_secret.errors import BugError
@@ -27,6 +27,7 @@ from flux_secret.model.change import Action, Change, ChangeSet
 from flux_secret.model.delivery import Delivery, Revision
 from flux_secret.model.manifest import Bundle
 from flux_secret.model.names import ObjectKey
+from flux_secret.model.target import Target
 from flux_secret.outside.kubernetes import Client, Kinds
 
 
@@ -51,6 +52,7 @@ class ClusterApplier:
     def __init__(self, client: Client, options: ApplyOptions | None = None) -> None:
         self._cluster = Cluster(client, options or ApplyOptions())
         self._pass = Pass()
+        self._wanted: dict[TargetId, frozenset[ObjectKey]] = {}
 
     async def apply(self, delivery: Delivery, bundle: Bundle, changes: ChangeSet) -> None:
         """Apply; one object's failure is `Action.FAILED`, not an exception.
@@ -61,11 +63,34 @@ class ClusterApplier:
         if delivery.revision is None:
             raise BugError("a delivery is applied before its revision is known")
         decided = await self.decide(delivery, delivery.revision, bundle)
+        self._wanted[decided.inventory.target] = decided.wanted
         self._pass.want(decided.inventory.target, decided.wanted)
         for one in decided.steps:
             self._note(decided.inventory.target, one, changes)
         actor = Actor(self._cluster, str(delivery.revision), changes)
         await actor.act(decided.inventory, decided.writes)
+
+    async def settled(self, target: Target, changes: ChangeSet) -> bool:
+        """Whether every object of the last `apply` is there as we left it; reads metadata only.
+
+        If so each is noted as unchanged, and the sweep knows what the target contains.
+        """
+        cluster, name = self._cluster, TargetId.of(target)
+        await cluster.ledger.open()
+        inventory, wanted = cluster.ledger.inventory(name), self._wanted.get(name)
+        if wanted is None or not wanted <= inventory.entries.keys():
+            return False
+        kinds = await cluster.kinds()
+        sought = [
+            Sought(key, kinds.any_version(key.group, key.kind), listed=True) for key in wanted
+        ]
+        found = await cluster.read(sought, inventory.applyset)
+        if not all(is_settled(inventory.entries[key], found.live.get(key)) for key in wanted):
+            return False
+        self._pass.want(name, wanted)
+        for key in sorted(wanted):
+            changes.add(Change(key, Action.UNCHANGED))
+        return True
 
     async def sweep(self, delivered: Sequence[Delivery], changes: ChangeSet) -> None:
         """Hand over or remove what the delivered targets no longer contain (design decision 13)."""

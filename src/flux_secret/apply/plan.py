@@ -138,6 +138,13 @@ def is_ours(entry: Entry, live: LiveObject, applyset: str) -> bool:
     return labelled and live.applied_by(FIELD_MANAGER) is not None
 
 
+def is_settled(entry: Entry, live: LiveObject | None) -> bool:
+    """Whether the object is there, the same one, with our fields as we left them."""
+    own = live.applied_by(FIELD_MANAGER) if live is not None and not live.is_going else None
+    same = live is not None and bool(entry.uid) and entry.uid == live.uid
+    return same and own is not None and bool(entry.fields) and entry.fields == own.digest
+
+
 def _first_contact(want: Wanted, digest: str, live: LiveObject, around: Surroundings) -> Step:
     if around.adopt_existing:
         return _adoption(want, digest, live)

@@ -35,6 +35,13 @@ _DEFAULTS = Flags()
     metavar="DURATION",
     help="Look for new commits, of stores too, this often.",
 )
+@click.option(
+    "--regenerate-interval",
+    default=_DEFAULTS.regenerate_interval,
+    show_default=True,
+    metavar="DURATION",
+    help="Generate anew at least this often, changed or not; 0 is at every sync, as Flux v1 does.",
+)
 @click.option("--git-user", hidden=True, help="Accepted as Flux v1 has it; nothing is pushed.")
 @click.option("--git-email", hidden=True, help="Accepted as Flux v1 has it; nothing is pushed.")
 @flux_v1_options

@@ -9,29 +9,39 @@ from flux_secret.errors import FluxSecretError
 from flux_secret.model.delivery import Delivery, Revision
 from flux_secret.model.target import Target
 from flux_secret.reconcile.interface import Stages
+from flux_secret.reconcile.memory import Memory
 
 
-async def deliver(target: Target, stages: Stages) -> Delivery:
+async def deliver(target: Target, stages: Stages, memory: Memory | None = None) -> Delivery:
     """Deliver `target` once; an expected failure is part of the returned `Delivery`.
 
-    Nothing is removed here: what a target no longer contains is swept once every target of the
-    pass has been applied, so that an object that moved between targets is handed over.
+    Nothing is made again that `memory` knows to hold. Nothing is removed here: what a target no
+    longer contains is swept once every target of the pass has been applied, so that an object that
+    moved between targets is handed over.
     """
-    delivery = Delivery(target)
+    delivery, memory = Delivery(target), memory or Memory()
     try:
-        async with (
-            stages.source.checkout(target) as checkout,
-            stages.stores.reader(target, delivery.reads) as reader,
-        ):
-            delivery.revision = Revision(checkout.commit, reader.revisions)
-            manifests = await stages.generator.generate(target, checkout, reader)
-            bundle = await stages.resolver.resolve(manifests, reader)
-        await stages.applier.apply(delivery, bundle, delivery.changes)
+        if not await memory.holds(delivery, stages.source, stages.stores, stages.applier):
+            memory.keep(delivery, listed=await _make(delivery, stages))
     except FluxSecretError as failure:
         delivery.error = failure
     finally:
         await _shielded(stages.auditor.record(delivery))
     return delivery
+
+
+async def _make(delivery: Delivery, stages: Stages) -> bool:
+    """Take every step of the flow; say whether a script asked which entries there are."""
+    target = delivery.target
+    async with (
+        stages.source.checkout(target) as checkout,
+        stages.stores.reader(target, delivery.reads) as reader,
+    ):
+        delivery.revision = Revision(checkout.commit, reader.revisions)
+        manifests = await stages.generator.generate(target, checkout, reader)
+        bundle = await stages.resolver.resolve(manifests, reader)
+    await stages.applier.apply(delivery, bundle, delivery.changes)
+    return reader.listed
 
 
 async def _shielded(record: Awaitable[None]) -> None:

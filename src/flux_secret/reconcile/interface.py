@@ -58,6 +58,9 @@ class SourceStage(Protocol):
     def checkout(self, target: Target) -> AbstractAsyncContextManager[Checkout]:
         """Fetch, pin and lay out; released on every path."""
 
+    async def head(self, target: Target) -> str:
+        """Fetch; give the commit that a checkout would lay out."""
+
 
 class StoreStage(Protocol):
     """Opens the stores that a target may read, each pinned at one commit."""
@@ -67,6 +70,11 @@ class StoreStage(Protocol):
     ) -> AbstractAsyncContextManager[PinnedReader]:
         """Fetch, pin and open; every question is noted in `reads`."""
 
+    async def unchanged(
+        self, target: Target, reads: Sequence[Read]
+    ) -> Mapping[StoreName, StoreRevision] | None:
+        """Fetch; give the newest commits if every entry that was read is the same in them."""
+
 
 class PinnedReader(SecretReader, Protocol):
     """A `SecretReader` that knows its commits."""
@@ -74,6 +82,10 @@ class PinnedReader(SecretReader, Protocol):
     @property
     def revisions(self) -> Mapping[StoreName, StoreRevision]:
         """The commit of each store that may be read."""
+
+    @property
+    def listed(self) -> bool:
+        """Whether anybody asked which entries there are."""
 
 
 class GenerateStage(Protocol):
@@ -95,6 +107,12 @@ class ApplyStage(Protocol):
 
     async def apply(self, delivery: Delivery, bundle: Bundle, changes: ChangeSet) -> None:
         """Apply the bundle; one object's failure is `Action.FAILED`, not an exception."""
+
+    async def settled(self, target: Target, changes: ChangeSet) -> bool:
+        """Whether every object of the last `apply` is there as we left it.
+
+        If so each is noted as unchanged, and the sweep knows what the target contains.
+        """
 
     async def sweep(self, delivered: Sequence[Delivery], changes: ChangeSet) -> None:
         """Hand over or remove what the delivered targets no longer contain (design decision 13)."""

@@ -13,6 +13,7 @@ from flux_secret.model.delivery import Delivery
 from flux_secret.model.target import Target
 from flux_secret.reconcile.deliver import deliver
 from flux_secret.reconcile.interface import Stages
+from flux_secret.reconcile.memory import Memory
 
 CONCURRENT_DELIVERIES: Final = 4  # generators are processes; more only queue for the same cores
 
@@ -40,7 +41,9 @@ class Round:
         return min(codes - {0}, default=0)
 
 
-async def deliver_round(targets: Sequence[Target], stages: Stages) -> Round:
+async def deliver_round(
+    targets: Sequence[Target], stages: Stages, memory: Memory | None = None
+) -> Round:
     """Deliver every target, each on its own (design decision 9), then sweep.
 
     The sweep comes last so that an object that moved from one target to another is handed over and
@@ -50,7 +53,7 @@ async def deliver_round(targets: Sequence[Target], stages: Stages) -> Round:
 
     async def one(target: Target) -> Delivery:
         async with slots:
-            return await deliver(target, stages)
+            return await deliver(target, stages, memory)
 
     done = Round(tuple(await asyncio.gather(*(one(target) for target in targets))))
     try:

@@ -29,6 +29,7 @@ class Flags:
     sync_timeout: str = "1m"
     sync_interval: str = "5m"
     git_poll_interval: str = "5m"
+    regenerate_interval: str = "1h"
     sync_garbage_collection: bool = False
     adopt_existing: bool = False
     confirm: Sequence[str] = ()

@@ -30,6 +30,10 @@ class GitSource:
         self._mirror_of = mirror_of
         self._lay_out = lay_out
 
+    async def head(self, target: Target) -> str:
+        """Fetch; give the commit that a checkout would lay out."""
+        return await self._mirror_of(target.source).fetch(target.source.branch)
+
     @asynccontextmanager
     async def checkout(self, target: Target) -> AsyncIterator[Checkout]:
         """Fetch, pin and lay out; the copy is removed on every path.

@@ -1,0 +1,115 @@
+"""What each target was last delivered from, so that nothing is made again from the same inputs.
+
+Generation is hermetic (design decision 8): the same commit, settings and entries give the same
+objects. So a target is generated anew only when its commit or an entry that it read has changed, an
+object of it has drifted, or the regenerate interval is over. Remembered are names and object ids,
+never a value. The inputs are still coarse: the whole commit of the repository counts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from flux_secret.model.change import Action
+from flux_secret.model.delivery import Delivery, Read, Revision, StoreRevision
+from flux_secret.model.names import StoreName
+from flux_secret.model.target import Source, Target
+from flux_secret.reconcile.interface import ApplyStage, SourceStage, StoreStage
+
+_DELIVERED = frozenset({Action.CREATED, Action.CONFIGURED, Action.UNCHANGED})
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What one delivery was made of."""
+
+    target: Target
+    commit: str
+    stores: Mapping[StoreName, StoreRevision]
+    reads: tuple[Read, ...]
+    listed: bool
+    """Whether a script asked which entries there are: then every change of a store counts."""
+    made: float
+    """When, on the clock of the memory; seconds."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """Remembers sound deliveries for `interval_seconds`; 0 remembers none, as Flux v1."""
+
+    interval_seconds: float = 0.0
+    clock: Callable[[], float] = time.monotonic
+    _inputs: dict[tuple[Source, str], Inputs] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """Make everything anew in the next round: somebody asked for it."""
+        self._inputs.clear()
+
+    def keep(self, delivery: Delivery, *, listed: bool) -> None:
+        """Remember a delivery, if every object of it is as the repository wants it.
+
+        A target that may use the network is not remembered: what it fetched is no input that we
+        know.
+        """
+        revision, hermetic = delivery.revision, not delivery.target.generation.network
+        if revision and hermetic and self.interval_seconds > 0 and _is_whole(delivery):
+            self._inputs[_key(delivery.target)] = Inputs(
+                delivery.target,
+                revision.commit,
+                revision.stores,
+                tuple(delivery.reads),
+                listed,
+                self.clock(),
+            )
+
+    async def holds(
+        self, delivery: Delivery, source: SourceStage, stores: StoreStage, applier: ApplyStage
+    ) -> bool:
+        """Whether the last delivery still holds; then `delivery` says so, object by object.
+
+        One that does not is forgotten: from here on the cluster may hold half of another. Raises
+        what the stages raise, and then nothing is forgotten.
+        """
+        known = self._inputs.get(_key(delivery.target))
+        holds = await self._holds(known, delivery, source, stores, applier)
+        if not holds:
+            self._inputs.pop(_key(delivery.target), None)
+        return holds
+
+    async def _holds(
+        self, known: Inputs | None, delivery: Delivery, source: SourceStage,
+        stores: StoreStage, applier: ApplyStage,
+    ) -> bool:  # fmt: skip
+        if known is None or known.target != delivery.target:
+            return False
+        if self.clock() - known.made >= self.interval_seconds:
+            return False
+        commit = await source.head(delivery.target)
+        if commit != known.commit:
+            return False
+        revisions = await self._revisions(known, stores)
+        if revisions is None or not await applier.settled(delivery.target, delivery.changes):
+            return False
+        delivery.revision = Revision(commit, revisions)
+        return True
+
+    @staticmethod
+    async def _revisions(
+        known: Inputs, stores: StoreStage
+    ) -> Mapping[StoreName, StoreRevision] | None:
+        revisions = await stores.unchanged(known.target, known.reads)
+        if revisions is None or (known.listed and revisions != known.stores):
+            return None
+        return revisions
+
+
+def _is_whole(delivery: Delivery) -> bool:
+    """Whether nothing was left out, left to others, or is to be tried again."""
+    done = all(change.action in _DELIVERED for change in delivery.changes)
+    return done and delivery.error is None and not delivery.notes
+
+
+def _key(target: Target) -> tuple[Source, str]:
+    return target.source, target.path
