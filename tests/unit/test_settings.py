@@ -52,6 +52,32 @@ def test_generator_env_takes_a_value_or_the_environments() -> None:
     }  # fmt: skip
 
 
+def test_the_walkthroughs_script_gets_its_variable_without_a_flag() -> None:
+    (target,) = load(store=("apps=/stores/apps",)).targets
+    assert target.generation.env == {"APPLICATIONSTORE": "apps"}
+    (target,) = load({"APPLICATIONSTORE": "team"}, store=("a=/a", "b=/b")).targets
+    assert target.generation.env == {"APPLICATIONSTORE": "team"}
+    named = load(store=("apps=/a",), generator_env=("APPLICATIONSTORE=other",)).targets[0]
+    assert named.generation.env == {"APPLICATIONSTORE": "other"}
+
+
+def test_stores_are_also_read_from_a_folder(tmp_path: Path) -> None:
+    assert load(stores_from=tmp_path / "none").stores == {}
+    (tmp_path / "apps").write_text("git@host:org/secrets\n")
+    (tmp_path / ".apps.half").write_text("git@ho")
+    settings = load(stores_from=tmp_path, store=("team=/stores/x",))
+    assert sorted(map(str, settings.stores)) == ["apps", "team"]
+    assert len(settings.targets[0].stores) == 2
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"ext::sh", b""])
+def test_a_folder_of_stores_with_a_wrong_address_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "apps").write_bytes(content)
+    with pytest.raises(FluxSecretError) as caught:
+        load(stores_from=tmp_path)
+    assert caught.value.remedy
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [

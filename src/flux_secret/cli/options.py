@@ -49,6 +49,8 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     _file("--git-gpg-passphrase-file", "Passphrase of the imported keys."),
     click.option("--store", multiple=True, metavar="NAME=URL",
                  help="A gopass or pass store and the name scripts call it by; may be repeated."),
+    click.option("--stores-from", type=click.Path(path_type=Path), metavar="DIRECTORY",
+                 help="More stores: one file each, named as the store, its address in it."),
     _go_bool("--manifest-generation", "Honour .flux.yaml."),
     click.option("--generator-env", multiple=True, metavar="NAME[=VALUE]",
                  help="Pass a variable to generators; may be repeated."),

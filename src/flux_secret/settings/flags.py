@@ -24,6 +24,7 @@ class Flags:
     git_gpg_key_import: Sequence[Path] = ()
     git_gpg_passphrase_file: Path | None = None
     store: Sequence[str] = ()
+    stores_from: Path | None = None
     manifest_generation: bool = False
     generator_env: Sequence[str] = ()
     sync_timeout: str = "1m"

@@ -14,7 +14,8 @@ from flux_secret.model.target import Target
 from flux_secret.settings.environment import cache_directory, find_kubeconfig, gnupg_home
 from flux_secret.settings.flags import Flags
 from flux_secret.settings.groups import ClusterSettings, GitSettings, KeySettings
-from flux_secret.settings.targets import seconds, stores_of, targets_of
+from flux_secret.settings.stores import registered, stores_of
+from flux_secret.settings.targets import seconds, targets_of
 
 _TERMINAL: Final = ("HOME", "GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "TERM")
 
@@ -44,7 +45,7 @@ class Settings:
     def load(cls, flags: Flags, environ: Mapping[str, str] | None = None) -> Settings:
         """Read flags and environment; raise `UsageError` or `ConfigurationError`."""
         environ = os.environ if environ is None else environ
-        stores = dict(stores_of(flags.store))
+        stores = dict(stores_of([*flags.store, *registered(flags.stores_from)]))
         cache = flags.cache_dir or cache_directory(environ)
         return cls(
             targets=tuple(targets_of(flags, frozenset(stores), environ)),

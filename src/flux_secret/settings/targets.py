@@ -1,8 +1,9 @@
-"""Flags → targets and stores: what is delivered, and from where."""
+"""Flags → targets: what is delivered, and how."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from flux_secret.errors import UsageError
 from flux_secret.model.duration import parse_duration
@@ -11,22 +12,8 @@ from flux_secret.model.names import StoreName
 from flux_secret.model.target import Generation, Source, Target
 from flux_secret.settings.flags import Flags
 
-
-def stores_of(texts: Sequence[str]) -> Iterator[tuple[StoreName, GitUrl]]:
-    """Read `--store NAME=URL`; each store once."""
-    seen = set()
-    for text in texts:
-        name, separator, url = text.partition("=")
-        if not separator:
-            raise UsageError(
-                "--store names an address but no store",
-                remedy="write --store NAME=URL, as in --store apps=git@host:org/secrets",
-            )
-        store = StoreName.parse(name)
-        if store in seen:
-            raise UsageError(f"--store {store} is given twice", remedy="name each store once")
-        seen.add(store)
-        yield store, GitUrl.parse(url)
+APPLICATION_STORE: Final = "APPLICATIONSTORE"
+"""The variable that the walkthrough's script reads."""
 
 
 def targets_of(
@@ -40,7 +27,10 @@ def targets_of(
     source = Source(GitUrl.parse(flags.git_url), _branch(flags.git_branch))
     generation = Generation(
         enabled=flags.manifest_generation,
-        env=dict(_generator_env(flags.generator_env, environ)),
+        env={
+            **_walkthrough_env(stores, environ),
+            **dict(_generator_env(flags.generator_env, environ)),
+        },
         timeout_seconds=seconds("--sync-timeout", flags.sync_timeout),
     )
     paths = [part for text in flags.git_path for part in text.split(",")] or [""]
@@ -74,6 +64,16 @@ def _git_path(text: str) -> str:
             f"--git-path {text!r} leads out of the repository", remedy="name a path inside it"
         )
     return "/".join(parts)
+
+
+def _walkthrough_env(stores: frozenset[StoreName], environ: Mapping[str, str]) -> dict[str, str]:
+    """Give the variable of the walkthrough's script: as the environment has it, or the one store.
+
+    Flux v1 passed its whole environment on, so nobody had to name it.
+    """
+    if APPLICATION_STORE in environ:
+        return {APPLICATION_STORE: environ[APPLICATION_STORE]}
+    return {APPLICATION_STORE: str(next(iter(stores)))} if len(stores) == 1 else {}
 
 
 def _generator_env(texts: Sequence[str], environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
