@@ -27,7 +27,7 @@ from flux_secret.outside.git import GitAccess, Mirror
 from flux_secret.outside.gpg import Gpg
 from flux_secret.outside.objects import Commit
 from flux_secret.store.openpgp import OpenPgp
-from flux_secret.store.reader import Stores
+from flux_secret.store.stores import Stores
 from simulators.gnupg import Home, home
 from simulators.repositories import Repository
 

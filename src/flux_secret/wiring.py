@@ -32,7 +32,7 @@ from flux_secret.settings import ClusterSettings, KeySettings, Settings
 from flux_secret.source.checkout import GitSource
 from flux_secret.store.interface import Decryptor
 from flux_secret.store.openpgp import GnuPgHome, OpenPgp
-from flux_secret.store.reader import Stores
+from flux_secret.store.stores import Stores
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ class Mirror:
         self._url = url
         self._access = access
         self._tag = None if tag is None else tag_ref(tag)
-        self._git = Git(url, access)
+        self.git = Git(url, access)
         name = hashlib.sha256(url.address.encode()).hexdigest()[:24]
         self.path = cache.absolute() / "mirrors" / f"{name}.git"
 
@@ -100,9 +100,9 @@ class Mirror:
         """Give what the remote has for the branch and, if it is there, for the tag."""
         url = self._url.address
         asked = [ref] if self._tag is None else [ref, self._tag]
-        found = listed(await self._git.ask("ls-remote", "--quiet", "--", url, *asked))
+        found = listed(await self.git.ask("ls-remote", "--quiet", "--", url, *asked))
         if ref not in found:
-            heads = listed(await self._git.ask("ls-remote", "--quiet", "--heads", "--", url))
+            heads = listed(await self.git.ask("ls-remote", "--quiet", "--heads", "--", url))
             if forget and heads:  # a host that suddenly has none at all is not believed so easily
                 await self._forget(ref)
             raise self._no_branch(ref, [head.removeprefix("refs/heads/") for head in heads])
@@ -136,7 +136,7 @@ class Mirror:
         if first:
             seconds = max(seconds, self._access.first_fetch_seconds)
         try:
-            await self._git.fetch(mirror, *(f"{ref}:{our(ref)}" for ref in refs), seconds=seconds)
+            await self.git.fetch(mirror, *(f"{ref}:{our(ref)}" for ref in refs), seconds=seconds)
         except BaseException:
             _tidy(mirror)  # half a pack may be large
             raise
@@ -149,11 +149,11 @@ class Mirror:
         with contextlib.suppress(UnreachableError):
             # a copy that somebody reads from borrows from it: nothing younger than two weeks goes
             words = ("gc", "--quiet", "--prune=2.weeks.ago")
-            await self._git.local(mirror, *words, seconds=self._access.first_fetch_seconds)
+            await self.git.local(mirror, *words, seconds=self._access.first_fetch_seconds)
 
     async def _create(self, mirror: Path) -> None:
         _make_empty(mirror)
-        made = await self._git.local(
+        made = await self.git.local(
             mirror, "init", "--quiet", "--bare", "--template=", "--initial-branch=none"
         )
         if made is None:
@@ -177,7 +177,7 @@ class Mirror:
 
     async def _known(self, mirror: Path, ref: str) -> str | None:
         """Give the commit that our ref has, when its object is there."""
-        found = await self._git.local(
+        found = await self.git.local(
             mirror,
             "rev-parse",
             "--verify",
@@ -190,13 +190,13 @@ class Mirror:
     async def _object(self, mirror: Path, ref: str) -> str | None:
         """Give the object that our copy of a ref names: a tag's own for a tag."""
         words = ("rev-parse", "--verify", "--quiet", "--end-of-options", our(ref))
-        found = await self._git.local(mirror, *words)
+        found = await self.git.local(mirror, *words)
         return found.decode().strip() or None if found else None
 
     async def _forget(self, ref: str) -> None:
         """Drop what the remote no longer has: Flux v1 never did, and went on delivering it."""
         if self.path.is_dir():
-            await self._git.local(self.path, "update-ref", "-d", our(ref))
+            await self.git.local(self.path, "update-ref", "-d", our(ref))
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:
