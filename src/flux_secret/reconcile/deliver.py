@@ -12,9 +12,7 @@ from flux_secret.reconcile.interface import DeliveryStages
 from flux_secret.reconcile.memory import Memory
 
 
-async def deliver(
-    target: Target, stages: DeliveryStages, memory: Memory | None = None
-) -> Delivery:
+async def deliver(target: Target, stages: DeliveryStages, memory: Memory | None = None) -> Delivery:
     """Deliver `target` once; an expected failure is part of the returned `Delivery`.
 
     Nothing is made again that `memory` knows to hold. Nothing is removed here: what a target no

@@ -98,8 +98,8 @@ class Readers(Protocol):
     ) -> Mapping[StoreName, StoreRevision] | None:
         """Fetch; give the newest commits if every entry that was read is the same in them."""
 
-    async def notes(self, target: Target) -> Sequence[str]:
-        """Fetch; say what people should know of the stores that it may read."""
+    async def outages(self, target: Target) -> Sequence[str]:
+        """Fetch; say which stores that it may read cannot be reached now."""
 
 
 class StoreStage(Readers, Protocol):

@@ -93,7 +93,7 @@ class Memory:
         if revisions is None or not await applier.settled(delivery.target, delivery.changes):
             return False
         delivery.revision = Revision(head.commit, revisions)
-        delivery.notes += [*head.notes, *await stores.notes(delivery.target)]
+        delivery.notes += [*head.notes, *await stores.outages(delivery.target)]
         return True
 
     @staticmethod

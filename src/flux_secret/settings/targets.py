@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from flux_secret.errors import UsageError
 from flux_secret.model.duration import parse_duration
@@ -11,8 +13,12 @@ from flux_secret.model.names import StoreName
 from flux_secret.model.target import Generation, Source, Target
 from flux_secret.settings.flags import Flags
 
+_VARIABLE: Final = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
 
-def stores_of(texts: Sequence[str]) -> Iterator[tuple[StoreName, GitUrl]]:
+
+def stores_of(
+    texts: Sequence[str], environ: Mapping[str, str]
+) -> Iterator[tuple[StoreName, GitUrl]]:
     """Read `--store NAME=URL`; each store once."""
     seen = set()
     for text in texts:
@@ -26,7 +32,7 @@ def stores_of(texts: Sequence[str]) -> Iterator[tuple[StoreName, GitUrl]]:
         if store in seen:
             raise UsageError(f"--store {store} is given twice", remedy="name each store once")
         seen.add(store)
-        yield store, GitUrl.parse(url)
+        yield store, GitUrl.parse(expanded(url, environ))
 
 
 def targets_of(
@@ -37,7 +43,7 @@ def targets_of(
         raise UsageError(
             "no application repository is named", remedy="name it: --git-url git@host:org/repo"
         )
-    source = Source(GitUrl.parse(flags.git_url), _branch(flags.git_branch))
+    source = Source(GitUrl.parse(expanded(flags.git_url, environ)), _branch(flags.git_branch))
     generation = Generation(
         enabled=flags.manifest_generation,
         env=dict(_generator_env(flags.generator_env, environ)),
@@ -53,6 +59,26 @@ def targets_of(
             prune=flags.sync_garbage_collection,
             default_namespace=flags.k8s_default_namespace or "default",
         )
+
+
+def expanded(url: str, environ: Mapping[str, str]) -> str:
+    """Put variables into an address: `https://$(USER):$(TOKEN)@host/repo`.
+
+    Kubernetes does the same with a Deployment's arguments, but then the password stands in argv;
+    written `$$(TOKEN)` there, it comes here as `$(TOKEN)`. A value must be percent-encoded, as for
+    Flux v1 (facts: flux-v1 §5).
+    """
+
+    def value(match: re.Match[str]) -> str:
+        found = environ.get(match[1])
+        if not found:
+            raise UsageError(
+                f"the address names $({match[1]}), which is not set in the environment",
+                remedy=f"set {match[1]}, percent-encoded, in the container's env",
+            )
+        return found.strip()
+
+    return _VARIABLE.sub(value, url)
 
 
 def _branch(text: str) -> str:

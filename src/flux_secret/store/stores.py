@@ -52,10 +52,10 @@ class Stores:
         async with self.round() as one:
             return await one.unchanged(target, reads)
 
-    async def notes(self, target: Target) -> Sequence[str]:
+    async def outages(self, target: Target) -> Sequence[str]:
         """Do it for one delivery alone."""
         async with self.round() as one:
-            return await one.notes(target)
+            return await one.outages(target)
 
     async def _pin(self, name: StoreName) -> Pin:
         mirror = self._mirror_of(name)
@@ -95,8 +95,8 @@ class StoresRound:
         async with self.reader(target, []) as pinned:
             return pinned.revisions if all(map(pinned.would_repeat, reads)) else None
 
-    async def notes(self, target: Target) -> Sequence[str]:
-        """Say what people should know of the stores that a target may read."""
+    async def outages(self, target: Target) -> Sequence[str]:
+        """Say which stores that a target may read cannot be reached now."""
         return _notes([await self._pins(name) for name in sorted(target.stores)])
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from flux_secret.errors import SourceError, UnreachableError
 from flux_secret.model.sync import CommitLine
-from flux_secret.outside.git.command import Git
+from flux_secret.outside.git.mirror import Mirror
 
 MAX_MESSAGE: Final = 200  # characters of a commit's first line
 VERIFY_SECONDS: Final = 300.0  # for all commits at once; gpg needs about 10 ms for one
@@ -37,9 +37,9 @@ class SignedCommit:
 class History:
     """Asks git about the commits of one mirror; nothing is fetched."""
 
-    def __init__(self, git: Git, mirror: Path, gnupg: GnuPg) -> None:
-        self._git = git
-        self._mirror = mirror
+    def __init__(self, mirror: Mirror, gnupg: GnuPg) -> None:
+        self._git = mirror.git
+        self._mirror = mirror.path
         self._gnupg = gnupg
 
     async def has(self, commit: str) -> bool:
