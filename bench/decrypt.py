@@ -23,11 +23,11 @@ from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import SecretPath, StoreName
 from flux_secret.model.reference import Lookup
 from flux_secret.model.target import Source, Target
-from flux_secret.outside.git import GitAccess, Mirror
+from flux_secret.outside.git import GitAccess, LastGood, Mirror
 from flux_secret.outside.gpg import Gpg
 from flux_secret.outside.objects import Commit
 from flux_secret.store.openpgp import OpenPgp
-from flux_secret.store.reader import Stores
+from flux_secret.store.stores import Stores
 from simulators.gnupg import Home, home
 from simulators.repositories import Repository
 
@@ -60,7 +60,9 @@ async def side_by_side(place: Path, gnupg: Home, email: str, store: Repository) 
     name = StoreName.parse("apps")
     gpg = Gpg.private([key], b"", path=os.environ["PATH"])
     mirror = Mirror(GitUrl.parse(store.url), place / "cache", GitAccess(path=os.environ["PATH"]))
-    stores = Stores({name: mirror}.__getitem__, Commit, OpenPgp([key], None, gpg))
+    stores = Stores(
+        {name: LastGood(mirror, allowed=False)}.__getitem__, Commit, OpenPgp([key], None, gpg)
+    )
     target = Target(Source(GitUrl.parse("file:///ops"), "main"), "", frozenset({name}))
     reads: list[Read] = []
     lookups = [Lookup(SecretPath.parse(f"apps/e/{number:04}")) for number in range(ENTRIES)]

@@ -15,11 +15,11 @@ from flux_secret.apply.cluster import ApplyOptions
 from flux_secret.audit.log import LogAuditor
 from flux_secret.errors import KeyFileError
 from flux_secret.generate.generator import Generator
-from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import StoreName
+from flux_secret.model.sync import Verification
 from flux_secret.model.target import Source, Target
 from flux_secret.outside import kubernetes
-from flux_secret.outside.git import GitAccess, Mirror
+from flux_secret.outside.git import GitAccess, History, LastGood, Mirror, SyncTag, Tagger
 from flux_secret.outside.gpg import Gpg
 from flux_secret.outside.objects import Commit
 from flux_secret.outside.workshop import open_workshop
@@ -28,11 +28,14 @@ from flux_secret.reconcile.interface import Stages
 from flux_secret.reconcile.memory import Memory
 from flux_secret.reconcile.round import Round, deliver_round
 from flux_secret.resolve.resolver import Resolver
-from flux_secret.settings import ClusterSettings, KeySettings, Settings
+from flux_secret.settings import ClusterSettings, KeySettings, Settings, SyncState
+from flux_secret.source.branch import Branch, watched
 from flux_secret.source.checkout import GitSource
+from flux_secret.source.interface import Marker
 from flux_secret.store.interface import Decryptor
 from flux_secret.store.openpgp import GnuPgHome, OpenPgp
-from flux_secret.store.reader import Stores
+from flux_secret.store.packets import is_public_only
+from flux_secret.store.stores import Stores
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +74,19 @@ async def connect(settings: Settings) -> AsyncIterator[Connected]:
     """Connect the rooms; private keys are read here, once."""
     async with contextlib.AsyncExitStack() as resources:
         git = _git_access(settings)
-        mirror = partial(_mirror, cache=settings.git.cache, access=git)
-        sources = {target.source: mirror(target.source.url) for target in settings.targets}
-        stores = {name: mirror(url) for name, url in settings.stores.items()}
-        decryptor = await _decryptor(settings.keys, settings.tool_path, resources)
-        applier = await _applier(settings.cluster, settings, resources)
+        keys = _keys(settings.keys, settings.tool_path, resources)
+        client = await _client(settings, resources)
+        branches, sources = _branches(settings, git, keys.gpg, client)
+        stores = {
+            name: Mirror(url, settings.git.cache, git) for name, url in settings.stores.items()
+        }
+        last_good = {
+            name: LastGood(mirror, allowed=settings.sync.goes_on) for name, mirror in stores.items()
+        }
+        applier = _applier(settings.cluster, client)
         stages = Stages(
-            source=GitSource(sources.__getitem__, lay_out),
-            stores=Stores(stores.__getitem__, Commit, decryptor),
+            source=GitSource(branches.__getitem__, lay_out),
+            stores=Stores(last_good.__getitem__, Commit, keys.decryptor),
             generator=Generator(partial(open_workshop, path=settings.tool_path)),
             resolver=Resolver(),
             applier=applier,
@@ -88,8 +96,35 @@ async def connect(settings: Settings) -> AsyncIterator[Connected]:
         yield Connected(settings.targets, stages, Heads(sources, stores), memory)
 
 
-def _mirror(url: GitUrl, *, cache: Path, access: GitAccess) -> Mirror:
-    return Mirror(url, cache, access)
+def _branches(
+    settings: Settings, git: GitAccess, gpg: Gpg, client: kubernetes.Client
+) -> tuple[dict[Source, Branch], dict[Source, Mirror]]:
+    """Follow each application repository; its marker is kept where the settings say."""
+    sync, branches, mirrors = settings.sync, {}, {}
+    marked = sync.moves_marker or sync.verification is not Verification.NONE
+    tag = sync.tag if marked and sync.state is SyncState.GIT else None
+    for source in {target.source for target in settings.targets}:
+        mirror = Mirror(source.url, settings.git.cache, git, tag=tag)
+        mirrors[source] = mirror
+        branches[source] = Branch(
+            source=source,
+            mirror=LastGood(mirror, allowed=sync.goes_on),
+            history=History(mirror, gpg.home),
+            verification=sync.verification,
+            marker=_marker(settings, mirror, gpg, client) if marked else None,
+            moves=sync.moves_marker,
+            paths=watched(target for target in settings.targets if target.source == source),
+        )
+    return branches, mirrors
+
+
+def _marker(settings: Settings, mirror: Mirror, gpg: Gpg, client: kubernetes.Client) -> Marker:
+    sync = settings.sync
+    if sync.state is SyncState.SECRET:
+        return kubernetes.SecretAnnotation(client, settings.cluster.namespace, sync.secret)
+    tagger = Tagger(sync.tagger_name, sync.tagger_email)
+    sign = partial(gpg.sign, key=sync.signing_key) if sync.signing_key else None
+    return SyncTag(mirror, sync.tag, tagger, gnupg=gpg.home, sign=sign)
 
 
 def _git_access(settings: Settings) -> GitAccess:
@@ -106,24 +141,34 @@ def _git_access(settings: Settings) -> GitAccess:
     )
 
 
-async def _decryptor(
-    keys: KeySettings, tool_path: str, resources: contextlib.AsyncExitStack
-) -> Decryptor:
-    """Load the imported keys, or else leave it to gpg and a person's own home."""
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """What the keys are for."""
+
+    decryptor: Decryptor
+    gpg: Gpg
+    """Has them all, public ones too: git verifies with it, and the sync tag is signed by it."""
+
+
+def _keys(keys: KeySettings, tool_path: str, resources: contextlib.AsyncExitStack) -> _Keys:
+    """Load the imported keys; where none of them is private, a person's own home decrypts."""
+    persons = Gpg(path=tool_path, home=keys.gnupg_home, terminal=keys.terminal)
+    resources.push_async_callback(persons.close)
     if not keys.files:
-        gpg = Gpg(path=tool_path, home=keys.gnupg_home, terminal=keys.terminal)
-        resources.push_async_callback(gpg.close)
-        return GnuPgHome(gpg)
+        return _Keys(GnuPgHome(persons), persons)
     blocks = {file: _read(file) for path in keys.files for file in _key_files(path)}
     passphrase = _read(keys.passphrase_file).rstrip(b"\r\n") if keys.passphrase_file else b""
     gpg = Gpg.private(list(blocks.values()), passphrase, path=tool_path)
     resources.push_async_callback(gpg.close)
-    for file, block in blocks.items():
+    private = {file: block for file, block in blocks.items() if not is_public_only(block)}
+    for file, block in private.items():
         try:
             OpenPgp([block], passphrase.decode() or None, gpg)
         except KeyFileError as error:
             raise KeyFileError(f"{file}: {error.what}", remedy=error.remedy) from None
-    return OpenPgp(list(blocks.values()), passphrase.decode() or None, gpg)
+    if not private:
+        return _Keys(GnuPgHome(persons), gpg)
+    return _Keys(OpenPgp(list(private.values()), passphrase.decode() or None, gpg), gpg)
 
 
 def _key_files(path: Path) -> list[Path]:
@@ -146,16 +191,17 @@ def _read(path: Path) -> bytes:
         ) from None
 
 
-async def _applier(
-    cluster: ClusterSettings, settings: Settings, resources: contextlib.AsyncExitStack
-) -> ClusterApplier:
-    environ = settings.cluster_env
+async def _client(settings: Settings, resources: contextlib.AsyncExitStack) -> kubernetes.Client:
+    cluster, environ = settings.cluster, settings.cluster_env
     connection = (
         kubernetes.load(cluster.kubeconfig, cluster.context, environ=environ)
         if cluster.kubeconfig
         else kubernetes.in_cluster(environ)
     )
-    client = await resources.enter_async_context(kubernetes.connect(connection))
+    return await resources.enter_async_context(kubernetes.connect(connection))
+
+
+def _applier(cluster: ClusterSettings, client: kubernetes.Client) -> ClusterApplier:
     options = ApplyOptions(
         agent_namespace=cluster.namespace,
         adopt_existing=cluster.adopt_existing,

@@ -17,8 +17,10 @@ from flux_secret.errors import SourceError
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.target import Source, Target
 from flux_secret.outside import files, worktree
-from flux_secret.outside.git import GitAccess, Mirror
+from flux_secret.outside.git import GitAccess, History, LastGood, Mirror
+from flux_secret.outside.gpg import Gpg
 from flux_secret.outside.worktree import TreeLimits, lay_out
+from flux_secret.source.branch import Branch
 from flux_secret.source.checkout import Checkout, GitSource
 from simulators.repositories import Executable, Link, Repository
 
@@ -38,8 +40,11 @@ class World:
     async def checkout(
         self, path: str = "", limits: TreeLimits | None = None
     ) -> AsyncIterator[Checkout]:
-        source = GitSource(lambda _: self.mirror, partial(lay_out, limits=limits))
         target = Target(Source(GitUrl.parse(self.ops.url), self.ops.branch), path)
+        home = Gpg(path=os.environ["PATH"]).home  # asked only to verify
+        mirror = LastGood(self.mirror, allowed=False)
+        branch = Branch(target.source, mirror, History(self.mirror, home))
+        source = GitSource(lambda _: branch, partial(lay_out, limits=limits))
         async with source.checkout(target) as checkout:
             yield checkout
 

@@ -15,11 +15,12 @@ from flux_secret.model.delivery import Read
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import StoreName
 from flux_secret.model.target import Source, Target
-from flux_secret.outside.git import GitAccess, Mirror
+from flux_secret.outside.git import GitAccess, LastGood, Mirror
 from flux_secret.outside.gpg import Gpg
 from flux_secret.outside.objects import Commit
 from flux_secret.store.openpgp import OpenPgp
-from flux_secret.store.reader import PinnedStores, Stores
+from flux_secret.store.reader import PinnedStores
+from flux_secret.store.stores import Stores
 from simulators.gnupg import Home, home
 from simulators.repositories import Repository
 
@@ -120,7 +121,9 @@ async def reader(world: World, tmp_path: Path) -> AsyncIterator[PinnedStores]:
     name = StoreName.parse("root")
     access = GitAccess(path=os.environ["PATH"])
     mirror = Mirror(GitUrl.parse(world.store.url), tmp_path, access)
-    stores = Stores({name: mirror}.__getitem__, Commit, OpenPgp([key], None, gpg))
+    stores = Stores(
+        {name: LastGood(mirror, allowed=False)}.__getitem__, Commit, OpenPgp([key], None, gpg)
+    )
     target = Target(Source(GitUrl.parse("file:///ops"), "main"), "", frozenset({name}))
     reads: list[Read] = []
     async with stores.reader(target, reads) as opened:

@@ -9,12 +9,14 @@ import click
 
 from flux_secret.cli import voice
 from flux_secret.cli.options import delivery_options, flags
+from flux_secret.cli.sync_options import deliver_marker_options
 from flux_secret.settings import Settings
 from flux_secret.wiring import connect
 
 
 @click.command()
 @delivery_options
+@deliver_marker_options
 @click.pass_context
 def deliver(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401 -- click's own options
     """Deliver applications with their secrets once, and print what changed."""

@@ -15,7 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _DEFAULTS = Flags()
 
 
-def _go_bool(name: str, help_text: str) -> Callable[[F], F]:
+def go_bool(name: str, help_text: str) -> Callable[[F], F]:
     """Make a flag that may stand alone or be written `=true` and `=false`, as Go's flags may."""
     return click.option(name, type=bool, is_flag=False, flag_value="true", default=False,
                         metavar="[=true|false]", help=help_text)  # fmt: skip
@@ -51,13 +51,13 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
                  help="A gopass or pass store and the name scripts call it by; may be repeated."),
     click.option("--stores-from", type=click.Path(path_type=Path), metavar="DIRECTORY",
                  help="More stores: one file each, named as the store, its address in it."),
-    _go_bool("--manifest-generation", "Honour .flux.yaml."),
+    go_bool("--manifest-generation", "Honour .flux.yaml."),
     click.option("--generator-env", multiple=True, metavar="NAME[=VALUE]",
                  help="Pass a variable to generators; may be repeated."),
     click.option("--sync-timeout", default=_DEFAULTS.sync_timeout, show_default=True,
                  metavar="DURATION", help="Limit of one generator command."),
-    _go_bool("--sync-garbage-collection", "Remove objects that left the repository."),
-    _go_bool("--adopt-existing", "Take over objects that exist already."),
+    go_bool("--sync-garbage-collection", "Remove objects that left the repository."),
+    go_bool("--adopt-existing", "Take over objects that exist already."),
     click.option("--confirm", multiple=True, metavar="TOKEN",
                  help="Let a held change through; the error that holds it back names the token."),
     click.option("--k8s-default-namespace", metavar="NAMESPACE",

@@ -51,18 +51,33 @@ def report_round(done: Round) -> None:
     """Print what a round did, object by object, and then what went wrong."""
     for delivery in done.deliveries:
         _report_delivery(delivery)
+    _report_notes(done)
     for change in done.swept:
         _report_change(change)
     if done.sweep_error is not None:
         fail(done.sweep_error, about="removing what is no longer wanted")
+    for sync in done.syncs:
+        for note in sync.notes:
+            warn(note)
+        if sync.error is not None:
+            warn(f"{sync.error.what} ({sync.error.remedy})")
+
+
+def _report_notes(done: Round) -> None:
+    """Print each note once: a host that is down is the same news for every target."""
+    about: dict[str, list[str]] = {}
+    for delivery in done.deliveries:
+        for note in delivery.notes:
+            about.setdefault(note, []).append(delivery.target.name)
+    for note, names in about.items():
+        more = f" and {len(names) - 1} more" * (len(names) > 1)
+        warn(f"{names[0]}{more}: {note}")
 
 
 def _report_delivery(delivery: Delivery) -> None:
     at = f" at {delivery.revision}" if delivery.revision else ""
     for change in delivery.changes:
         _report_change(change)
-    for note in delivery.notes:
-        warn(f"{delivery.target.name}: {note}")
     if delivery.error is not None:
         fail(delivery.error, about=f"{delivery.target.name}{at}")
         say(f"{delivery.target.name}: not delivered; what the cluster had stays as it was")

@@ -1,5 +1,7 @@
 """Ciphertext → plaintext by the gpg program: for keys and messages that only gpg can use.
 
+Its home is also what git verifies with and the sync tag is signed with.
+
 gpg's answer counts only when it reported DECRYPTION_OKAY and GOODMDC and ended with 0: it prints
 plaintext before it knows whether the message was whole.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -58,6 +61,25 @@ class Gpg:
             return done.untrusted_stdout
         raise DecryptError(_reason(status, done.untrusted_stderr))
 
+    async def home(self) -> Path:
+        """Give the home, with every imported key in it and trusted, as Flux v1 trusts them."""
+        return await self._prepared()
+
+    async def sign(self, message: bytes, key: str) -> bytes:
+        """Sign; give the armored detached signature."""
+        home = await self._prepared()
+        with scratch("msg") as place:
+            file = place / "message"
+            write_atomic(file, message)
+            words = ("--armor", "--detach-sign", "--local-user", key, "--output", "-")
+            done = await self._gpg(home, *words, "--", str(file))
+        if done.returncode == 0 and "SIG_CREATED" in _status(done.untrusted_stderr):
+            return done.untrusted_stdout
+        raise KeyFileError(
+            f"gpg cannot sign with the key {key!a} of --git-signing-key",
+            remedy="import its private half with --git-gpg-key-import, and check that it is valid",
+        )
+
     async def close(self) -> None:
         """End the daemons of our own home, and forget it; a person's home is left alone."""
         if self._persons_home is None and self._home is not None:
@@ -71,18 +93,35 @@ class Gpg:
             if self._home is None:
                 home = self._resources.enter_context(scratch("gpg"))
                 (home / "gpg-agent.conf").write_text("allow-loopback-pinentry\n")
-                for number, key in enumerate(self._keys):
-                    file = home / f"key-{number}.asc"
-                    write_atomic(file, key)
-                    done = await self._gpg(home, "--import", "--", str(file))
-                    file.unlink()
-                    if "IMPORT_OK" not in _status(done.untrusted_stderr):
-                        raise KeyFileError(
-                            "gpg cannot import the private key",
-                            remedy="check the file with `gpg --show-keys FILE`",
-                        )
+                for key in self._keys:
+                    await self._import(home, key)
+                await self._trust(home)
                 self._home = home
             return self._home
+
+    async def _import(self, home: Path, key: bytes) -> None:
+        file = home / "key.asc"
+        write_atomic(file, key)
+        done = await self._gpg(home, "--import", "--", str(file))
+        file.unlink()
+        if "IMPORT_OK" not in _status(done.untrusted_stderr):
+            raise KeyFileError(
+                "gpg cannot import the key", remedy="check the file with `gpg --show-keys FILE`"
+            )
+
+    async def _trust(self, home: Path) -> None:
+        """Trust every imported key ultimately: naming its file is what says so."""
+        listed = await self._gpg(home, "--with-colons", "--list-keys")
+        lines = [line.split(":") for line in listed.untrusted_stdout.decode().splitlines()]
+        owners = [
+            after[9]
+            for line, after in itertools.pairwise(lines)
+            if line[0] == "pub" and after[0] == "fpr"
+        ]
+        file = home / "ownertrust.txt"
+        write_atomic(file, "".join(f"{owner}:6:\n" for owner in owners).encode())
+        await self._gpg(home, "--import-ownertrust", str(file))
+        file.unlink()
 
     async def _gpg(self, home: Path, *arguments: str) -> Completed:
         own = self._persons_home is None

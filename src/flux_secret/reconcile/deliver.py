@@ -8,11 +8,11 @@ from collections.abc import Awaitable
 from flux_secret.errors import FluxSecretError
 from flux_secret.model.delivery import Delivery, Revision
 from flux_secret.model.target import Target
-from flux_secret.reconcile.interface import Stages
+from flux_secret.reconcile.interface import DeliveryStages
 from flux_secret.reconcile.memory import Memory
 
 
-async def deliver(target: Target, stages: Stages, memory: Memory | None = None) -> Delivery:
+async def deliver(target: Target, stages: DeliveryStages, memory: Memory | None = None) -> Delivery:
     """Deliver `target` once; an expected failure is part of the returned `Delivery`.
 
     Nothing is made again that `memory` knows to hold. Nothing is removed here: what a target no
@@ -30,7 +30,7 @@ async def deliver(target: Target, stages: Stages, memory: Memory | None = None) 
     return delivery
 
 
-async def _make(delivery: Delivery, stages: Stages) -> bool:
+async def _make(delivery: Delivery, stages: DeliveryStages) -> bool:
     """Take every step of the flow; say whether a script asked which entries there are."""
     target = delivery.target
     async with (
@@ -38,6 +38,7 @@ async def _make(delivery: Delivery, stages: Stages) -> bool:
         stages.stores.reader(target, delivery.reads) as reader,
     ):
         delivery.revision = Revision(checkout.commit, reader.revisions)
+        delivery.notes += [*checkout.notes, *reader.notes]
         manifests = await stages.generator.generate(target, checkout, reader)
         bundle = await stages.resolver.resolve(manifests, reader)
     await stages.applier.apply(delivery, bundle, delivery.changes)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,10 +15,23 @@ from flux_secret.model.manifest import Bundle, Manifests
 from flux_secret.model.names import SecretPath, StoreName
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.reference import Lookup
-from flux_secret.model.target import Target
+from flux_secret.model.sync import Sync
+from flux_secret.model.target import Source, Target
 
 
-class Checkout(Protocol):
+class Head(Protocol):
+    """A pinned commit."""
+
+    @property
+    def commit(self) -> str:
+        """Its id."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What people should know of it."""
+
+
+class Checkout(Head, Protocol):
     """A pinned commit, laid out privately; `root` may be written to and is thrown away."""
 
     @property
@@ -28,10 +41,6 @@ class Checkout(Protocol):
     @property
     def directory(self) -> Path:
         """The target's directory (or the file it names), inside `root`."""
-
-    @property
-    def commit(self) -> str:
-        """The pinned commit's id."""
 
 
 class SecretReader(Protocol):
@@ -52,17 +61,31 @@ class SecretReader(Protocol):
         """Every value that left: none may stand outside a `Secret`."""
 
 
-class SourceStage(Protocol):
-    """Lays out the newest commit of a target's branch."""
+class Checkouts(Protocol):
+    """Lays out what targets' branches hold."""
 
     def checkout(self, target: Target) -> AbstractAsyncContextManager[Checkout]:
         """Fetch, pin and lay out; released on every path."""
 
-    async def head(self, target: Target) -> str:
-        """Fetch; give the commit that a checkout would lay out."""
+    async def head(self, target: Target) -> Head:
+        """Fetch and pin; give what a checkout would lay out."""
 
 
-class StoreStage(Protocol):
+class SourceRound(Checkouts, Protocol):
+    """The same with each branch pinned once, at one commit for all of its targets."""
+
+    async def finish(self, delivered: Collection[Source]) -> Sequence[Sync]:
+        """Move the markers of the branches that were delivered in full; say how each stands."""
+
+
+class SourceStage(Checkouts, Protocol):
+    """Follows branches."""
+
+    def round(self) -> AbstractAsyncContextManager[SourceRound]:
+        """Begin a round."""
+
+
+class Readers(Protocol):
     """Opens the stores that a target may read, each pinned at one commit."""
 
     def reader(
@@ -75,6 +98,16 @@ class StoreStage(Protocol):
     ) -> Mapping[StoreName, StoreRevision] | None:
         """Fetch; give the newest commits if every entry that was read is the same in them."""
 
+    async def outages(self, target: Target) -> Sequence[str]:
+        """Fetch; say which stores that it may read cannot be reached now."""
+
+
+class StoreStage(Readers, Protocol):
+    """Follows stores."""
+
+    def round(self) -> AbstractAsyncContextManager[Readers]:
+        """Begin a round: each store is pinned once, at one commit for all targets."""
+
 
 class PinnedReader(SecretReader, Protocol):
     """A `SecretReader` that knows its commits."""
@@ -86,6 +119,10 @@ class PinnedReader(SecretReader, Protocol):
     @property
     def listed(self) -> bool:
         """Whether anybody asked which entries there are."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What people should know of the stores."""
 
 
 class GenerateStage(Protocol):
@@ -125,6 +162,34 @@ class AuditStage(Protocol):
         """Note how a delivery ended; it never raises for a delivery that failed."""
 
 
+class DeliveryStages(Protocol):
+    """What one delivery needs."""
+
+    @property
+    def source(self) -> Checkouts:
+        """Where applications come from."""
+
+    @property
+    def stores(self) -> Readers:
+        """Where values come from."""
+
+    @property
+    def generator(self) -> GenerateStage:
+        """What makes manifests."""
+
+    @property
+    def resolver(self) -> ResolveStage:
+        """What fills in values."""
+
+    @property
+    def applier(self) -> ApplyStage:
+        """What changes the cluster."""
+
+    @property
+    def auditor(self) -> AuditStage:
+        """What keeps the record."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stages:
     """The rooms, connected."""
@@ -135,3 +200,24 @@ class Stages:
     resolver: ResolveStage
     applier: ApplyStage
     auditor: AuditStage
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """The same for one round: every repository stands still at one commit."""
+
+    source: SourceRound
+    stores: Readers
+    generator: GenerateStage
+    resolver: ResolveStage
+    applier: ApplyStage
+    auditor: AuditStage
+
+
+@asynccontextmanager
+async def pinned(stages: Stages) -> AsyncIterator[Pinned]:
+    """Begin a round."""
+    async with stages.source.round() as source, stages.stores.round() as stores:
+        yield Pinned(
+            source, stores, stages.generator, stages.resolver, stages.applier, stages.auditor
+        )

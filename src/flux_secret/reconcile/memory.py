@@ -16,7 +16,7 @@ from flux_secret.model.change import Action
 from flux_secret.model.delivery import Delivery, Read, Revision, StoreRevision
 from flux_secret.model.names import StoreName
 from flux_secret.model.target import Source, Target
-from flux_secret.reconcile.interface import ApplyStage, SourceStage, StoreStage
+from flux_secret.reconcile.interface import ApplyStage, Checkouts, Readers
 
 _DELIVERED = frozenset({Action.CREATED, Action.CONFIGURED, Action.UNCHANGED})
 
@@ -65,7 +65,7 @@ class Memory:
             )
 
     async def holds(
-        self, delivery: Delivery, source: SourceStage, stores: StoreStage, applier: ApplyStage
+        self, delivery: Delivery, source: Checkouts, stores: Readers, applier: ApplyStage
     ) -> bool:
         """Whether the last delivery still holds; then `delivery` says so, object by object.
 
@@ -79,25 +79,26 @@ class Memory:
         return holds
 
     async def _holds(
-        self, known: Inputs | None, delivery: Delivery, source: SourceStage,
-        stores: StoreStage, applier: ApplyStage,
+        self, known: Inputs | None, delivery: Delivery, source: Checkouts,
+        stores: Readers, applier: ApplyStage,
     ) -> bool:  # fmt: skip
         if known is None or known.target != delivery.target:
             return False
         if self.clock() - known.made >= self.interval_seconds:
             return False
-        commit = await source.head(delivery.target)
-        if commit != known.commit:
+        head = await source.head(delivery.target)
+        if head.commit != known.commit:
             return False
         revisions = await self._revisions(known, stores)
         if revisions is None or not await applier.settled(delivery.target, delivery.changes):
             return False
-        delivery.revision = Revision(commit, revisions)
+        delivery.revision = Revision(head.commit, revisions)
+        delivery.notes += [*head.notes, *await stores.outages(delivery.target)]
         return True
 
     @staticmethod
     async def _revisions(
-        known: Inputs, stores: StoreStage
+        known: Inputs, stores: Readers
     ) -> Mapping[StoreName, StoreRevision] | None:
         revisions = await stores.unchanged(known.target, known.reads)
         if revisions is None or (known.listed and revisions != known.stores):

@@ -1,4 +1,10 @@
-"""Targets → Deliveries: one round over all targets, applied first, swept last."""
+"""Targets → Deliveries: one round over all targets, applied first, swept last.
+
+Each repository is asked once a round, and all of its targets are delivered at the same commit. The
+sync marker of a repository moves to that commit when each of its targets was delivered: its
+manifests were made and applied, and what left was swept. Single objects that failed do not hold it
+back: as under Flux v1 they are reported by themselves, and tried again.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +13,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import structlog
+
 from flux_secret.errors import FluxSecretError
 from flux_secret.model.change import ChangeSet
 from flux_secret.model.delivery import Delivery
-from flux_secret.model.target import Target
+from flux_secret.model.sync import Sync
+from flux_secret.model.target import Source, Target
 from flux_secret.reconcile.deliver import deliver
-from flux_secret.reconcile.interface import Stages
+from flux_secret.reconcile.interface import Stages, pinned
 from flux_secret.reconcile.memory import Memory
 
+_log = structlog.get_logger("flux_secret.sync")
 CONCURRENT_DELIVERIES: Final = 4  # generators are processes; more only queue for the same cores
 
 
@@ -26,6 +36,8 @@ class Round:
     swept: ChangeSet = field(default_factory=ChangeSet)
     """What was handed over or removed."""
     sweep_error: FluxSecretError | None = None
+    syncs: tuple[Sync, ...] = ()
+    """How far each repository's branch was delivered; none where it could not be fetched."""
 
     @property
     def exit_code(self) -> int:
@@ -50,14 +62,44 @@ async def deliver_round(
     not deleted in between.
     """
     slots = asyncio.Semaphore(CONCURRENT_DELIVERIES)
+    async with pinned(stages) as now:
 
-    async def one(target: Target) -> Delivery:
-        async with slots:
-            return await deliver(target, stages, memory)
+        async def one(target: Target) -> Delivery:
+            async with slots:
+                return await deliver(target, now, memory)
 
-    done = Round(tuple(await asyncio.gather(*(one(target) for target in targets))))
-    try:
-        await stages.applier.sweep(done.deliveries, done.swept)
-    except FluxSecretError as failure:
-        done.sweep_error = failure
+        done = Round(tuple(await asyncio.gather(*(one(target) for target in targets))))
+        try:
+            await stages.applier.sweep(done.deliveries, done.swept)
+        except FluxSecretError as failure:
+            done.sweep_error = failure
+        done.syncs = tuple(await now.source.finish(_in_full(done)))
+    for sync in done.syncs:
+        _note(sync)
     return done
+
+
+def _in_full(done: Round) -> frozenset[Source]:
+    """Give the branches of which every target was delivered."""
+    if done.sweep_error is not None:
+        return frozenset()
+    failed = {one.target.source for one in done.deliveries if one.error is not None}
+    return frozenset(one.target.source for one in done.deliveries) - failed
+
+
+def _note(sync: Sync) -> None:
+    facts = {"url": str(sync.source.url), "branch": sync.source.branch}
+    for note in sync.notes:
+        _log.warning("sync.note", **facts, note=note)
+    if sync.error is not None:
+        _log.warning("sync.marker", **facts, reason=sync.error.what, remedy=sync.error.remedy)
+    if sync.commits:
+        _log.info(
+            "sync.commits",
+            **facts,
+            old=sync.since,
+            new=sync.commit,
+            initial=sync.initial,
+            count=f"{len(sync.commits)}{'+' * sync.more}",
+            first=ascii(sync.commits[0].message)[1:-1],
+        )

@@ -13,6 +13,7 @@ from flux_secret.settings.environment import (
 from flux_secret.settings.flags import Flags
 from flux_secret.settings.groups import ClusterSettings, GitSettings, KeySettings
 from flux_secret.settings.settings import Settings
+from flux_secret.settings.sync import SyncSettings, SyncState
 
 __all__ = [
     "ClusterSettings",
@@ -20,6 +21,8 @@ __all__ = [
     "GitSettings",
     "KeySettings",
     "Settings",
+    "SyncSettings",
+    "SyncState",
     "cache_directory",
     "current_kubeconfig",
     "from_environment",

@@ -23,6 +23,19 @@ class Flags:
     git_ca_file: Path | None = None
     git_gpg_key_import: Sequence[Path] = ()
     git_gpg_passphrase_file: Path | None = None
+    git_verify_signatures: bool = False
+    git_verify_signatures_mode: str = "none"
+    git_sync_tag: str = "flux-sync"
+    git_label: str | None = None
+    git_readonly: bool = False
+    git_user: str = "Weave Flux"
+    git_email: str = "support@weave.works"
+    git_signing_key: str | None = None
+    sync_state: str = "git"
+    k8s_secret_name: str = "flux-git-deploy"  # noqa: S105 -- a name
+    allow_stale: bool = False
+    unattended: bool = False
+    """Set by the agent, not typed: it moves the sync marker, and goes on in an outage."""
     store: Sequence[str] = ()
     stores_from: Path | None = None
     manifest_generation: bool = False

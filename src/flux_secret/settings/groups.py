@@ -23,12 +23,12 @@ class GitSettings:
 
 @dataclass(frozen=True, slots=True)
 class KeySettings:
-    """Which private keys decrypt: files, or else a GnuPG home that keeps its keys."""
+    """Which keys decrypt and verify: files, or else a GnuPG home that keeps its keys."""
 
     files: tuple[Path, ...]
     passphrase_file: Path | None
     gnupg_home: Path | None
-    """The environment's GNUPGHOME (or ~/.gnupg); used only when no file is named."""
+    """The environment's GNUPGHOME (or ~/.gnupg); used only when no file holds a private key."""
     terminal: Mapping[str, str] = field(default_factory=dict)
     """What that home's pinentry needs to find a person's terminal or display."""
 

@@ -15,6 +15,7 @@ from flux_secret.settings.environment import cache_directory, find_kubeconfig, g
 from flux_secret.settings.flags import Flags
 from flux_secret.settings.groups import ClusterSettings, GitSettings, KeySettings
 from flux_secret.settings.stores import registered, stores_of
+from flux_secret.settings.sync import SyncSettings
 from flux_secret.settings.targets import seconds, targets_of
 
 _TERMINAL: Final = ("HOME", "GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "TERM")
@@ -29,6 +30,7 @@ class Settings:
     git: GitSettings
     keys: KeySettings
     cluster: ClusterSettings
+    sync: SyncSettings = field(default_factory=SyncSettings)
     sync_interval_seconds: float = 300.0
     git_poll_interval_seconds: float = 300.0
     regenerate_interval_seconds: float = 3600.0
@@ -45,7 +47,7 @@ class Settings:
     def load(cls, flags: Flags, environ: Mapping[str, str] | None = None) -> Settings:
         """Read flags and environment; raise `UsageError` or `ConfigurationError`."""
         environ = os.environ if environ is None else environ
-        stores = dict(stores_of([*flags.store, *registered(flags.stores_from)]))
+        stores = dict(stores_of([*flags.store, *registered(flags.stores_from)], environ))
         cache = flags.cache_dir or cache_directory(environ)
         return cls(
             targets=tuple(targets_of(flags, frozenset(stores), environ)),
@@ -62,7 +64,7 @@ class Settings:
             keys=KeySettings(
                 files=tuple(flags.git_gpg_key_import),
                 passphrase_file=flags.git_gpg_passphrase_file,
-                gnupg_home=None if flags.git_gpg_key_import else gnupg_home(environ),
+                gnupg_home=gnupg_home(environ),
                 terminal={name: environ[name] for name in _TERMINAL if name in environ},
             ),
             cluster=ClusterSettings(
@@ -72,6 +74,7 @@ class Settings:
                 adopt_existing=flags.adopt_existing,
                 confirmations=frozenset(flags.confirm),
             ),
+            sync=SyncSettings.load(flags),
             sync_interval_seconds=seconds("--sync-interval", flags.sync_interval),
             git_poll_interval_seconds=seconds("--git-poll-interval", flags.git_poll_interval),
             regenerate_interval_seconds=seconds("--regenerate-interval", flags.regenerate_interval),

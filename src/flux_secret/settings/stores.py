@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from flux_secret.errors import ConfigurationError, UsageError
 from flux_secret.model.giturl import MAX_GIT_URL, GitUrl
 from flux_secret.model.names import StoreName
+from flux_secret.settings.address import expanded
 
 
-def stores_of(texts: Sequence[str]) -> Iterator[tuple[StoreName, GitUrl]]:
+def stores_of(
+    texts: Sequence[str], environ: Mapping[str, str]
+) -> Iterator[tuple[StoreName, GitUrl]]:
     """Read `--store NAME=URL`; each store once."""
     seen = set()
     for text in texts:
@@ -24,7 +27,7 @@ def stores_of(texts: Sequence[str]) -> Iterator[tuple[StoreName, GitUrl]]:
         if store in seen:
             raise UsageError(f"--store {store} is given twice", remedy="name each store once")
         seen.add(store)
-        yield store, GitUrl.parse(url)
+        yield store, GitUrl.parse(expanded(url, environ))
 
 
 def registered(folder: Path | None) -> list[str]:

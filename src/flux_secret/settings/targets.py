@@ -10,6 +10,7 @@ from flux_secret.model.duration import parse_duration
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import StoreName
 from flux_secret.model.target import Generation, Source, Target
+from flux_secret.settings.address import expanded
 from flux_secret.settings.flags import Flags
 
 APPLICATION_STORE: Final = "APPLICATIONSTORE"
@@ -24,7 +25,7 @@ def targets_of(
         raise UsageError(
             "no application repository is named", remedy="name it: --git-url git@host:org/repo"
         )
-    source = Source(GitUrl.parse(flags.git_url), _branch(flags.git_branch))
+    source = Source(GitUrl.parse(expanded(flags.git_url, environ)), _branch(flags.git_branch))
     generation = Generation(
         enabled=flags.manifest_generation,
         env={

@@ -1,16 +1,19 @@
-"""Target → Checkout: the newest commit of its branch, laid out in a private copy."""
+"""Target → Checkout: a commit of its branch, laid out in a private copy."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from flux_secret.errors import SourceError, UsageError
-from flux_secret.model.target import Target
+from flux_secret.model.sync import Sync
+from flux_secret.model.target import Source, Target
 from flux_secret.outside.objects import DamagedRepositoryError
-from flux_secret.source.interface import LayOut, Mirror, MirrorOf
+from flux_secret.outside.once import Once
+from flux_secret.source.branch import Branch, Pin
+from flux_secret.source.interface import LayOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +24,20 @@ class Checkout:
     directory: Path
     """The target's directory, or the file that it names, inside `root`."""
     commit: str
+    notes: tuple[str, ...] = ()
+    """What people should know of it."""
 
 
 class GitSource:
-    """Lays out what a target's branch holds now."""
+    """Lays out what a target's branch holds."""
 
-    def __init__(self, mirror_of: MirrorOf, lay_out: LayOut) -> None:
-        self._mirror_of = mirror_of
+    def __init__(self, branch_of: Callable[[Source], Branch], lay_out: LayOut) -> None:
+        self._branch_of = branch_of
         self._lay_out = lay_out
 
-    async def head(self, target: Target) -> str:
-        """Fetch; give the commit that a checkout would lay out."""
-        return await self._mirror_of(target.source).fetch(target.source.branch)
+    async def head(self, target: Target) -> Pin:
+        """Fetch and pin; give what a checkout would lay out."""
+        return await self._branch_of(target.source).pin()
 
     @asynccontextmanager
     async def checkout(self, target: Target) -> AsyncIterator[Checkout]:
@@ -41,21 +46,68 @@ class GitSource:
         Raises what the mirror raises, and `SourceError` when the path is not there: a missing path
         is an error, never an empty target (design decision 13).
         """
+        async with self.round() as one, one.checkout(target) as checkout:
+            yield checkout
+
+    @asynccontextmanager
+    async def round(self) -> AsyncIterator[SourceRound]:
+        """Pin each branch once, however many targets it has: all get the same commit."""
+        async with (
+            Once[Source, Pin](lambda source: self._branch_of(source).pin()) as pins,
+            Once[Source, None](self._mend) as mended,
+        ):
+            yield SourceRound(self._branch_of, self._lay_out, pins, mended)
+
+    async def _mend(self, source: Source) -> None:
+        mirror = self._branch_of(source).mirror
+        mirror.condemn()
+        await mirror.fetch(source.branch)
+
+
+class SourceRound:
+    """The branches at the commits that one round delivers."""
+
+    def __init__(
+        self,
+        branch_of: Callable[[Source], Branch],
+        lay_out: LayOut,
+        pins: Once[Source, Pin],
+        mended: Callable[[Source], Awaitable[None]],
+    ) -> None:
+        self._branch_of = branch_of
+        self._lay_out = lay_out
+        self._pins = pins
+        self._mended = mended
+        self._pinned: dict[Source, Pin] = {}
+
+    async def head(self, target: Target) -> Pin:
+        """Pin; give what a checkout would lay out."""
+        pin = self._pinned[target.source] = await self._pins(target.source)
+        return pin
+
+    @asynccontextmanager
+    async def checkout(self, target: Target) -> AsyncIterator[Checkout]:
+        """Lay out the pinned commit; raises as `GitSource.checkout` does."""
         _check(target.path)
-        mirror = self._mirror_of(target.source)
-        commit = await mirror.fetch(target.source.branch)
+        source = target.source
+        pin = await self.head(target)
+        mirror = self._branch_of(source).mirror
         async with AsyncExitStack() as copies:
             try:
-                root = await copies.enter_async_context(self._lay_out(mirror.path, commit))
+                root = await copies.enter_async_context(self._lay_out(mirror.path, pin.commit))
             except DamagedRepositoryError:
-                commit = await _fetch_anew(mirror, target.source.branch)
-                root = await copies.enter_async_context(self._lay_out(mirror.path, commit))
-            yield Checkout(root, _directory(root, target, commit), commit)
+                await self._mended(source)
+                root = await copies.enter_async_context(self._lay_out(mirror.path, pin.commit))
+            yield Checkout(root, _directory(root, target, pin.commit), pin.commit, pin.notes)
 
-
-async def _fetch_anew(mirror: Mirror, branch: str) -> str:
-    mirror.condemn()
-    return await mirror.fetch(branch)
+    async def finish(self, delivered: Collection[Source]) -> tuple[Sync, ...]:
+        """Move the markers of what was `delivered` in full; say how each branch stands."""
+        return tuple(
+            [
+                await self._branch_of(source).finish(pin, delivered=source in delivered)
+                for source, pin in self._pinned.items()
+            ]
+        )
 
 
 def _check(path: str) -> None:

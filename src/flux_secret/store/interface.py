@@ -10,12 +10,26 @@ from flux_secret.model.names import StoreName
 from flux_secret.model.plaintext import Plaintext
 
 
+class Fetched(Protocol):
+    """A commit that is in the mirror."""
+
+    @property
+    def commit(self) -> str:
+        """Its id."""
+
+    @property
+    def outage(self) -> str:
+        """Why it is not the newest; empty when the remote answered."""
+
+
 class Mirror(Protocol):
     """Keeps one store's repository at hand."""
 
-    path: Path
+    @property
+    def path(self) -> Path:
+        """The bare repository."""
 
-    def fetch(self, branch: str | None) -> Awaitable[str]:
+    def fetch(self, branch: str | None) -> Awaitable[Fetched]:
         """Fetch and give the commit of the default branch."""
 
     def condemn(self) -> None:

@@ -47,6 +47,12 @@ def key_ids(key: bytes) -> tuple[str, ...]:
     )
 
 
+def is_public_only(key: bytes) -> bool:
+    """Say whether these are keys, and none of them is a private one."""
+    tags = {packet.tag for packet in _packets(_dearmored(key))}
+    return bool(tags & _PUBLIC_KEYS) and _SECRET_KEY not in tags
+
+
 def split_keys(keys: bytes) -> tuple[bytes, ...]:
     """Cut a file of several private keys, as gpg exports them, into one piece a key."""
     pieces: list[bytes] = []

@@ -7,8 +7,7 @@ the script that asked makes of it (design decision 2).
 from __future__ import annotations
 
 import difflib
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,45 +24,13 @@ from flux_secret.model.names import SecretPath, StoreName
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.reference import Lookup
 from flux_secret.model.target import Target
-from flux_secret.outside.objects import DamagedRepositoryError
 from flux_secret.store.document import SecretDocument
-from flux_secret.store.interface import Decryptor, MirrorOf, OpenCommit
+from flux_secret.store.interface import Decryptor
 from flux_secret.store.packets import HIDDEN, recipients
 from flux_secret.store.tree import StoreTree
 
 MAX_CIPHERTEXT: Final = 8 * 1024 * 1024  # bytes; a Secret holds at most 1 MiB
 MAX_PLAINTEXT: Final = 16 * 1024 * 1024  # bytes; compressed messages may grow
-
-
-class Stores:
-    """All configured stores and the keys that open them."""
-
-    def __init__(self, mirror_of: MirrorOf, open_commit: OpenCommit, decryptor: Decryptor) -> None:
-        self._mirror_of = mirror_of
-        self._open_commit = open_commit
-        self._decryptor = decryptor
-
-    @asynccontextmanager
-    async def reader(self, target: Target, reads: list[Read]) -> AsyncIterator[PinnedStores]:
-        """Fetch and pin every store that the target may read; note every question in `reads`."""
-        mirrors = {name: self._mirror_of(name) for name in sorted(target.stores)}
-        trees: dict[StoreName, StoreTree] = {}
-        try:
-            for name, mirror in mirrors.items():
-                commit = await mirror.fetch(None)
-                trees[name] = StoreTree(self._open_commit(mirror.path, commit))
-            yield PinnedStores(target, trees, self._decryptor, reads)
-        except DamagedRepositoryError:
-            for mirror in mirrors.values():
-                mirror.condemn()
-            raise
-
-    async def unchanged(
-        self, target: Target, reads: Sequence[Read]
-    ) -> Mapping[StoreName, StoreRevision] | None:
-        """Fetch; give the newest commits if every entry that was read is the same in them."""
-        async with self.reader(target, []) as pinned:
-            return pinned.revisions if all(map(pinned.would_repeat, reads)) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +52,12 @@ class PinnedStores:
         trees: Mapping[StoreName, StoreTree],
         decryptor: Decryptor,
         reads: list[Read],
+        notes: Sequence[str] = (),
     ) -> None:
         self._target = target
         self._trees = trees
+        self.notes = tuple(notes)
+        """What people should know of the stores."""
         self._longest_first = sorted(trees, key=lambda name: -name.value.count("/"))
         self._decryptor = decryptor
         self._reads = reads

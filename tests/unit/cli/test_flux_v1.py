@@ -29,25 +29,14 @@ class Flag(NamedTuple):
 
 PENDING = frozenset(
     {
-        "git-email",
-        "git-label",
-        "git-notes-ref",
-        "git-readonly",
         "git-secret",
-        "git-signing-key",
-        "git-sync-tag",
-        "git-user",
-        "git-verify-signatures",
-        "git-verify-signatures-mode",
         "k8s-allow-namespace",
         "k8s-namespace-whitelist",
-        "k8s-secret-name",
         "listen",
         "listen-metrics",
         "log-format",
         "sops",
         "sync-garbage-collection-dry",
-        "sync-state",
     }
 )
 

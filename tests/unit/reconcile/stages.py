@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from flux_secret.model.manifest import Bundle, Manifests
 from flux_secret.model.names import ObjectKey, SecretPath, StoreName
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.reference import Lookup
+from flux_secret.model.sync import Sync
 from flux_secret.model.target import Source, Target
 from flux_secret.reconcile.interface import Checkout, SecretReader, Stages
 
@@ -39,6 +40,9 @@ class World:
     listed: bool = False
     is_settled: bool = True
     repeats: bool = True
+    notes: Sequence[str] = ()
+    down: Sequence[str] = ()
+    delivered: frozenset[Source] = frozenset()
 
     def stages(self) -> Stages:
         return Stages(self, self, self, self, self, self)
@@ -56,15 +60,26 @@ class World:
         finally:
             self.released += 1
 
-    async def head(self, target: Target) -> str:
+    async def head(self, target: Target) -> World:
         self._step("head", target)
-        return self.commit
+        return self
+
+    @asynccontextmanager
+    async def round(self) -> AsyncIterator[World]:
+        yield self
+
+    async def finish(self, delivered: Collection[Source]) -> Sequence[Sync]:
+        self.delivered = frozenset(delivered)
+        return ()
 
     async def unchanged(
         self, target: Target, _reads: Sequence[Read]
     ) -> Mapping[StoreName, StoreRevision] | None:
         self._step("unchanged", target)
         return self.revisions if self.repeats else None
+
+    async def outages(self, _target: Target) -> Sequence[str]:
+        return self.down
 
     async def settled(self, target: Target, changes: ChangeSet) -> bool:
         self._step("settled", target)

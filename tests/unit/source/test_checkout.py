@@ -11,8 +11,9 @@ from flux_secret.errors import SourceError, UnreachableError, UsageError
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.target import Source, Target
 from flux_secret.outside.objects import DamagedRepositoryError
+from flux_secret.source.branch import Branch
 from flux_secret.source.checkout import GitSource
-from flux_secret.source.interface import Mirror
+from unit.source.fakes import Fetched, NoHistory
 
 SOURCE = Source(GitUrl.parse("/srv/ops"), "main")
 
@@ -28,17 +29,17 @@ class Host:
     unreachable: bool = False
     released: int = 0
 
-    async def fetch(self, branch: str | None) -> str:
+    async def fetch(self, branch: str | None) -> Fetched:
         if self.unreachable:
             raise UnreachableError("no answer")
         self.fetched.append(branch)
-        return "c" * 40
+        return Fetched("c" * 40)
 
     def condemn(self) -> None:
         self.damaged = False
 
-    def mirror(self, _source: Source) -> Mirror:
-        return self
+    def branch(self, source: Source) -> Branch:
+        return Branch(source, self, NoHistory())
 
     @asynccontextmanager
     async def lay_out(self, _repository: Path, _commit: str) -> AsyncIterator[Path]:
@@ -65,7 +66,7 @@ def host(tmp_path: Path) -> Host:
 
 
 async def directory(host: Host, path: str) -> Path:
-    source = GitSource(host.mirror, host.lay_out)
+    source = GitSource(host.branch, host.lay_out)
     async with source.checkout(Target(SOURCE, path)) as checkout:
         assert checkout.root == host.root
         return checkout.directory.relative_to(host.root)

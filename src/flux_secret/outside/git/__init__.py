@@ -1,6 +1,18 @@
 """The door to git: an address → a bare mirror and a commit; nothing of the repository runs."""
 
 from flux_secret.outside.git.access import GitAccess
+from flux_secret.outside.git.history import History, SignedCommit
+from flux_secret.outside.git.lastgood import Fetched, LastGood
 from flux_secret.outside.git.mirror import Mirror
+from flux_secret.outside.git.synctag import SyncTag, Tagger
 
-__all__ = ["GitAccess", "Mirror"]
+__all__ = [
+    "Fetched",
+    "GitAccess",
+    "History",
+    "LastGood",
+    "Mirror",
+    "SignedCommit",
+    "SyncTag",
+    "Tagger",
+]

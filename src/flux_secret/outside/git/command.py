@@ -46,6 +46,10 @@ _SAFE: Final = (
     "core.bigFileThreshold=16m",  # larger blobs are streamed, not held in memory
     "http.followRedirects=false",
     "gc.auto=0",  # the mirror says when
+    "push.gpgSign=false",
+    "push.followTags=false",
+    "gpg.ssh.program=/bin/false",  # only OpenPGP signatures count
+    "gpg.x509.program=/bin/false",
     "advice.defaultBranchName=false",
 )
 # git has no limit of its own for a fetch; the unit of `ulimit -f` is 512 bytes in POSIX, and when
@@ -65,22 +69,36 @@ class Git:
         """Run a command that needs no mirror, such as `ls-remote`."""
         return await self._checked(None, arguments, self._access.timeout_seconds)
 
-    async def fetch(self, mirror: Path, refspec: str, *, seconds: float) -> None:
-        """Fetch one ref into a mirror; tags, submodules and everything else stay away."""
+    async def fetch(self, mirror: Path, *refspecs: str, seconds: float) -> None:
+        """Fetch these refs into a mirror; submodules and everything else stay away."""
         await self._checked(
             mirror,
             (
                 "fetch", "--quiet", "--force", "--no-tags", "--no-auto-maintenance",
                 "--no-write-fetch-head", "--no-recurse-submodules", "--",
-                self._url.address, refspec,
+                self._url.address, *refspecs,
             ),
             seconds,
         )  # fmt: skip
 
-    async def local(self, mirror: Path, *arguments: str, seconds: float = 0) -> bytes | None:
-        """Run a command on a mirror; None when it says no."""
+    async def push(self, mirror: Path, refspec: str) -> None:
+        """Push one ref, whatever it was; nothing else leaves."""
+        words = ("push", "--quiet", "--force", "--no-follow-tags", "--no-verify")
+        address = self._url.address
+        await self._checked(mirror, (*words, "--", address, refspec), self._access.timeout_seconds)
+
+    async def local(
+        self,
+        mirror: Path,
+        *arguments: str,
+        seconds: float = 0,
+        stdin: bytes = b"",
+        gnupg: Path | None = None,
+    ) -> bytes | None:
+        """Run a command on a mirror; None when it says no. `gnupg` holds the keys for gpg."""
+        limit = seconds or self._access.timeout_seconds
         try:
-            done = await self._run(mirror, arguments, seconds or self._access.timeout_seconds)
+            done = await self._run(mirror, arguments, limit, stdin=stdin, gnupg=gnupg)
         except ProcessTimeoutError as error:
             raise UnreachableError(
                 f"git {arguments[0]} did not end on the mirror of {self._url}",
@@ -104,19 +122,30 @@ class Git:
         return done.untrusted_stdout
 
     async def _run(
-        self, mirror: Path | None, arguments: Sequence[str], seconds: float
+        self,
+        mirror: Path | None,
+        arguments: Sequence[str],
+        seconds: float,
+        *,
+        stdin: bytes = b"",
+        gnupg: Path | None = None,
     ) -> Completed:
         with scratch("git") as home:
             write_atomic(home / ".gitconfig", "".join(self._settings(home, mirror)).encode())
             argv = [self._program("git"), *([f"--git-dir={mirror}"] if mirror else [])]
             argv += [word for setting in _SAFE for word in ("-c", setting)]
+            environment = self._environment(home)
+            if gnupg is not None:
+                argv += ["-c", "gpg.format=openpgp", "-c", f"gpg.program={self._program('gpg')}"]
+                environment["GNUPGHOME"] = str(gnupg)
             if arguments[0] == "fetch":
                 blocks = max(1, self._access.max_fetch_bytes // _BLOCK)
                 argv = [*_LIMITED, str(blocks), *argv]
             return await run(
                 [*argv, *arguments],
-                env=self._environment(home),
+                env=environment,
                 cwd=home,
+                stdin=stdin,
                 limits=Limits(timeout_seconds=seconds, keep_stderr_tail=True),
             )
 

@@ -1,7 +1,8 @@
 """GitUrl → a bare mirror with the commits that were asked for, and their ids.
 
-A mirror has one ref for each branch that was asked for, `refs/flux-secret/BRANCH`, and it is moved
-only after everything it reaches has arrived. So a ref that is there is whole, unless the disk was
+A mirror has one ref for each branch that was asked for, `refs/flux-secret/BRANCH`, and one for the
+tag that is fetched along (the sync marker); each is moved only after everything it reaches has
+arrived. So a ref that is there is whole, unless the disk was
 damaged: then the mirror is made anew beside the old one, and takes its place when it is ready.
 """
 
@@ -10,8 +11,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -21,12 +23,13 @@ from flux_secret.outside.git.access import GitAccess
 from flux_secret.outside.git.command import Git
 from flux_secret.outside.git.failure import UnexplainedError
 from flux_secret.outside.git.lock import locked
-from flux_secret.outside.git.refs import OURS, listed, ref_of
+from flux_secret.outside.git.refs import listed, our, ref_of, tag_ref
 
 MAX_PACKS: Final = 40  # one a fetch; then they are packed into one
 _SHOWN_BRANCHES: Final = 10
 _NEW, _OLD = ".new", ".old"  # what a mirror is called while another takes its place
 _CONDEMNED: Final = "flux-secret-condemned"
+_ANSWERED: Final = "flux-secret-answered"
 # what a git that was killed leaves behind; we are alone with the mirror when we remove it
 _LEFTOVERS: Final = ("*.lock", "refs/**/*.lock", "objects/pack/tmp_*", "objects/*/tmp_obj_*")
 
@@ -34,10 +37,14 @@ _LEFTOVERS: Final = ("*.lock", "refs/**/*.lock", "objects/pack/tmp_*", "objects/
 class Mirror:
     """A bare mirror of one repository, kept between deliveries; several processes may share it."""
 
-    def __init__(self, url: GitUrl, cache: Path, access: GitAccess) -> None:
+    def __init__(
+        self, url: GitUrl, cache: Path, access: GitAccess, *, tag: str | None = None
+    ) -> None:
+        """`tag` names a tag that is fetched along with each branch, where the remote has it."""
         self._url = url
         self._access = access
-        self._git = Git(url, access)
+        self._tag = None if tag is None else tag_ref(tag)
+        self.git = Git(url, access)
         name = hashlib.sha256(url.address.encode()).hexdigest()[:24]
         self.path = cache.absolute() / "mirrors" / f"{name}.git"
 
@@ -50,17 +57,18 @@ class Mirror:
         """
         ref = ref_of(branch)
         async with self._alone():
-            commit = await self._remote_commit(ref, forget=True)
+            wanted = await self._remote_refs(ref, forget=True)
             if not (self.path / _CONDEMNED).exists():
                 try:
-                    return await self._bring(self.path, ref, commit)
+                    return await self._bring(self.path, ref, wanted)
                 except (_DamagedError, UnexplainedError):
                     pass  # the host has just answered, so it is the mirror
-            return await self._make_anew(ref, commit)
+            return await self._make_anew(ref, wanted)
 
     async def remote_head(self, branch: str | None) -> str:
         """Ask the remote for the branch's commit without fetching anything."""
-        return await self._remote_commit(ref_of(branch))
+        ref = ref_of(branch)
+        return (await self._remote_refs(ref))[ref]
 
     async def head(self, branch: str | None) -> str:
         """Give the commit that was fetched last, without asking anybody.
@@ -76,43 +84,63 @@ class Mirror:
             )
         return commit
 
+    @property
+    def answered(self) -> datetime | None:
+        """When the remote answered last with what we have; None when it never did."""
+        with contextlib.suppress(OSError):
+            return datetime.fromtimestamp((self.path / _ANSWERED).stat().st_mtime, UTC)
+        return None
+
     def condemn(self) -> None:
         """Say that an object was missing or damaged: the next fetch makes the mirror anew."""
         with contextlib.suppress(OSError):  # no mirror at all: the next fetch makes one anyway
             (self.path / _CONDEMNED).touch()
 
-    async def _remote_commit(self, ref: str, *, forget: bool = False) -> str:
+    async def _remote_refs(self, ref: str, *, forget: bool = False) -> dict[str, str]:
+        """Give what the remote has for the branch and, if it is there, for the tag."""
         url = self._url.address
-        found = listed(await self._git.ask("ls-remote", "--quiet", "--", url, ref)).get(ref)
-        if found is None:
-            heads = listed(await self._git.ask("ls-remote", "--quiet", "--heads", "--", url))
+        asked = [ref] if self._tag is None else [ref, self._tag]
+        found = listed(await self.git.ask("ls-remote", "--quiet", "--", url, *asked))
+        if ref not in found:
+            heads = listed(await self.git.ask("ls-remote", "--quiet", "--heads", "--", url))
             if forget and heads:  # a host that suddenly has none at all is not believed so easily
                 await self._forget(ref)
             raise self._no_branch(ref, [head.removeprefix("refs/heads/") for head in heads])
-        return found
+        if forget and self._tag is not None and self._tag not in found:
+            await self._forget(self._tag)
+        return {name: found[name] for name in asked if name in found}
 
-    async def _bring(self, mirror: Path, ref: str, commit: str) -> str:
-        """Fetch into a mirror that may not be there yet, unless it has that commit."""
+    async def _bring(self, mirror: Path, ref: str, wanted: Mapping[str, str]) -> str:
+        """Fetch into a mirror that may not be there yet what it does not have."""
         known = None
         if (mirror / "HEAD").is_file():
             known = await self._known(mirror, ref)
         else:
             await self._create(mirror)
-        if known == commit:
-            return commit
-        seconds = self._access.timeout_seconds
+        missing = [
+            name
+            for name, object_id in wanted.items()
+            if object_id != (known if name == ref else await self._object(mirror, name))
+        ]
+        if known is None or missing:
+            await self._fetch(mirror, missing, first=known is None)
+            known = await self._known(mirror, ref)
         if known is None:
+            raise _DamagedError(f"the mirror of {self._url} is damaged")
+        with contextlib.suppress(OSError):  # it is for people only
+            (mirror / _ANSWERED).touch()
+        return known
+
+    async def _fetch(self, mirror: Path, refs: Sequence[str], *, first: bool) -> None:
+        seconds = self._access.timeout_seconds
+        if first:
             seconds = max(seconds, self._access.first_fetch_seconds)
         try:
-            await self._git.fetch(mirror, f"{ref}:{_our(ref)}", seconds=seconds)
+            await self.git.fetch(mirror, *(f"{ref}:{our(ref)}" for ref in refs), seconds=seconds)
         except BaseException:
             _tidy(mirror)  # half a pack may be large
             raise
-        fetched = await self._known(mirror, ref)
-        if fetched is None:
-            raise _DamagedError(f"the mirror of {self._url} is damaged")
         await self._pack(mirror)
-        return fetched
 
     async def _pack(self, mirror: Path) -> None:
         """Make one pack of many; it is no failure of a fetch when that fails."""
@@ -121,11 +149,11 @@ class Mirror:
         with contextlib.suppress(UnreachableError):
             # a copy that somebody reads from borrows from it: nothing younger than two weeks goes
             words = ("gc", "--quiet", "--prune=2.weeks.ago")
-            await self._git.local(mirror, *words, seconds=self._access.first_fetch_seconds)
+            await self.git.local(mirror, *words, seconds=self._access.first_fetch_seconds)
 
     async def _create(self, mirror: Path) -> None:
         _make_empty(mirror)
-        made = await self._git.local(
+        made = await self.git.local(
             mirror, "init", "--quiet", "--bare", "--template=", "--initial-branch=none"
         )
         if made is None:
@@ -134,10 +162,10 @@ class Mirror:
                 remedy="check its space and who may write there, or name another --cache-dir",
             )
 
-    async def _make_anew(self, ref: str, commit: str) -> str:
+    async def _make_anew(self, ref: str, wanted: Mapping[str, str]) -> str:
         fresh, old = (self.path.with_suffix(suffix) for suffix in (_NEW, _OLD))
         try:
-            fetched = await self._bring(fresh, ref, commit)
+            fetched = await self._bring(fresh, ref, wanted)
         except BaseException:
             shutil.rmtree(fresh, ignore_errors=True)
             raise
@@ -149,20 +177,26 @@ class Mirror:
 
     async def _known(self, mirror: Path, ref: str) -> str | None:
         """Give the commit that our ref has, when its object is there."""
-        found = await self._git.local(
+        found = await self.git.local(
             mirror,
             "rev-parse",
             "--verify",
             "--quiet",
             "--end-of-options",
-            f"{_our(ref)}^{{commit}}",
+            f"{our(ref)}^{{commit}}",
         )
+        return found.decode().strip() or None if found else None
+
+    async def _object(self, mirror: Path, ref: str) -> str | None:
+        """Give the object that our copy of a ref names: a tag's own for a tag."""
+        words = ("rev-parse", "--verify", "--quiet", "--end-of-options", our(ref))
+        found = await self.git.local(mirror, *words)
         return found.decode().strip() or None if found else None
 
     async def _forget(self, ref: str) -> None:
         """Drop what the remote no longer has: Flux v1 never did, and went on delivering it."""
         if self.path.is_dir():
-            await self._git.local(self.path, "update-ref", "-d", _our(ref))
+            await self.git.local(self.path, "update-ref", "-d", our(ref))
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:
@@ -196,10 +230,6 @@ class Mirror:
 
 class _DamagedError(UnreachableError):
     """The mirror is not what git left."""
-
-
-def _our(ref: str) -> str:
-    return f"{OURS}/{ref}"
 
 
 def _spoken(ref: str) -> str:

@@ -18,12 +18,30 @@ def ref_of(branch: str | None) -> str:
     """Give `refs/heads/BRANCH`, or `HEAD` for a repository's default branch."""
     if branch is None:
         return "HEAD"
-    usable = branch.isprintable() and len(branch.encode(errors="replace")) <= _MAX_NAME
-    if not usable or _UNUSABLE.search(branch):
+    if not _usable(branch):
         raise UsageError(
             f"{branch[:80]!a} is not a branch name", remedy="name one, as in --git-branch main"
         )
     return f"refs/heads/{branch}"
+
+
+def tag_ref(tag: str) -> str:
+    """Give `refs/tags/TAG`."""
+    if not _usable(tag):
+        raise UsageError(
+            f"{tag[:80]!a} is not a tag's name", remedy="name one, as in --git-sync-tag flux-sync"
+        )
+    return f"refs/tags/{tag}"
+
+
+def our(ref: str) -> str:
+    """Give the name that our mirrors keep a remote's ref under."""
+    return f"{OURS}/{ref}"
+
+
+def _usable(name: str) -> bool:
+    is_short = len(name.encode(errors="replace")) <= _MAX_NAME
+    return name.isprintable() and is_short and not _UNUSABLE.search(name)
 
 
 def listed(untrusted: bytes) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The door to Kubernetes: a kubeconfig → a client that makes only the requests we need."""
 
+from flux_secret.outside.kubernetes.annotation import SYNC_MARKER, SecretAnnotation
 from flux_secret.outside.kubernetes.body import Json
 from flux_secret.outside.kubernetes.client import (
     FIELD_MANAGER,
@@ -21,6 +22,7 @@ from flux_secret.outside.kubernetes.transport import Limits, Traffic
 
 __all__ = [
     "FIELD_MANAGER",
+    "SYNC_MARKER",
     "AlreadyExistsError",
     "Applied",
     "Client",
@@ -33,6 +35,7 @@ __all__ = [
     "ManagedEntry",
     "NotFoundError",
     "Preconditions",
+    "SecretAnnotation",
     "ServedKind",
     "Traffic",
     "connect",

@@ -23,6 +23,7 @@ PAGE: Final = 500  # objects a list request asks for, as kubectl does
 _APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
 _OK: Final = range(200, 300)
 _CREATED: Final = 201
+_MERGE: Final = "application/merge-patch+json"  # RFC 7386
 _META: Final = "application/json;as={};g=meta.k8s.io;v=v1,application/json"
 _ONE: Final = _META.format("PartialObjectMetadata")
 _MANY: Final = _META.format("PartialObjectMetadataList")
@@ -141,6 +142,22 @@ class Client:
         )
         live = LiveObject.parse(self._json(request, answer))
         return Applied(live, created=answer.code == _CREATED)
+
+    async def annotate(
+        self, kind: ServedKind, namespace: str, name: str, annotations: Mapping[str, str]
+    ) -> None:
+        """Set annotations of an object that is there; nothing else of it is sent or read."""
+        request = Request("patch", kind.resource, namespace, name)
+        answer = await self._transport.send(
+            "PATCH",
+            kind.path(namespace, name),
+            accept=_ONE,
+            params={"fieldManager": FIELD_MANAGER},
+            body=encoded({"metadata": {"annotations": dict(annotations)}}),
+            content_type=_MERGE,
+            repeatable=True,
+        )
+        self._check(request, answer)
 
     async def create(self, kind: ServedKind, namespace: str, name: str, body: bytes) -> LiveObject:
         """Create; raise `AlreadyExistsError` when it is there already."""

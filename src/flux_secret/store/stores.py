@@ -1,0 +1,104 @@
+"""Configured stores → each pinned at one commit, and readers that answer from there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from flux_secret.model.delivery import Read, StoreRevision
+from flux_secret.model.names import StoreName
+from flux_secret.model.target import Target
+from flux_secret.outside.objects import DamagedRepositoryError
+from flux_secret.outside.once import Once
+from flux_secret.store.interface import Decryptor, MirrorOf, OpenCommit
+from flux_secret.store.reader import PinnedStores
+from flux_secret.store.tree import StoreTree
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A store at one commit."""
+
+    tree: StoreTree
+    note: str = ""
+    """What people should know of it; empty when it is the newest."""
+
+
+class Stores:
+    """All configured stores and the keys that open them."""
+
+    def __init__(self, mirror_of: MirrorOf, open_commit: OpenCommit, decryptor: Decryptor) -> None:
+        self._mirror_of = mirror_of
+        self._open_commit = open_commit
+        self._decryptor = decryptor
+
+    @asynccontextmanager
+    async def round(self) -> AsyncIterator[StoresRound]:
+        """Pin each store once, however many targets read it: all get the same commit."""
+        async with Once[StoreName, Pin](self._pin) as pins:
+            yield StoresRound(self._mirror_of, self._decryptor, pins)
+
+    @asynccontextmanager
+    async def reader(self, target: Target, reads: list[Read]) -> AsyncIterator[PinnedStores]:
+        """Do it for one delivery alone."""
+        async with self.round() as one, one.reader(target, reads) as reader:
+            yield reader
+
+    async def unchanged(
+        self, target: Target, reads: Sequence[Read]
+    ) -> Mapping[StoreName, StoreRevision] | None:
+        """Do it for one delivery alone."""
+        async with self.round() as one:
+            return await one.unchanged(target, reads)
+
+    async def outages(self, target: Target) -> Sequence[str]:
+        """Do it for one delivery alone."""
+        async with self.round() as one:
+            return await one.outages(target)
+
+    async def _pin(self, name: StoreName) -> Pin:
+        mirror = self._mirror_of(name)
+        fetched = await mirror.fetch(None)
+        note = f"store {name} is read {fetched.outage}" if fetched.outage else ""
+        return Pin(StoreTree(self._open_commit(mirror.path, fetched.commit)), note)
+
+
+class StoresRound:
+    """The stores at the commits that one round reads."""
+
+    def __init__(
+        self, mirror_of: MirrorOf, decryptor: Decryptor, pins: Once[StoreName, Pin]
+    ) -> None:
+        self._mirror_of = mirror_of
+        self._decryptor = decryptor
+        self._pins = pins
+
+    @asynccontextmanager
+    async def reader(self, target: Target, reads: list[Read]) -> AsyncIterator[PinnedStores]:
+        """Open every store that the target may read; note every question in `reads`."""
+        names = sorted(target.stores)
+        try:
+            pins = {name: await self._pins(name) for name in names}
+            trees = {name: pin.tree for name, pin in pins.items()}
+            yield PinnedStores(target, trees, self._decryptor, reads, _notes(pins.values()))
+        except DamagedRepositoryError:
+            for name in names:
+                self._mirror_of(name).condemn()
+                self._pins.forget(name)
+            raise
+
+    async def unchanged(
+        self, target: Target, reads: Sequence[Read]
+    ) -> Mapping[StoreName, StoreRevision] | None:
+        """Give the commits if every entry that was read is the same in them."""
+        async with self.reader(target, []) as pinned:
+            return pinned.revisions if all(map(pinned.would_repeat, reads)) else None
+
+    async def outages(self, target: Target) -> Sequence[str]:
+        """Say which stores that a target may read cannot be reached now."""
+        return _notes([await self._pins(name) for name in sorted(target.stores)])
+
+
+def _notes(pins: Iterable[Pin]) -> Sequence[str]:
+    return tuple(pin.note for pin in pins if pin.note)
