@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from simulators.measured import measured
 from simulators.world import FIRST, SECOND, World
 
 SECONDS = 60.0
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -34,12 +35,15 @@ class Agent:
 
 
 @contextmanager
-def agent(world: World, *extra: str) -> Iterator[Agent]:
+def agent(
+    world: World, *extra: str, without: str = "--", env: Mapping[str, str] | None = None
+) -> Iterator[Agent]:
     log = world.root / "agent.log"
+    flags = [flag for flag in world.flags(*extra) if flag.partition("=")[0] not in without.split()]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "flux_secret", "agent", *world.flags(*extra)],
-            env={"PATH": os.environ["PATH"], "HOME": str(world.root), **measured()},
+            [sys.executable, "-m", "flux_secret", "agent", *flags],
+            env={"PATH": os.environ["PATH"], "HOME": str(world.root), **measured(), **(env or {})},
             stdin=subprocess.DEVNULL, stdout=output, stderr=output,
         )  # fmt: skip
     try:
@@ -93,3 +97,37 @@ def test_a_damaged_entry_is_said_and_mended_by_the_next_commit(world: World) -> 
         world.put("demo", SECOND)
         until(lambda: value(world) == SECOND)
         assert running.stop() == 0
+
+
+def test_the_walkthroughs_deployment_runs_with_the_arguments_and_the_hook_it_has(
+    world: World,
+) -> None:
+    """No flag names a store, a key or a variable: the image's environment and the hook do."""
+    stores = world.root / "run" / "stores"
+    env = {
+        "FLUX_SECRET_GIT_GPG_KEY_IMPORT": str(world.key),
+        "FLUX_SECRET_STORES_FROM": str(stores),
+    }
+    without = "--store --git-gpg-key-import --generator-env"
+    names = (ROOT / "deploy/image/environment").read_text()
+    assert all(f"\n{name}=" in names for name in env)
+    with agent(world, without=without, env=env) as running:
+        until(lambda: running.has_said("not delivered"))
+        assert value(world) is None
+        hook = [str(ROOT / "deploy/image/initialize_gopass.sh"), world.store.url, "apps"]
+        subprocess.run(hook, env={"PATH": os.environ["PATH"], **env}, check=True, timeout=10)
+        until(lambda: value(world) == FIRST)
+        (stores / "wrong").write_text("ext::sh")
+        until(lambda: running.has_said("msg=stores.unusable"))
+        assert running.stop() == 0
+
+
+def test_the_hook_refuses_what_is_no_store() -> None:
+    for arguments in ([], ["git@host:org/x"], ["git@host:org/x", "../x"], ["", "apps"]):
+        done = subprocess.run(
+            [str(ROOT / "deploy/image/initialize_gopass.sh"), *arguments],
+            env={"PATH": os.environ["PATH"], "FLUX_SECRET_STORES_FROM": "/nowhere/at/all"},
+            capture_output=True, text=True, timeout=10, check=False,
+        )  # fmt: skip
+        assert done.returncode == 2
+        assert "initialize_gopass.sh" in done.stderr

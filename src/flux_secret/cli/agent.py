@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import signal
-from typing import Any
+from typing import Any, Final
 
 import click
 import structlog
@@ -15,11 +15,13 @@ from flux_secret.cli import voice
 from flux_secret.cli.flux_v1 import flux_v1_options, warn_of
 from flux_secret.cli.options import delivery_options, flags
 from flux_secret.cli.sync_options import agent_marker_options
+from flux_secret.errors import FluxSecretError
 from flux_secret.reconcile.loop import Intervals, Loop
 from flux_secret.settings import Flags, Settings
 from flux_secret.wiring import connect
 
 _DEFAULTS = Flags()
+STORES_SECONDS: Final = 2.0  # between two looks at `--stores-from`
 _FORCED = "--git-readonly prevents use of --sync-state=git. Forcing to --sync-state=secret"
 _log = structlog.get_logger("flux_secret.agent")
 
@@ -53,20 +55,49 @@ _log = structlog.get_logger("flux_secret.agent")
 def agent(**given: Any) -> None:  # noqa: ANN401 -- click's own options
     """Deliver applications with their secrets whenever a repository or a store has changed."""
     warn_of(given)
-    settings = Settings.load(dataclasses.replace(flags(given), unattended=True))
+    asked = dataclasses.replace(flags(given), unattended=True)
+    settings = Settings.load(asked)
     if settings.sync.forced:
         _log.warning("sync_state.forced", reason=_FORCED)
-    asyncio.run(_run(settings))
+    asyncio.run(_run(asked, settings))
 
 
-async def _run(settings: Settings) -> None:
-    async with connect(settings) as connected:
-        loop = Loop(
-            connected.round,
-            connected.heads,
-            Intervals(settings.sync_interval_seconds, settings.git_poll_interval_seconds),
-            voice.report_round,
-        )
-        for name in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(name, loop.stop)
-        await loop.run()
+async def _run(asked: Flags, settings: Settings) -> None:
+    """Run until a signal; connect anew when a store was registered meanwhile."""
+    stopping = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stopping.set)
+    while not stopping.is_set():
+        async with connect(settings) as connected:
+            loop = Loop(
+                connected.round,
+                connected.heads,
+                Intervals(settings.sync_interval_seconds, settings.git_poll_interval_seconds),
+                voice.report_round,
+            )
+            running = asyncio.ensure_future(loop.run())
+            stopped = asyncio.ensure_future(stopping.wait())
+            changed = asyncio.ensure_future(_changed(asked, settings))
+            await asyncio.wait({running, stopped, changed}, return_when=asyncio.FIRST_COMPLETED)
+            loop.stop()
+            await running
+        stopped.cancel()
+        if not changed.cancel():
+            settings = changed.result()
+
+
+async def _changed(asked: Flags, settings: Settings) -> Settings:
+    """Wait until `--stores-from` names other stores; an unusable one changes nothing."""
+    told = ""
+    while True:
+        await asyncio.sleep(STORES_SECONDS)
+        try:
+            fresh = Settings.load(asked)
+        except FluxSecretError as failure:
+            if failure.what != told:
+                told = failure.what
+                _log.warning("stores.unusable", reason=failure.what, remedy=failure.remedy)
+            continue
+        if fresh.stores != settings.stores:
+            _log.info("stores.changed", stores=" ".join(map(str, fresh.stores)))
+            return fresh

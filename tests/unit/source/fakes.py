@@ -74,6 +74,10 @@ class World:
     def __str__(self) -> str:
         return "the sync tag flux-sync"
 
+    def lose_marker(self) -> None:
+        """Somebody deletes it."""
+        self.marker = None
+
     async def fetch(self, _branch: str | None) -> Fetched:
         before, self.before = self.before, self.line[-1]
         return Fetched(self.line[-1], before, self.outage)

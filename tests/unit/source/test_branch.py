@@ -48,7 +48,7 @@ async def test_a_first_sync_is_initial_and_sets_the_marker() -> None:
 async def test_what_is_new_is_what_came_after_the_marker() -> None:
     world = World(marker="1")
     done = await sync(follow(world))
-    assert not done.initial
+    assert done.since is not None
     assert done.since == "1"
     assert messages(done) == ["3", "2"]
     assert world.marker == "3"
@@ -99,10 +99,10 @@ async def test_a_marker_that_was_removed_is_set_again() -> None:
     world = World()
     branch = follow(world)
     await sync(branch)
-    world.marker = None
+    world.lose_marker()
     done = await sync(branch)
     assert world.marker == "3"
-    assert not done.initial
+    assert done.since is not None
 
 
 async def test_a_marker_that_cannot_be_moved_is_a_warning_with_a_remedy() -> None:
