@@ -205,6 +205,7 @@ def _applier(cluster: ClusterSettings, client: kubernetes.Client) -> ClusterAppl
     options = ApplyOptions(
         agent_namespace=cluster.namespace,
         adopt_existing=cluster.adopt_existing,
+        daemon=cluster.daemon,
         confirmations=cluster.confirmations,
     )
     return ClusterApplier(client, options)

@@ -14,13 +14,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from flux_secret.apply.act import Actor
+from flux_secret.apply.allowed import OUTSIDE, is_allowed, summary
 from flux_secret.apply.cluster import ApplyOptions, Cluster, Sought
 from flux_secret.apply.digest import OBJECTS
 from flux_secret.apply.hold import held
 from flux_secret.apply.inventory import Entry, Inventory, TargetId
 from flux_secret.apply.payload import to_bytes
 from flux_secret.apply.plan import Claim, Keep, Refuse, Step, Surroundings, Write, is_settled, step
-from flux_secret.apply.scope import Placed, place
+from flux_secret.apply.scope import Wanted, place
 from flux_secret.apply.sweep import Pass, Sweeper
 from flux_secret.errors import BugError
 from flux_secret.model.change import Action, Change, ChangeSet
@@ -107,13 +108,23 @@ class ClusterApplier:
         inventory = cluster.ledger.inventory(target)
         kinds, digest_key = await cluster.kinds(), await cluster.key()
         placed = place(bundle, kinds, delivery.target.default_namespace, inventory.applyset)
-        found = await cluster.read(_sought(placed, inventory, kinds), inventory.applyset)
+        allowed = delivery.target.allowed_namespaces
+        wanted = [want for want in placed.wanted if is_allowed(want.key, allowed)]
+        barred = [want.key for want in placed.wanted if not is_allowed(want.key, allowed)]
+        if barred:
+            delivery.notes.append(summary(barred))
+        found = await cluster.read(_sought(wanted, inventory, kinds), inventory.applyset)
         # From here to `reserve` nothing waits, so two targets cannot both take one object.
         around = Surroundings(
-            inventory, found.live, self._others(target, placed.keys), cluster.options.adopt_existing
+            inventory,
+            found.live,
+            self._others(target, placed.keys),
+            cluster.options.adopt_existing,
+            cluster.options.daemon,
         )
         steps: list[Step] = [Refuse(key, error) for key, error in placed.failed]
-        for want in placed.wanted:
+        steps += [Keep(key, inventory.entries.get(key), OUTSIDE) for key in barred]
+        for want in wanted:
             if error := found.failed.get(want.key):
                 steps.append(Refuse(want.key, error))
                 continue
@@ -141,12 +152,12 @@ class ClusterApplier:
                 pass
 
 
-def _sought(placed: Placed, inventory: Inventory, kinds: Kinds) -> list[Sought]:
+def _sought(wanted: Iterable[Wanted], inventory: Inventory, kinds: Kinds) -> list[Sought]:
     return [
         Sought(
             want.key,
             kinds.any_version(want.key.group, want.key.kind) if want.awaited else want.kind,
             listed=bool(inventory.entries.get(want.key, Entry(want.key)).uid),
         )
-        for want in placed.wanted
+        for want in wanted
     ]

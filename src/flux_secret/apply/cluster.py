@@ -13,6 +13,7 @@ from flux_secret.apply.ledger import Ledger
 from flux_secret.apply.payload import PART_OF
 from flux_secret.apply.state import digest_key
 from flux_secret.errors import ObjectError
+from flux_secret.model.flux_v1 import SyncSet
 from flux_secret.model.names import ObjectKey
 from flux_secret.outside.kubernetes import Client, Kinds, LiveObject, ServedKind
 
@@ -30,6 +31,8 @@ class ApplyOptions:
     """Where inventories and our key lie; made when missing."""
     adopt_existing: bool = False
     """`--adopt-existing`: take over what was there before us, openly."""
+    daemon: SyncSet | None = None
+    """The daemon of Flux v1 whose place we take."""
     confirmations: frozenset[str] = frozenset()
     """`--confirm TOKEN`."""
     concurrent_requests: int = 16

@@ -2,6 +2,7 @@
 
 1. There, and in no list of ours: refused, also when its values agree; adopted if that is allowed.
 2. There, and in another target's list: a claim; the sweep hands it over, or it is refused.
+   Flux v1's, with the mark of the daemon that we take the place of: adopted.
 3. There, in our list, with that uid: ours. Unchanged when neither what we want nor what we own of
    it changed; else applied.
 4. There, in our list, with no uid or another: ours only if it carries our label and our fields.
@@ -20,9 +21,10 @@ from flux_secret.apply.inventory import Entry, Inventory, TargetId
 from flux_secret.apply.payload import PART_OF, masked
 from flux_secret.apply.scope import Wanted
 from flux_secret.errors import FluxSecretError, NotOursError, RejectedError
+from flux_secret.model.flux_v1 import MARK, Ignore, SyncSet, ignored
 from flux_secret.model.names import ObjectKey
 from flux_secret.outside.kubernetes import FIELD_MANAGER, Json, LiveObject
-from flux_secret.outside.kubernetes.body import text
+from flux_secret.outside.kubernetes.body import mapping, text
 
 APPLY: Final = "flux-secret.io/apply"
 IGNORED_FIELDS: Final = "flux-secret.io/ignore-fields"
@@ -100,6 +102,8 @@ class Surroundings:
     others: Mapping[ObjectKey, TargetId]
     """Objects in other targets' lists."""
     adopt_existing: bool
+    daemon: SyncSet | None = None
+    """The daemon of Flux v1 whose place we take: what carries its mark is adopted."""
 
 
 def step(want: Wanted, digest: str, around: Surroundings) -> Step:
@@ -110,13 +114,24 @@ def step(want: Wanted, digest: str, around: Surroundings) -> Step:
     if policy is None:
         known = ", ".join(known.value for known in Policy)
         return Refuse(want.key, RejectedError(f"{want.key.long}: {APPLY} is none of {known}"))
-    if policy is Policy.IGNORE:
-        return Keep(want.key, entry, f"{APPLY}: ignore")
+    if why := _left_alone(want, policy, live):
+        return Keep(want.key, entry, why)
     if entry is None and want.key in around.others:
         return Claim(want, digest, around.others[want.key])
     if live is None:
         return Write(want, digest)
     return _about_live(want, digest, live, around)
+
+
+def _left_alone(want: Wanted, policy: Policy, live: LiveObject | None) -> str:
+    """Say who wants it left alone: the manifest, or somebody in the cluster; empty for nobody."""
+    if policy is Policy.IGNORE:
+        return f"{APPLY}: ignore"
+    if ignored(mapping(want.body, "metadata", "annotations")) is Ignore.WHOLLY:
+        return "ignored: its manifest says so"
+    if live is not None and ignored(live.annotations) is Ignore.WHOLLY:
+        return "ignored: an annotation in the cluster says so"
+    return ""
 
 
 def _about_live(want: Wanted, digest: str, live: LiveObject, around: Surroundings) -> Step:
@@ -147,7 +162,9 @@ def is_settled(entry: Entry, live: LiveObject | None) -> bool:
 
 def _first_contact(want: Wanted, digest: str, live: LiveObject, around: Surroundings) -> Step:
     if around.adopt_existing:
-        return _adoption(want, digest, live)
+        return _adoption(want, digest, live, f"it was there before{_managers(live)}")
+    if around.daemon is not None and live.labels.get(MARK) == around.daemon.mark(want.key):
+        return _adoption(want, digest, live, "Flux v1 delivered it from here")
     return Refuse(
         want.key,
         NotOursError(
@@ -157,8 +174,8 @@ def _first_contact(want: Wanted, digest: str, live: LiveObject, around: Surround
     )
 
 
-def _adoption(want: Wanted, digest: str, live: LiveObject) -> Write:
-    note = f"adopted: it was there before{_managers(live)}"
+def _adoption(want: Wanted, digest: str, live: LiveObject, why: str) -> Write:
+    note = f"adopted: {why}"
     return Write(want, digest, live.uid, live.resource_version, note, adopted=True)
 
 

@@ -12,14 +12,14 @@ from typing import Final
 from flux_secret.apply.inventory import Entry
 from flux_secret.apply.payload import PART_OF
 from flux_secret.apply.plan import APPLY, Policy, is_ours
+from flux_secret.model.flux_v1 import IGNORE, Ignore
 from flux_secret.outside.kubernetes import LiveObject
 
 PRUNE: Final = "flux-secret.io/prune"
 _DISABLED: Final = {
     PRUNE: frozenset({"disabled"}),
     APPLY: frozenset({Policy.IGNORE.value}),
-    "fluxcd.io/ignore": frozenset({"true", "sync_only"}),
-    "flux.weave.works/ignore": frozenset({"true", "sync_only"}),
+    **dict.fromkeys(IGNORE, frozenset(one.value for one in Ignore)),
 }
 """Annotations that keep a live object: ours and Flux v1's (facts/flux-v1.md §3.1)."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flux_secret.apply import guard, order
+from flux_secret.apply.allowed import OUTSIDE, is_allowed
 from flux_secret.apply.cluster import Cluster, Found, Sought
 from flux_secret.apply.inventory import Entry, Inventory, TargetId
 from flux_secret.apply.prune import Fate, fate
@@ -26,6 +27,10 @@ class Leaving:
     commits: frozenset[str]
     """Application commits that say so."""
     prune: bool
+    dry: bool
+    """Whether to say only what would be removed."""
+    allowed: frozenset[str]
+    """The only namespaces that may be touched; empty for all."""
     stays: bool
     """Whether anything of the target stays; an empty generation is held."""
     taken_out: bool = False
@@ -49,11 +54,18 @@ class Remover:
             for key in sorted(leaving.gone):
                 self._tell(inventory, key, "no longer in the repository; pruning is off")
             return
+        barred = {key for key in leaving.gone if not is_allowed(key, leaving.allowed)}
+        for key in sorted(barred):
+            self._tell(inventory, key, f"not pruned: {OUTSIDE}")
+        leaving = replace(leaving, gone=leaving.gone - barred)
         kinds = await self._cluster.kinds()
         entries = dict(inventory.entries)
         found = await self._read(leaving, kinds)
         going = self._sorted_out(leaving, found, kinds, entries)
-        if going and self._may(leaving, going):
+        if leaving.dry:
+            for key in sorted(going):
+                self._tell(inventory, key, "would be pruned (--sync-garbage-collection-dry)")
+        elif going and self._may(leaving, going):
             await self._delete_all(going, kinds, entries)
         if leaving.taken_out and not entries:
             await self._cluster.ledger.remove(inventory)

@@ -89,8 +89,18 @@ class Sweeper:
             if target in sound and gone:
                 one = sound[target]
                 commits = frozenset({one.revision.commit} if one.revision else ())
-                prune, stays = one.target.prune, bool(wanted)
-                leaving.append(Leaving(inventory, gone, elsewhere, commits, prune, stays))
+                leaving.append(
+                    Leaving(
+                        inventory,
+                        gone,
+                        elsewhere,
+                        commits,
+                        prune=one.target.prune,
+                        dry=one.target.prune_dry,
+                        allowed=one.target.allowed_namespaces,
+                        stays=bool(wanted),
+                    )
+                )
             elif target not in configured and (gone or not inventory.entries):
                 leaving.extend(self._taken_out(inventory, gone, elsewhere, sound))
         return leaving
@@ -108,8 +118,19 @@ class Sweeper:
         commits = frozenset(one.revision.commit for one in same if one.revision)
         if not commits:
             return []
-        prune = all(one.target.prune for one in same)
-        return [Leaving(inventory, gone, elsewhere, commits, prune, stays=False, taken_out=True)]
+        return [
+            Leaving(
+                inventory,
+                gone,
+                elsewhere,
+                commits,
+                prune=all(one.target.prune for one in same),
+                dry=any(one.target.prune_dry for one in same),
+                allowed=frozenset().union(*(one.target.allowed_namespaces for one in same)),
+                stays=False,
+                taken_out=True,
+            )
+        ]
 
     def _elsewhere(
         self, target: TargetId, keys: AbstractSet[ObjectKey], sound: dict[TargetId, Delivery]

@@ -57,9 +57,13 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--sync-timeout", default=_DEFAULTS.sync_timeout, show_default=True,
                  metavar="DURATION", help="Limit of one generator command."),
     go_bool("--sync-garbage-collection", "Remove objects that left the repository."),
+    go_bool("--sync-garbage-collection-dry", "Only say what would be removed."),
     go_bool("--adopt-existing", "Take over objects that exist already."),
     click.option("--confirm", multiple=True, metavar="TOKEN",
                  help="Let a held change through; the error that holds it back names the token."),
+    click.option("--k8s-allow-namespace", multiple=True, metavar="NAMESPACE[,…]",
+                 help="Touch only these namespaces; may be repeated. Default: all."),
+    click.option("--k8s-namespace-whitelist", multiple=True, hidden=True),  # its older name
     click.option("--k8s-default-namespace", metavar="NAMESPACE",
                  help="Namespace of objects that name none. Default: default."),
     click.option("-n", "--namespace", default=_DEFAULTS.namespace, show_default=True,

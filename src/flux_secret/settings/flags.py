@@ -45,8 +45,11 @@ class Flags:
     git_poll_interval: str = "5m"
     regenerate_interval: str = "1h"
     sync_garbage_collection: bool = False
+    sync_garbage_collection_dry: bool = False
     adopt_existing: bool = False
     confirm: Sequence[str] = ()
+    k8s_allow_namespace: Sequence[str] = ()
+    k8s_namespace_whitelist: Sequence[str] = ()
     k8s_default_namespace: str | None = None
     namespace: str = "flux"
     kubeconfig: Path | None = None

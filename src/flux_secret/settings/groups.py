@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flux_secret.model.flux_v1 import SyncSet
+
 
 @dataclass(frozen=True, slots=True)
 class GitSettings:
@@ -42,3 +44,5 @@ class ClusterSettings:
     namespace: str
     adopt_existing: bool
     confirmations: frozenset[str]
+    daemon: SyncSet | None = None
+    """The daemon of Flux v1 that had the same repository, branch and paths."""

@@ -16,7 +16,7 @@ from flux_secret.settings.flags import Flags
 from flux_secret.settings.groups import ClusterSettings, GitSettings, KeySettings
 from flux_secret.settings.stores import registered, stores_of
 from flux_secret.settings.sync import SyncSettings
-from flux_secret.settings.targets import seconds, targets_of
+from flux_secret.settings.targets import daemon_of, seconds, targets_of
 
 _TERMINAL: Final = ("HOME", "GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "TERM")
 
@@ -48,9 +48,10 @@ class Settings:
         """Read flags and environment; raise `UsageError` or `ConfigurationError`."""
         environ = os.environ if environ is None else environ
         stores = dict(stores_of([*flags.store, *registered(flags.stores_from)], environ))
+        targets = tuple(targets_of(flags, frozenset(stores), environ))
         cache = flags.cache_dir or cache_directory(environ)
         return cls(
-            targets=tuple(targets_of(flags, frozenset(stores), environ)),
+            targets=targets,
             stores=stores,
             git=GitSettings(
                 ssh_key=flags.git_ssh_key or _mounted_key(flags),
@@ -73,6 +74,7 @@ class Settings:
                 namespace=flags.namespace,
                 adopt_existing=flags.adopt_existing,
                 confirmations=frozenset(flags.confirm),
+                daemon=daemon_of(flags, targets[0].source),
             ),
             sync=SyncSettings.load(flags),
             sync_interval_seconds=seconds("--sync-interval", flags.sync_interval),

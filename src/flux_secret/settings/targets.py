@@ -7,6 +7,7 @@ from typing import Final
 
 from flux_secret.errors import UsageError
 from flux_secret.model.duration import parse_duration
+from flux_secret.model.flux_v1 import SyncSet
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import StoreName
 from flux_secret.model.target import Generation, Source, Target
@@ -34,16 +35,30 @@ def targets_of(
         },
         timeout_seconds=seconds("--sync-timeout", flags.sync_timeout),
     )
-    paths = [part for text in flags.git_path for part in text.split(",")] or [""]
+    allowed = frozenset(_parts([*flags.k8s_allow_namespace, *flags.k8s_namespace_whitelist]))
+    paths = _parts(flags.git_path) or [""]
     for path in dict.fromkeys(map(_git_path, paths)):
         yield Target(
             source=source,
             path=path,
             stores=stores,
             generation=generation,
-            prune=flags.sync_garbage_collection,
+            # as under Flux v1, where the second flag implies the first
+            prune=flags.sync_garbage_collection or flags.sync_garbage_collection_dry,
+            prune_dry=flags.sync_garbage_collection_dry,
+            allowed_namespaces=allowed,
             default_namespace=flags.k8s_default_namespace or "default",
         )
+
+
+def daemon_of(flags: Flags, source: Source) -> SyncSet:
+    """Give the daemon of Flux v1 that had these flags: its marks on objects are ours to adopt."""
+    return SyncSet.of(source.url, source.branch, _parts(flags.git_path))
+
+
+def _parts(texts: Sequence[str]) -> list[str]:
+    """Open comma lists, as Go's flags do."""
+    return [part for text in texts for part in text.split(",")]
 
 
 def _branch(text: str) -> str:

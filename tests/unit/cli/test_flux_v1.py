@@ -30,13 +30,10 @@ class Flag(NamedTuple):
 PENDING = frozenset(
     {
         "git-secret",
-        "k8s-allow-namespace",
-        "k8s-namespace-whitelist",
         "listen",
         "listen-metrics",
         "log-format",
         "sops",
-        "sync-garbage-collection-dry",
     }
 )
 
