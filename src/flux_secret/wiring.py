@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from flux_secret.apply.adopter import Adopter
 from flux_secret.apply.applier import ClusterApplier
 from flux_secret.apply.cluster import ApplyOptions
 from flux_secret.audit.log import LogAuditor
 from flux_secret.errors import KeyFileError
 from flux_secret.generate.generator import Generator
+from flux_secret.model.adoption import Mode
 from flux_secret.model.names import StoreName
 from flux_secret.model.sync import Verification
 from flux_secret.model.target import Source, Target
@@ -46,12 +48,17 @@ class Connected:
     stages: Stages
     heads: Heads
     memory: Memory
+    adopter: Callable[[Mode], Adopter]
 
     async def round(self, *, anew: bool = False) -> Round:
         """Deliver every target once, then sweep; `anew` generates also what has not changed."""
         if anew:
             self.memory.forget()
         return await deliver_round(self.targets, self.stages, self.memory)
+
+    async def adopt(self, mode: Mode) -> Round:
+        """Go through all targets once, taking objects over from Flux v1 instead of applying."""
+        return await deliver_round(self.targets, replace(self.stages, applier=self.adopter(mode)))
 
 
 class Heads:
@@ -83,7 +90,7 @@ async def connect(settings: Settings) -> AsyncIterator[Connected]:
         last_good = {
             name: LastGood(mirror, allowed=settings.sync.goes_on) for name, mirror in stores.items()
         }
-        applier = _applier(settings.cluster, client)
+        applier = ClusterApplier(client, _options(settings.cluster))
         stages = Stages(
             source=GitSource(branches.__getitem__, lay_out),
             stores=Stores(last_good.__getitem__, Commit, keys.decryptor),
@@ -93,7 +100,8 @@ async def connect(settings: Settings) -> AsyncIterator[Connected]:
             auditor=LogAuditor(),
         )
         memory = Memory(settings.regenerate_interval_seconds)
-        yield Connected(settings.targets, stages, Heads(sources, stores), memory)
+        adopter = partial(Adopter, client, _options(settings.cluster))
+        yield Connected(settings.targets, stages, Heads(sources, stores), memory, adopter)
 
 
 def _branches(
@@ -201,11 +209,10 @@ async def _client(settings: Settings, resources: contextlib.AsyncExitStack) -> k
     return await resources.enter_async_context(kubernetes.connect(connection))
 
 
-def _applier(cluster: ClusterSettings, client: kubernetes.Client) -> ClusterApplier:
-    options = ApplyOptions(
+def _options(cluster: ClusterSettings) -> ApplyOptions:
+    return ApplyOptions(
         agent_namespace=cluster.namespace,
         adopt_existing=cluster.adopt_existing,
         daemon=cluster.daemon,
         confirmations=cluster.confirmations,
     )
-    return ClusterApplier(client, options)

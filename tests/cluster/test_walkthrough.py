@@ -11,6 +11,7 @@ from typing import Protocol
 import pytest
 
 from behaviour.test_bad_input import *  # noqa: F403 -- the same suite, another cluster
+from behaviour.test_flux_v1_annotations import *  # noqa: F403 -- the same
 from behaviour.test_walkthrough import *  # noqa: F403 -- the same
 from simulators.fixtures import *  # noqa: F403 -- fixtures
 from simulators.world import FIRST, World

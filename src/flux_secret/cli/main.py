@@ -11,6 +11,7 @@ import structlog
 
 import flux_secret
 from flux_secret.cli import voice
+from flux_secret.cli.adopt import adopt
 from flux_secret.cli.agent import agent
 from flux_secret.cli.deliver import deliver
 from flux_secret.cli.demo import demo
@@ -45,7 +46,7 @@ def main(context: click.Context, log_level: str | None) -> None:
     )
 
 
-for _command in (demo, deliver, agent):
+for _command in (demo, deliver, agent, adopt):
     main.add_command(_command)
 
 

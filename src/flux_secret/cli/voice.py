@@ -17,6 +17,8 @@ from flux_secret.reconcile.round import Round
 _COLOURS = {
     Action.CREATED: "green",
     Action.CONFIGURED: "yellow",
+    Action.ADOPTED: "yellow",
+    Action.RELEASED: "yellow",
     Action.DELETED: "red",
     Action.FAILED: "red",
 }
@@ -47,10 +49,10 @@ def fail(failure: FluxSecretError, *, about: str = "") -> None:
         click.echo(f"  remedy: {printable(failure.remedy)}", err=True)
 
 
-def report_round(done: Round) -> None:
+def report_round(done: Round, *, word: str = "delivered") -> None:
     """Print what a round did, object by object, and then what went wrong."""
     for delivery in done.deliveries:
-        _report_delivery(delivery)
+        _report_delivery(delivery, word)
     _report_notes(done)
     for change in done.swept:
         _report_change(change)
@@ -74,19 +76,19 @@ def _report_notes(done: Round) -> None:
         warn(f"{names[0]}{more}: {note}")
 
 
-def _report_delivery(delivery: Delivery) -> None:
+def _report_delivery(delivery: Delivery, word: str) -> None:
     at = f" at {delivery.revision}" if delivery.revision else ""
     for change in delivery.changes:
         _report_change(change)
     if delivery.error is not None:
         fail(delivery.error, about=f"{delivery.target.name}{at}")
-        say(f"{delivery.target.name}: not delivered; what the cluster had stays as it was")
+        say(f"{delivery.target.name}: not {word}; what the cluster had stays as it was")
     else:
         held = len(delivery.changes.failed)
         rest = f", {held} failed" if held else ""
         count = len(delivery.changes)
         objects = f"{count} object{'s' * (count != 1)}"
-        say(f"{delivery.target.name}: delivered{at} ({objects}{rest})")
+        say(f"{delivery.target.name}: {word}{at} ({objects}{rest})")
 
 
 def _report_change(change: Change) -> None:

@@ -19,6 +19,10 @@ class Action(enum.Enum):
     DELETED = "deleted"
     SKIPPED = "skipped"
     FAILED = "failed"
+    ADOPTED = "adopted"
+    """Taken over from Flux v1; no field of it changed."""
+    RELEASED = "released"
+    """Given back to Flux v1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ PAGE: Final = 500  # objects a list request asks for, as kubectl does
 _APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
 _OK: Final = range(200, 300)
 _CREATED: Final = 201
+_JSON_PATCH: Final = "application/json-patch+json"  # RFC 6902
 _MERGE: Final = "application/merge-patch+json"  # RFC 7386
 _META: Final = "application/json;as={};g=meta.k8s.io;v=v1,application/json"
 _ONE: Final = _META.format("PartialObjectMetadata")
@@ -158,6 +159,21 @@ class Client:
             repeatable=True,
         )
         self._check(request, answer)
+
+    async def patch(
+        self, kind: ServedKind, namespace: str, name: str, operations: bytes, manager: str
+    ) -> LiveObject:
+        """Send a JSON patch (RFC 6902); raise `ConflictError` when it names an older version."""
+        request = Request("patch", kind.resource, namespace, name)
+        answer = await self._transport.send(
+            "PATCH",
+            kind.path(namespace, name),
+            accept=_ONE,
+            params={"fieldManager": manager},
+            body=operations,
+            content_type=_JSON_PATCH,
+        )
+        return LiveObject.parse(self._json(request, answer))
 
     async def create(self, kind: ServedKind, namespace: str, name: str, body: bytes) -> LiveObject:
         """Create; raise `AlreadyExistsError` when it is there already."""

@@ -21,6 +21,23 @@ class ManagedEntry:
     api_version: str
     fields: Mapping[str, Json]
     """FieldsV1: `{"f:spec": {"f:replicas": {}}}`."""
+    time: str = ""
+    """When it last changed, as the API server wrote it."""
+
+    def to_json(self) -> Json:
+        """Give the entry as it stands in an object."""
+        entry: dict[str, Json] = {
+            "manager": self.manager,
+            "operation": self.operation,
+            "apiVersion": self.api_version,
+            "fieldsType": "FieldsV1",
+            "fieldsV1": self.fields,
+        }
+        if self.time:
+            entry["time"] = self.time
+        if self.subresource:
+            entry["subresource"] = self.subresource
+        return entry
 
     @property
     def digest(self) -> str:
@@ -61,6 +78,7 @@ class LiveObject:
                     subresource=text(entry, "subresource"),
                     api_version=text(entry, "apiVersion"),
                     fields=mapping(entry, "fieldsV1"),
+                    time=text(entry, "time"),
                 )
                 for entry in items(meta, "managedFields")
             ),

@@ -1,0 +1,253 @@
+"""Bundle → what a running Flux v1 owned is ours, or is given back: `flux-secret adopt`.
+
+It takes the applier's place in a round, so that an object is found exactly as a delivery finds it,
+and writes no field of any object. The inventory is written ahead: a run that is interrupted is
+finished by the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from flux_secret.apply.adoption import CLIENT_SIDE, adoption, release
+from flux_secret.apply.allowed import is_allowed
+from flux_secret.apply.cluster import ApplyOptions, Cluster, Sought
+from flux_secret.apply.inventory import Entry, Inventory, TargetId
+from flux_secret.apply.payload import PART_OF
+from flux_secret.apply.scope import Wanted, place
+from flux_secret.errors import (
+    BugError,
+    FluxSecretError,
+    ForbiddenError,
+    HeldError,
+    NotOursError,
+    ObjectError,
+)
+from flux_secret.model.adoption import Direction, Mode
+from flux_secret.model.change import Action, Change, ChangeSet
+from flux_secret.model.delivery import Delivery
+from flux_secret.model.flux_v1 import MARK, Ignore, ignored
+from flux_secret.model.manifest import Bundle
+from flux_secret.model.names import ObjectKey
+from flux_secret.model.target import Target
+from flux_secret.outside.kubernetes import (
+    FIELD_MANAGER,
+    Client,
+    ConflictError,
+    Json,
+    LiveObject,
+    ServedKind,
+)
+from flux_secret.outside.kubernetes.body import encoded, items, mapping, text
+
+DRY: Final = "dry run"
+_DEPLOYMENTS: Final = ServedKind("apps", "v1", "Deployment", "deployments", namespaced=True)
+_FLUX_IMAGES: Final = ("fluxcd/flux:", "weaveworks/flux:")
+
+
+@dataclass(frozen=True, slots=True)
+class _Patch:
+    """One object's patch; empty when it is as it should be already."""
+
+    key: ObjectKey
+    kind: ServedKind
+    operations: Sequence[Json]
+
+
+class Adopter:
+    """Changes owners, not objects."""
+
+    def __init__(self, client: Client, options: ApplyOptions, mode: Mode) -> None:
+        self._cluster = Cluster(client, options)
+        self._mode = mode
+
+    async def settled(self, _target: Target, _changes: ChangeSet) -> bool:
+        """Say no: nothing is remembered here."""
+        return False
+
+    async def sweep(self, _delivered: Sequence[Delivery], _changes: ChangeSet) -> None:
+        """Remove nothing."""
+
+    async def apply(self, delivery: Delivery, bundle: Bundle, changes: ChangeSet) -> None:
+        """Take the bundle's objects over, or give back what the target lists.
+
+        Raises `HeldError` while Flux v1 is running, `UnreachableError`, `IntegrityError`.
+        """
+        if delivery.revision is None:
+            raise BugError("a delivery is adopted before its revision is known")
+        await self._refuse_while_flux_runs(delivery)
+        cluster, target = self._cluster, TargetId.of(delivery.target)
+        await cluster.ledger.open()
+        inventory, kinds = cluster.ledger.inventory(target), await cluster.kinds()
+        placed = place(bundle, kinds, delivery.target.default_namespace, inventory.applyset)
+        for key, error in placed.failed:
+            changes.add(Change(key, Action.FAILED, error=error))
+        allowed = delivery.target.allowed_namespaces
+        wanted = {want.key: want for want in placed.wanted if is_allowed(want.key, allowed)}
+        if self._mode.direction is Direction.OURS:
+            await self._take(inventory, wanted, str(delivery.revision), changes)
+        else:
+            await self._give_back(inventory, wanted, str(delivery.revision), changes)
+
+    async def _take(
+        self, inventory: Inventory, wanted: Mapping[ObjectKey, Wanted], revision: str,
+        changes: ChangeSet,
+    ) -> None:  # fmt: skip
+        sought = [Sought(want.key, want.kind, listed=False) for want in wanted.values()]
+        live = await self._read(sought, inventory, changes)
+        entries, patches = dict(inventory.entries), []
+        for key, there in sorted(live.items()):
+            if why := self._not_to_take(key, there, inventory.target):
+                changes.add(why)
+            elif there is not None:
+                known = entries.get(key)
+                if known is None or known.uid != there.uid:
+                    entries[key] = Entry(key, there.uid, adopted=True)
+                patches.append(_Patch(key, wanted[key].kind, adoption(there)))
+        new = {one.key for one in patches if entries[one.key] != inventory.entries.get(one.key)}
+        if not self._mode.dry:
+            await self._cluster.ledger.write(inventory, entries, revision)
+        await asyncio.gather(*(self._act(one, changes, new=one.key in new) for one in patches))
+
+    def _not_to_take(
+        self, key: ObjectKey, live: LiveObject | None, target: TargetId
+    ) -> Change | None:
+        """Say why an object is left as it is; None when it is to be taken."""
+        owner = self._cluster.ledger.owner(key)
+        why = ""
+        if live is None:
+            why = "not there: the first delivery creates it"
+        elif live.is_going:
+            why = "it is being deleted"
+        elif ignored(live.annotations) is Ignore.WHOLLY:
+            why = "ignored: an annotation in the cluster says so"
+        elif owner is not None and owner != target:
+            why = f"{owner} has it"
+        if why or live is None:
+            return Change(key, Action.SKIPPED, why)
+        is_ours = owner == target or self._is_our_daemons(key, live)
+        return None if is_ours else Change(key, Action.FAILED, error=_foreign(key, live))
+
+    def _is_our_daemons(self, key: ObjectKey, live: LiveObject) -> bool:
+        options, mark = self._cluster.options, live.labels.get(MARK)
+        if options.daemon is not None and mark == options.daemon.mark(key):
+            return True
+        return options.adopt_existing and not mark
+
+    async def _give_back(
+        self, inventory: Inventory, wanted: Mapping[ObjectKey, Wanted], revision: str,
+        changes: ChangeSet,
+    ) -> None:  # fmt: skip
+        daemon = self._cluster.options.daemon
+        if daemon is None:
+            raise BugError("objects are given back to a daemon that is not known")
+        kinds = await self._cluster.kinds()
+        served = {key: kinds.any_version(key.group, key.kind) for key in inventory.entries}
+        sought = [Sought(key, kind, listed=True) for key, kind in served.items()]
+        live = await self._read(sought, inventory, changes)
+        patches = []
+        for key, there in sorted(live.items()):
+            kind, entry = served[key], inventory.entries[key]
+            if there is None or kind is None or (entry.uid and entry.uid != there.uid):
+                changes.add(Change(key, Action.SKIPPED, "not there, or another object by now"))
+            else:
+                remembered = _last_applied(wanted.get(key), daemon.mark(key))
+                patches.append(_Patch(key, kind, release(there, daemon.mark(key), remembered)))
+        done = await asyncio.gather(*(self._act(one, changes, new=True) for one in patches))
+        if not self._mode.dry:
+            released = {one.key for one, ok in zip(patches, done, strict=True) if ok}
+            left = {
+                key: entry
+                for key, entry in inventory.entries.items()
+                if key not in released and live.get(key) is not None
+            }
+            inventory = await self._cluster.ledger.write(inventory, left, revision)
+            if not left:
+                await self._cluster.ledger.remove(inventory)
+
+    async def _read(
+        self, sought: Sequence[Sought], inventory: Inventory, changes: ChangeSet
+    ) -> Mapping[ObjectKey, LiveObject | None]:
+        found = await self._cluster.read(sought, inventory.applyset)
+        for key, error in sorted(found.failed.items()):
+            changes.add(Change(key, Action.FAILED, error=error))
+        return found.live
+
+    async def _act(self, one: _Patch, changes: ChangeSet, *, new: bool) -> bool:
+        """Patch one object; say whether it is as it should be now."""
+        word = Action(self._mode.direction.value)
+        if not one.operations:
+            changes.add(Change(one.key, word if new else Action.UNCHANGED, DRY * self._mode.dry))
+            return True
+        if self._mode.dry:
+            changes.add(Change(one.key, word, DRY))
+            return True
+        manager = FIELD_MANAGER if self._mode.direction is Direction.OURS else CLIENT_SIDE
+        error: FluxSecretError
+        try:
+            await self._cluster.limited(
+                self._cluster.client.patch(
+                    one.kind, one.key.namespace, one.key.name, encoded(one.operations), manager
+                )
+            )
+        except ConflictError as conflict:
+            error = conflict
+            error.remedy = "somebody changed it meanwhile: run the same command again"
+        except ObjectError as refused:
+            error = refused
+        else:
+            changes.add(Change(one.key, word))
+            return True
+        changes.add(Change(one.key, Action.FAILED, error=error))
+        return False
+
+    async def _refuse_while_flux_runs(self, delivery: Delivery) -> None:
+        """Look for a running Flux v1 in our namespace: both would fight over every field."""
+        namespace = self._cluster.options.agent_namespace
+        try:
+            found = await self._cluster.client.list(_DEPLOYMENTS, namespace, "")
+        except ForbiddenError:
+            delivery.notes.append(f"cannot look whether a Flux v1 is running in {namespace}")
+            return
+        running = [text(one, "metadata", "name") for one in found if _is_running_flux(one)]
+        for name in running:
+            stop = f"kubectl scale deployment/{name} -n {namespace} --replicas=0"
+            if not self._mode.dry:
+                raise HeldError(
+                    f"deployment/{name} in {namespace} is a running Flux v1",
+                    remedy=f"stop it first: {stop}",
+                )
+            delivery.notes.append(f"a Flux v1 is running; stop it before you go on: {stop}")
+
+
+def _is_running_flux(deployment: Mapping[str, Json]) -> bool:
+    containers = items(deployment, "spec", "template", "spec", "containers")
+    images = [text(container, "image").rpartition("docker.io/")[2] for container in containers]
+    is_flux = any(image.startswith(_FLUX_IMAGES) for image in images)
+    return is_flux and mapping(deployment, "spec").get("replicas") != 0
+
+
+def _foreign(key: ObjectKey, live: LiveObject) -> NotOursError:
+    if live.labels.get(MARK):
+        return NotOursError(
+            f"{key.long} carries the mark of another Flux v1",
+            remedy="adopt with the --git-url, --git-branch and --git-path that it had, in order",
+        )
+    return NotOursError(
+        f"{key.long} was not delivered by Flux v1",
+        remedy="look at it; take it over with --adopt-existing",
+    )
+
+
+def _last_applied(want: Wanted | None, mark: str) -> str | None:
+    """Give what kubectl would remember of an object; None for a Secret, or what git has no more."""
+    if want is None or want.values or want.key.kind == "Secret":
+        return None
+    metadata = mapping(want.body, "metadata")
+    labels = {name: value for name, value in mapping(metadata, "labels").items() if name != PART_OF}
+    body = {**want.body, "metadata": {**metadata, "labels": {**labels, MARK: mark}}}
+    return json.dumps(body, sort_keys=True, separators=(",", ":")) + "\n"
