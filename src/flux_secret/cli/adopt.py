@@ -29,7 +29,7 @@ def adopt(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401 -- c
 async def _adopt(settings: Settings, mode: Mode) -> int:
     async with connect(settings) as agent:
         done = await agent.adopt(mode)
-    voice.report_round(done, word="looked at" if mode.dry else mode.direction.value)
+    voice.report_round(done, word="examined" if mode.dry else mode.direction.value)
     if mode.dry and done.exit_code == 0:
         voice.say("nothing was changed; do it with --yes")
     return done.exit_code
