@@ -58,6 +58,7 @@ kind: Service
 metadata: {{name: {name}}}
 spec:
   selector: {{app: {name}}}
+  clusterIP: None # the control plane of the tests has 254 addresses
   ports: [{{name: http, port: 80}}]
 """
 _KUSTOMIZATION: Final = """namespace: applications

@@ -16,6 +16,8 @@ ALLOWED = {
     # generate: a script's question is answered, its output parsed, its messages masked
     ("generate/answering.py", "GopassAnswers._read"): (1, "becomes the answer, wrapped again"),
     ("generate/generator.py", "_Run._manifests"): (1, "a command's output is parsed"),
+    ("generate/patching.py", "patched"): (1, "what kustomize printed is parsed"),
+    ("generate/patching.py", "_Merging._shown"): (1, "a placeholder gives way to its value"),
     ("generate/masking.py", "masked"): (1, "a value that a message quotes is replaced"),
     # resolve: values are decoded, and looked for where they may not stand
     ("resolve/secret.py", "SecretFolder._value"): (1, "a reference is recognised"),

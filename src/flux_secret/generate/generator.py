@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 
-from flux_secret.errors import FluxYamlError, GenerateError, ManifestError
+from flux_secret.errors import BugError, GenerateError, ManifestError
 from flux_secret.generate import flux_yaml, plain
 from flux_secret.generate.answering import GopassAnswers
 from flux_secret.generate.flux_yaml import Command, Found, PatchUpdated, ScanForFiles
@@ -25,6 +26,7 @@ from flux_secret.generate.interface import (
 )
 from flux_secret.generate.manifests import parse, without_duplicates
 from flux_secret.generate.masking import masked
+from flux_secret.generate.patching import patched, read_patches
 from flux_secret.model.manifest import Manifest, Manifests
 from flux_secret.model.target import Target
 
@@ -51,7 +53,7 @@ class Generator:
                 plain.load(root, found.work_directory if found else directory)
             )
         else:
-            items = without_duplicates(await self._run(target, found, reader))
+            items = without_duplicates(await self._run(root, target, found, reader))
         if not items:
             raise ManifestError(
                 f"target {target.name} gave no object at all",
@@ -59,19 +61,22 @@ class Generator:
             )
         return Manifests(items)
 
-    async def _run(self, target: Target, found: Found, reader: SecretReader) -> list[Manifest]:
-        if isinstance(found.config, PatchUpdated | ScanForFiles):
-            raise FluxYamlError(
-                f"{found.source}: patchUpdated is not supported yet",
-                remedy="let a kustomization.yaml do the patching, and use commandUpdated with "
-                "`command: kustomize build .`",
-            )
+    async def _run(
+        self, root: Path, target: Target, found: Found, reader: SecretReader
+    ) -> list[Manifest]:
+        if isinstance(found.config, ScanForFiles):
+            raise BugError("a plain tree runs no command")
         answers = GopassAnswers(reader)
         manifests: list[Manifest] = []
         async with self._open_workshop(target.generation.env, answers.answer) as workshop:
             run = _Run(target, found, workshop, reader, answers)
             for command in found.config.generators:
                 manifests += await run.command(command)
+            if isinstance(found.config, PatchUpdated):
+                whole = without_duplicates(manifests)
+                patches = read_patches(root, found.work_directory, found.config.patch_file)
+                seconds = target.generation.timeout_seconds
+                manifests = await patched(whole, patches, workshop, seconds)
         return manifests
 
 

@@ -66,6 +66,9 @@ class Workshop(Protocol):
     async def run(self, command: str, *, cwd: Path, timeout_seconds: float) -> Outcome:
         """Run `/bin/sh -c COMMAND`; raise `GenerateError` on a limit."""
 
+    async def kustomize(self, files: Mapping[str, bytes], *, timeout_seconds: float) -> Outcome:
+        """Run `kustomize build` on these files, kept in memory; raise `GenerateError`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

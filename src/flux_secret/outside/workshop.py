@@ -7,6 +7,7 @@ command (design decision 3; it comes with issue 4).
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -80,6 +81,14 @@ class Workshop:
         if done.stderr_was_cut:  # its first line may be the rest of one, with half a value in it
             stderr = stderr.partition(b"\n")[2]
         return Outcome(done.returncode, Plaintext(done.untrusted_stdout), stderr)
+
+    async def kustomize(self, files: Mapping[str, bytes], *, timeout_seconds: float) -> Outcome:
+        """Run `kustomize build` on these files, in a folder of their own, gone afterwards."""
+        with tempfile.TemporaryDirectory(prefix="kustomize-", dir=self._place) as name:
+            folder = Path(name)
+            for file, content in files.items():
+                (folder / file).write_bytes(content)
+            return await self.run("kustomize build .", cwd=folder, timeout_seconds=timeout_seconds)
 
 
 def unwrapped(argv: Sequence[str], _place: Path) -> Sequence[str]:

@@ -14,7 +14,6 @@ from flux_secret.errors import (
     BugError,
     DecryptError,
     FluxSecretError,
-    FluxYamlError,
     GenerateError,
     ManifestError,
 )
@@ -67,6 +66,9 @@ class FakeWorkshop:
             yield self
         finally:
             self.closed = True
+
+    async def kustomize(self, files: Mapping[str, bytes], *, timeout_seconds: float) -> Outcome:
+        raise NotImplementedError(files, timeout_seconds)  # tests/system has the real one
 
     async def run(self, command: str, *, cwd: Path, timeout_seconds: float) -> Outcome:
         self.ran.append((command, cwd, timeout_seconds))
@@ -271,9 +273,11 @@ async def test_a_target_without_any_object_is_an_error(tmp_path: Path) -> None:
         await generate(root, FakeWorkshop({}))
 
 
-async def test_patch_updated_says_what_to_use_instead(tmp_path: Path) -> None:
+async def test_patch_updated_without_patches_only_sorts(tmp_path: Path) -> None:
     text = "version: 1\npatchUpdated: {generators: [{command: one}], patchFile: p.yaml}\n"
     root = repository(tmp_path, {"demo/.flux.yaml": text})
-    with pytest.raises(FluxYamlError, match="patchUpdated is not supported yet") as caught:
-        await generate(root, FakeWorkshop({}))
-    assert "kustomize build" in caught.value.remedy
+    two = "\n---\n".join(
+        f"apiVersion: v1\nkind: {kind}\nmetadata: {{name: a}}" for kind in ("Service", "ConfigMap")
+    )
+    found = await generate(root, FakeWorkshop({"one": Printed(two)}))
+    assert [one.key.kind for one in found.items] == ["ConfigMap", "Service"]
