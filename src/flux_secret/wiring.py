@@ -23,9 +23,9 @@ from flux_secret.model.target import Source, Target
 from flux_secret.outside import kubernetes
 from flux_secret.outside.git import GitAccess, History, LastGood, Mirror, SyncTag, Tagger
 from flux_secret.outside.gpg import Gpg
+from flux_secret.outside.layouts import Layouts
 from flux_secret.outside.objects import Commit
 from flux_secret.outside.workshop import open_workshop
-from flux_secret.outside.worktree import lay_out
 from flux_secret.reconcile.interface import Stages
 from flux_secret.reconcile.memory import Memory
 from flux_secret.reconcile.round import Round, deliver_round
@@ -92,7 +92,7 @@ async def connect(settings: Settings) -> AsyncIterator[Connected]:
         }
         applier = ClusterApplier(client, _options(settings.cluster))
         stages = Stages(
-            source=GitSource(branches.__getitem__, lay_out),
+            source=GitSource(branches.__getitem__, Layouts(settings.tool_path).lay_out),
             stores=Stores(last_good.__getitem__, Commit, keys.decryptor),
             generator=Generator(partial(open_workshop, path=settings.tool_path)),
             resolver=Resolver(),

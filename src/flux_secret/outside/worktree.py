@@ -56,7 +56,7 @@ async def lay_out(
             await _in_thread(lambda: _lay_out(repository, commit, root, limits, stop), stop.set)
             yield root
         finally:
-            await _in_thread(lambda: _remove(root), lambda: None)
+            await _in_thread(lambda: remove(root), lambda: None)
 
 
 async def _in_thread(work: Callable[[], None], stop: Callable[[], None]) -> None:
@@ -90,7 +90,11 @@ def _lay_out(
         ) from error
 
 
-def _remove(root: Path) -> None:
+def remove(root: Path) -> None:
+    """Take a copy away, also what scripts have locked in it."""
+    shutil.rmtree(root, ignore_errors=True)
+    if not root.exists():
+        return
     for folder, folders, _ in os.walk(root):
         for name in folders:
             path = Path(folder, name)

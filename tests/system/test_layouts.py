@@ -1,0 +1,97 @@
+"""Copies of one commit for many targets: each whole, private, and the same as the first."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from flux_secret.errors import SourceError
+from flux_secret.outside import layouts as module
+from flux_secret.outside.layouts import Layouts
+from simulators.repositories import Content, Executable, Link, Repository
+
+FILES: Mapping[str, Content] = {
+    "a/b.yaml": "one\n",
+    "run.sh": Executable("#!/bin/sh\necho ran\n"),
+    "link.yaml": Link("a/b.yaml"),
+    "sp ace/ü.yaml": "two\n",
+    "--checkpoint-action=exec": "a name that looks like an option\n",
+}
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository.create(tmp_path / "ops", FILES)
+
+
+def seen(root: Path) -> dict[str, tuple[int, str]]:
+    found = {}
+    for path in sorted(root.rglob("*")):
+        name = str(path.relative_to(root))
+        if path.is_symlink():
+            found[name] = (0, f"-> {path.readlink()}")
+        elif path.name != "index":  # it holds times
+            content = path.read_bytes().decode(errors="replace") if path.is_file() else ""
+            found[name] = (path.stat().st_mode, content)
+    return found
+
+
+async def test_every_copy_is_as_the_first(repository: Repository) -> None:
+    layouts, copies = Layouts(os.environ["PATH"]), []
+    for _ in range(3):
+        async with layouts.lay_out(repository.path / ".git", repository.head) as root:
+            copies.append(seen(root))
+            ran = subprocess.check_output([root / "run.sh"], timeout=10)  # noqa: ASYNC221 -- short
+            assert ran == b"ran\n"
+            assert repository.git("-C", str(root), "status", "--porcelain") == ""
+        assert not root.exists()
+    assert len(copies[0]) > len(FILES)
+    assert copies[1] == copies[0]
+    assert copies[2] == copies[0]
+
+
+async def test_copies_are_private(repository: Repository) -> None:
+    layouts = Layouts(os.environ["PATH"])
+    for _ in range(3):
+        async with layouts.lay_out(repository.path / ".git", repository.head) as root:
+            assert (root / "a/b.yaml").read_text() == "one\n"
+            (root / "a/b.yaml").write_text("a script wrote this\n")
+            (root / "more.yaml").write_text("and this\n")
+            (root / "a").chmod(0o500)
+
+
+async def test_a_new_commit_is_laid_out_anew(repository: Repository) -> None:
+    layouts = Layouts(os.environ["PATH"])
+    for text in ("one\n", "one\n", "three\n", "three\n", "four\n"):
+        if (repository.path / "a/b.yaml").read_text() != text:
+            repository.commit({"a/b.yaml": text})
+        async with layouts.lay_out(repository.path / ".git", repository.head) as root:
+            assert (root / "a/b.yaml").read_text() == text
+
+
+async def test_without_tar_and_above_the_limit_every_copy_is_laid_out(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_PACKED", 10)
+    for layouts in (Layouts(os.environ["PATH"]), Layouts("/nowhere")):
+        for _ in range(2):
+            async with layouts.lay_out(repository.path / ".git", repository.head) as root:
+                assert (root / "a/b.yaml").read_text() == "one\n"
+
+
+async def test_a_tar_that_fails_is_named(repository: Repository, tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "tar").write_text("#!/bin/sh\necho no space left >&2\nexit 2\n")
+    (tools / "tar").chmod(0o755)
+    layouts = Layouts(f"{tools}:{os.environ['PATH']}")
+    async with layouts.lay_out(repository.path / ".git", repository.head):
+        pass
+    with pytest.raises(SourceError, match="cannot be laid out: no space left") as caught:
+        async with layouts.lay_out(repository.path / ".git", repository.head):
+            pass
+    assert caught.value.remedy
