@@ -5,10 +5,11 @@ The nearest file upwards counts, from the target to the repository's root (facts
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final, NoReturn, TypeAlias
+from typing import Final, NoReturn, TypeAlias, TypeVar
 
 import yaml
 
@@ -24,6 +25,7 @@ _EXAMPLE: Final = (
     "write version: 1, and commandUpdated: with generators: a list of command: TEXT, each with a "
     "timeout: 90s if it needs one; or scanForFiles: {}"
 )
+T = TypeVar("T")
 _SECTIONS: Final = ("commandUpdated", "patchUpdated", "scanForFiles")
 
 
@@ -106,16 +108,44 @@ def parse(text: bytes, source: str) -> Config:
     return _Reader(source).config(nodes[0])
 
 
+class _Violation(Exception):  # noqa: N818 -- what Flux's schema calls it
+    """One thing that is wrong; the rest of the file is looked at all the same."""
+
+    def __init__(self, line: int, problem: str) -> None:
+        super().__init__(problem)
+        self.line = line
+        self.problem = problem
+
+
 class _Reader:
-    """Checks one file, field by field."""
+    """Checks one file, field by field; reports every violation, a line each, as Flux v1 does."""
 
     def __init__(self, source: str) -> None:
         self._source = source
+        self._violations: list[_Violation] = []
 
     def config(self, node: yaml.Node) -> Config:
+        """Read the file; raise `FluxYamlError` with everything that is wrong in it."""
+        config = self._checked(lambda: self._config(node))
+        if config is not None and not self._violations:
+            return config
+        found = sorted(self._violations, key=lambda one: one.line)
+        lines = [f"line {one.line}: {one.problem}" for one in found]
+        what = lines[0] if len(lines) == 1 else "\n  ".join(["config file is not valid:", *lines])
+        raise FluxYamlError(f"{self._source}: {what}", remedy=_EXAMPLE)
+
+    def _checked(self, read: Callable[[], T]) -> T | None:
+        """Read one part; note what is wrong with it and go on."""
+        try:
+            return read()
+        except _Violation as violation:
+            self._violations.append(violation)
+            return None
+
+    def _config(self, node: yaml.Node) -> Config:
         fields = self._mapping(node, "the file")
         self._only(fields, "the file", {"version", *_SECTIONS})
-        self._version(node, fields.get("version"))
+        self._checked(lambda: self._version(node, fields.get("version")))
         sections = [name for name in _SECTIONS if name in fields]
         if len(sections) != 1:
             given = " and ".join(sections) or "none of them"
@@ -142,10 +172,13 @@ class _Reader:
         self._only(fields, "commandUpdated", {"generators", "updaters"})
         if "updaters" in fields:  # image automation; checked so that a mistake shows
             for updater in self._sequence(fields["updaters"], "updaters"):
-                for name, command in self._mapping(updater, "an updater").items():
-                    if name in {"containerImage", "policy"}:
-                        self._command(command)
+                self._checked(partial(self._updater, updater))
         return CommandUpdated(tuple(self._generators(node, fields)))
+
+    def _updater(self, node: yaml.Node) -> None:
+        for name, command in self._mapping(node, "an updater").items():
+            if name in {"containerImage", "policy"}:
+                self._checked(partial(self._command, command))
 
     def _patch_updated(self, node: yaml.Node) -> PatchUpdated:
         fields = self._section(node, "patchUpdated")
@@ -165,7 +198,9 @@ class _Reader:
             # Flux v1 takes it for zero objects, and garbage collection then deletes everything
             self._refuse(node, "generators is empty")
         for command in commands:
-            yield self._command(command)
+            read = self._checked(partial(self._command, command))
+            if read is not None:
+                yield read
 
     def _command(self, node: yaml.Node) -> Command:
         fields = self._mapping(node, "a command")
@@ -229,7 +264,8 @@ class _Reader:
         for name, node in fields.items():
             if name not in known:
                 allowed = ", ".join(sorted(known)) or "no field"
-                self._refuse(node, f"{what} has no field {name!r}; it may have {allowed}")
+                problem = f"{what} has no field {name!r}; it may have {allowed}"
+                self._violations.append(_Violation(line_of(node), problem))
 
     def _refuse(self, node: yaml.Node, problem: str) -> NoReturn:
-        raise FluxYamlError(f"{self._source}: line {line_of(node)}: {problem}", remedy=_EXAMPLE)
+        raise _Violation(line_of(node), problem)

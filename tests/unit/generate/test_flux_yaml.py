@@ -132,6 +132,31 @@ def test_the_walkthroughs_own_file_is_read() -> None:
     )
 
 
+def test_every_violation_is_named_with_its_line() -> None:
+    text = """version: "1"
+commandUpdated:
+  generators:
+  - command: ""
+  - timeout: 5
+  - command: a
+    timeout: bogus
+  extra: 1
+"""
+    with pytest.raises(FluxYamlError) as caught:
+        parse(text.encode(), "demo/.flux.yaml")
+    lines = caught.value.what.splitlines()
+    assert lines[0] == "demo/.flux.yaml: config file is not valid:"
+    assert [line.split(":")[0].strip() for line in lines[1:]] == [
+        "line 1", "line 4", "line 5", "line 7", "line 8"
+    ]  # fmt: skip
+    assert "quote" not in lines[1]
+    assert "version must be the number 1" in lines[1]
+    assert "a command is empty" in lines[2]
+    assert "has no field 'command'" in lines[3]
+    assert "timeout is not a duration" in lines[4]
+    assert "has no field 'extra'" in lines[5]
+
+
 def test_a_patch_is_read_into_its_type() -> None:
     text = "version: 1\npatchUpdated: {generators: [{command: a}], patchFile: p.yaml}\n"
     assert parse(text.encode(), "x") == PatchUpdated((Command("a"),), "p.yaml")
@@ -149,7 +174,7 @@ def test_a_timeout_below_a_second_counts_as_none_as_in_flux() -> None:
 
 def test_every_error_says_what_to_write() -> None:
     with pytest.raises(FluxYamlError) as caught:
-        parse(b"version: 3\n", "demo/.flux.yaml")
+        parse(b"version: 1\n", "demo/.flux.yaml")
     assert caught.value.what.startswith("demo/.flux.yaml: line 1: ")
     assert "commandUpdated" in caught.value.remedy
     assert caught.value.exit_code == 3
