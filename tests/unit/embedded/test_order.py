@@ -50,7 +50,7 @@ def _reference(left: list[str], right: list[str]) -> list[str]:
     return out
 
 
-@settings(max_examples=500)
+@settings(max_examples=150)
 @given(items, items)
 def test_merged_items_stand_where_the_real_one_puts_them(left: list[str], right: list[str]) -> None:
     expected = _reference(left, right)
