@@ -7,11 +7,13 @@ reason why it has no effect (facts: flux-v1 §2.1; issue 4).
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import click
 import structlog
+
+from flux_secret.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
 _log = structlog.get_logger("flux_secret.flags")
@@ -72,9 +74,19 @@ VALUES: Final[Mapping[str, Why]] = {
 """Flags that take a value, which is not looked at."""
 
 
+REFUSED: Final[Mapping[str, str]] = {
+    "--git-secret": "keep what git-secret hides in the store instead",
+    "--sops": "keep the values in the store instead, or let a generator call sops -d",
+}
+"""Switches that decrypt files of the repository, and what to do instead.
+
+Passed over, what is encrypted would be applied as it is.
+"""
+
+
 def flux_v1_options(command: F) -> F:
     """Let a command accept them; `warn_of` says which were given."""
-    for name in SWITCHES:
+    for name in (*SWITCHES, *REFUSED):
         command = click.option(name, _parameter(name), is_flag=False, flag_value="true",
                                multiple=True, hidden=True)(command)  # fmt: skip
     for name in VALUES:
@@ -83,7 +95,17 @@ def flux_v1_options(command: F) -> F:
 
 
 def warn_of(given: Mapping[str, object]) -> None:
-    """Log one warning for each reason, naming the flags; never their values (`--token`)."""
+    """Log one warning for each reason, naming the flags; never their values (`--token`).
+
+    Raises `UsageError` for what cannot be passed over.
+    """
+    for flag, instead in REFUSED.items():
+        said = given.get(_parameter(flag))
+        if isinstance(said, Sequence) and said and said[-1] != "false":
+            raise UsageError(
+                f"{flag} is not supported: files of the repository are not decrypted here",
+                remedy=f"take the flag out; {instead}",
+            )
     for why, flags in _without_effect(given):
         _log.warning("flags.without_effect", flags=" ".join(flags), reason=why.value)
 

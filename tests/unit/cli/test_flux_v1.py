@@ -11,7 +11,8 @@ import structlog
 import structlog.testing
 
 from flux_secret.cli.agent import agent
-from flux_secret.cli.flux_v1 import SWITCHES, VALUES, warn_of
+from flux_secret.cli.flux_v1 import REFUSED, SWITCHES, VALUES, warn_of
+from flux_secret.errors import UsageError
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "flux_v1_flags.tsv"
 OURS_DIFFER = {
@@ -29,11 +30,9 @@ class Flag(NamedTuple):
 
 PENDING = frozenset(
     {
-        "git-secret",
         "listen",
         "listen-metrics",
         "log-format",
-        "sops",
     }
 )
 
@@ -60,7 +59,7 @@ def test_every_flag_of_fluxd_is_taken_with_its_default(flag: Flag) -> None:
     if flag.name in PENDING:
         return
     assert taken is not None, f"fluxd has --{flag.name}"
-    is_ours = f"--{flag.name}" not in {*SWITCHES, *VALUES}
+    is_ours = f"--{flag.name}" not in {*SWITCHES, *VALUES, *REFUSED}
     if is_ours and flag.default and flag.kind != "bool" and flag.name not in OURS_DIFFER:
         assert taken.default == flag.default
 
@@ -92,6 +91,16 @@ def test_switching_scanning_off_is_what_we_do_anyway() -> None:
     with structlog.testing.capture_logs() as lines:
         warn_of(context.params)
     assert lines == []
+
+
+@pytest.mark.parametrize("flag", sorted(REFUSED))
+def test_what_would_apply_encrypted_files_as_they_are_is_refused(flag: str) -> None:
+    for arguments in ([flag], [f"{flag}=true"]):
+        context = agent.make_context("agent", list(arguments))
+        with pytest.raises(UsageError, match="is not supported") as caught:
+            warn_of(context.params)
+        assert "in the store instead" in caught.value.remedy
+    warn_of(agent.make_context("agent", [f"{flag}=false"]).params)
 
 
 def test_a_flag_that_nobody_knows_is_refused() -> None:
