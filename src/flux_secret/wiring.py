@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import structlog
+
 from flux_secret.apply.adopter import Adopter
 from flux_secret.apply.applier import ClusterApplier
 from flux_secret.apply.cluster import ApplyOptions
 from flux_secret.audit.log import LogAuditor
-from flux_secret.errors import KeyFileError
+from flux_secret.errors import ConfigurationError, KeyFileError
 from flux_secret.generate.generator import Generator
 from flux_secret.model.adoption import Mode
 from flux_secret.model.names import StoreName
@@ -25,7 +27,9 @@ from flux_secret.outside.git import GitAccess, History, LastGood, Mirror, SyncTa
 from flux_secret.outside.gpg import Gpg
 from flux_secret.outside.layouts import Layouts
 from flux_secret.outside.objects import Commit
-from flux_secret.outside.workshop import open_workshop
+from flux_secret.outside.sandbox.probe import find_sandbox
+from flux_secret.outside.sandbox.sandbox import Kind, Sandbox
+from flux_secret.outside.workshop import Workshops
 from flux_secret.reconcile.interface import Stages
 from flux_secret.reconcile.memory import Memory
 from flux_secret.reconcile.round import Round, deliver_round
@@ -38,6 +42,8 @@ from flux_secret.store.interface import Decryptor
 from flux_secret.store.openpgp import GnuPgHome, OpenPgp
 from flux_secret.store.packets import is_public_only
 from flux_secret.store.stores import Stores
+
+_log = structlog.get_logger("flux_secret.wiring")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,7 @@ async def connect(settings: Settings) -> AsyncIterator[Connected]:
         stages = Stages(
             source=GitSource(branches.__getitem__, Layouts(settings.tool_path).lay_out),
             stores=Stores(last_good.__getitem__, Commit, keys.decryptor),
-            generator=Generator(partial(open_workshop, path=settings.tool_path)),
+            generator=Generator(Workshops(settings.tool_path, await _sandbox(settings)).open),
             resolver=Resolver(),
             applier=applier,
             auditor=LogAuditor(),
@@ -102,6 +108,20 @@ async def connect(settings: Settings) -> AsyncIterator[Connected]:
         memory = Memory(settings.regenerate_interval_seconds)
         adopter = partial(Adopter, client, _options(settings.cluster))
         yield Connected(settings.targets, stages, Heads(sources, stores), memory, adopter)
+
+
+async def _sandbox(settings: Settings) -> Sandbox | ConfigurationError:
+    """Try out what confines generators; where nothing does, targets without any still work."""
+    if settings.unsafe_no_sandbox:
+        _log.warning("sandbox.off", reason="--unsafe-no-sandbox: generators can read the key")
+        return Sandbox(Kind.OPEN)
+    if not any(target.generation.enabled for target in settings.targets):
+        return ConfigurationError("no command may run", remedy="give --manifest-generation")
+    try:
+        return await find_sandbox(settings.tool_path)
+    except ConfigurationError as error:
+        _log.warning("sandbox.none", reason=error.what, remedy=error.remedy)
+        return error
 
 
 def _branches(

@@ -91,5 +91,4 @@ def test_only_settings_reads_the_environment(modules: Mapping[str, ast.Module]) 
     assert readers == {
         "flux_secret/settings/environment.py",
         "flux_secret/settings/settings.py",
-        "flux_secret/outside/supervisor.py",  # a program of its own: what it got, its child gets
     }

@@ -85,13 +85,26 @@ def test_a_script_that_bypasses_us_cannot_empty_the_secret_either(world: World) 
         entry=world.store.path / "demo.gpg",
     )  # fmt: skip
     world.ops.commit({f"{APPLICATION}/secrets.yaml.sh": Executable(script)})
-    assert world.deliver().code == 0
+    assert world.deliver("--unsafe-no-sandbox").code == 0
     assert world.secret() == before
     world.damage("demo")
-    done = world.deliver()
+    done = world.deliver("--unsafe-no-sandbox")
     assert done.code == 4, done.out + done.err
     assert "demosecret" in done.err
     assert world.ops.head[:12] in done.err
+    assert world.secret() == before
+
+
+def test_in_the_sandbox_a_script_finds_no_key_and_no_store_to_bypass_us_with(world: World) -> None:
+    world.deliver()
+    before = world.secret()
+    script = BYPASS.format(
+        gpg=shutil.which("gpg"), home=world.gnupg.path, namespace=world.namespace,
+        entry=world.store.path / "demo.gpg",
+    )  # fmt: skip
+    world.ops.commit({f"{APPLICATION}/secrets.yaml.sh": Executable(script)})
+    done = world.deliver()
+    assert done.code == 4, done.out + done.err  # an emptied value is held
     assert world.secret() == before
 
 

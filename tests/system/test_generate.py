@@ -8,7 +8,6 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,7 +26,8 @@ from flux_secret.model.names import SecretPath
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.reference import Lookup
 from flux_secret.model.target import Generation, Source, Target
-from flux_secret.outside.workshop import open_workshop
+from flux_secret.outside.sandbox.probe import find_sandbox
+from flux_secret.outside.workshop import Workshops
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "walkthrough"
 SCRIPT = (VECTORS / "secrets.yaml.sh").read_text()
@@ -82,8 +82,9 @@ async def generate(
         (place / name).chmod(0o755)
     generation = Generation(env={"APPLICATIONSTORE": "apps"}, timeout_seconds=timeout_seconds)
     target = Target(Source(GitUrl.parse("file:///ops"), "main"), "demo", generation=generation)
-    opened = partial(open_workshop, path=path or os.environ["PATH"], max_output=max_output)
-    return await Generator(opened).generate(target, Checkout(place, place), reader)
+    sandbox = await find_sandbox(os.environ["PATH"])
+    workshops = Workshops(path or os.environ["PATH"], sandbox, max_output=max_output)
+    return await Generator(workshops.open).generate(target, Checkout(place, place), reader)
 
 
 def shell_path(place: Path, shell: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import resource
 import signal
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from flux_secret.cli.flux_v1 import flux_v1_options, warn_of
 from flux_secret.cli.options import delivery_options, flags
 from flux_secret.cli.sync_options import agent_marker_options
 from flux_secret.errors import FluxSecretError
+from flux_secret.outside.files import remove_stale_scratch
 from flux_secret.reconcile.loop import Intervals, Loop
 from flux_secret.settings import Flags, Settings
 from flux_secret.wiring import connect
@@ -59,7 +61,15 @@ def agent(**given: Any) -> None:  # noqa: ANN401 -- click's own options
     settings = Settings.load(asked)
     if settings.sync.forced:
         _log.warning("sync_state.forced", reason=_FORCED)
+    _clean_up()
     asyncio.run(_run(asked, settings))
+
+
+def _clean_up() -> None:
+    """Leave no image of this process on a disk, and nothing that a killed one left in memory."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for path in remove_stale_scratch():
+        _log.info("scratch.removed", path=str(path), reason="a process was killed and left it")
 
 
 async def _run(asked: Flags, settings: Settings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -46,6 +47,7 @@ class Story:
             git_path=(PLATFORM, APPLICATION),
             git_gpg_key_import=(place.root / "flux.asc",),
             manifest_generation=True,
+            unsafe_no_sandbox=sys.platform != "linux",  # the demo's script is our own
             generator_env=("APPLICATIONSTORE=apps",),
             sync_garbage_collection=True,
             namespace=place.namespace,

@@ -68,7 +68,7 @@ class Generator:
             raise BugError("a plain tree runs no command")
         answers = GopassAnswers(reader)
         manifests: list[Manifest] = []
-        async with self._open_workshop(target.generation.env, answers.answer) as workshop:
+        async with self._open_workshop(target.generation, root, answers.answer) as workshop:
             run = _Run(target, found, workshop, reader, answers)
             for command in found.config.generators:
                 manifests += await run.command(command)

@@ -12,6 +12,7 @@ from flux_secret.errors import FluxSecretError
 from flux_secret.model.names import SecretPath
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.reference import Lookup
+from flux_secret.model.target import Generation
 
 
 class Checkout(Protocol):
@@ -82,5 +83,8 @@ class Answer:
 Ask = Callable[[Sequence[str]], Awaitable[Answer]]
 """The arguments of one `gopass` call → its answer."""
 
-OpenWorkshop = Callable[[Mapping[str, str], Ask], AbstractAsyncContextManager[Workshop]]
-"""(what `--generator-env` names, who answers) → a workshop, gone afterwards."""
+OpenWorkshop = Callable[[Generation, Path, Ask], AbstractAsyncContextManager[Workshop]]
+"""(how the target generates, its checkout, who answers) → a workshop, gone afterwards.
+
+Opening raises `ConfigurationError` where commands may not run, as without a sandbox.
+"""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
+import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -13,6 +16,8 @@ from typing import Final
 from flux_secret.errors import SourceError
 
 MEMORY_DIRECTORIES: Final = (Path("/dev/shm"), Path("/run/shm"))  # noqa: S108 -- memory-backed
+_PREFIX: Final = "flux-secret-"
+_YOUNG_SECONDS: Final = 60.0
 
 
 def memory_directory(*, runnable: bool = False) -> Path | None:
@@ -35,11 +40,48 @@ def scratch(prefix: str, *, runnable: bool = False) -> Iterator[Path]:
     `runnable`: programs in it must start, so it may have to lie where temporary files do.
     """
     memory = memory_directory(runnable=runnable)
-    path = Path(tempfile.mkdtemp(prefix=f"flux-secret-{prefix}-", dir=memory))
+    path = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{prefix}-", dir=memory))
+    in_use = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
+        fcntl.flock(in_use, fcntl.LOCK_SH)  # what a kill -9 leaves is told from this by no lock
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+        os.close(in_use)
+
+
+def remove_stale_scratch() -> list[Path]:
+    """Remove what killed processes of this user left behind; give what was removed.
+
+    Whoever uses a folder holds a lock on it, and a young one may not have it yet.
+    """
+    places = dict.fromkeys([*MEMORY_DIRECTORIES, Path(tempfile.gettempdir())])
+    found = [path for place in places if place.is_dir() for path in place.glob(f"{_PREFIX}*")]
+    return [path for path in found if _is_stale(path) and _removed(path)]
+
+
+def _is_stale(path: Path) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        about = path.lstat()
+        young = time.time() - about.st_mtime < _YOUNG_SECONDS
+        return stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid() and not young
+    return False
+
+
+def _removed(path: Path) -> bool:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:  # in use
+        return False
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+        return True
+    finally:
+        os.close(handle)
 
 
 def join_within(root: Path, relative: str) -> Path:

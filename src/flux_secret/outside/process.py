@@ -5,7 +5,8 @@ file of ours. What it prints is collected as it comes, both streams together. Ho
 when whoever waits for it is cancelled, it is gone before `run` returns:
 
 1. supervised (Linux; programs that we did not choose): everything it started is ended with it,
-   daemons and other sessions included, by `supervisor.py`; elsewhere its process group only
+   daemons and other sessions included, by `supervisor.py`, which also keeps it within a
+   `Confinement` where one is given; elsewhere its process group only
    (`ENDS_EVERYTHING` says which, for `doctor` to tell);
 2. else: its process group.
 
@@ -27,12 +28,19 @@ from typing import Any, Final
 
 from flux_secret.errors import ConfigurationError, FluxSecretError
 from flux_secret.outside import supervisor
+from flux_secret.outside.supervisor import Confinement
 
 MIB: Final = 1024 * 1024
 ENDS_EVERYTHING: Final = sys.platform == "linux"
 """Whether `supervised` reaches every descendant here, or only the process group."""
 
-_SUPERVISED: Final = (sys.executable, "-I", "-S", supervisor.__file__)
+_ROOT: Final = Path(supervisor.__file__).parents[2]
+# -I keeps the working directory, which is the program's, off the path that modules come from
+_MAIN: Final = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1));"
+    "from flux_secret.outside.supervisor import main; sys.exit(main(sys.argv[1:]))"
+)
+_SUPERVISED: Final = (sys.executable, "-I", "-S", "-c", _MAIN, str(_ROOT))
 _GRACE_SECONDS: Final = 5.0  # for a supervisor to kill and collect everything; it needs a few ms
 _DRAIN_SECONDS: Final = 1.0  # for output still in the pipe when the program has ended
 _DRAIN_TURNS: Final = 8  # of the event loop, 256 KiB each; a pipe holds 64 KiB, at most 1 MiB
@@ -58,7 +66,11 @@ class Completed:
     """How a child ended. `untrusted_stdout` may hold secrets: it never goes to a log."""
 
     returncode: int
-    """Its exit code; when a signal ended it, 128 + that if it was supervised, else minus that."""
+    """Its exit code; when a signal ended it, 128 + that if it was supervised, else minus that.
+
+    Minus a signal of a supervised child is the supervisor's own end: it names the bound that was
+    exceeded (`supervisor.OVER_MEMORY` and its like).
+    """
     untrusted_stdout: bytes
     untrusted_stderr: bytes
     stderr_was_cut: bool = False
@@ -87,7 +99,7 @@ async def run(  # noqa: PLR0913 -- what a child gets is said in full at every ca
     cwd: Path,
     stdin: bytes = b"",
     limits: Limits | None = None,
-    supervised: bool = False,
+    supervised: bool | Confinement = False,
 ) -> Completed:
     """Run a program to its end.
 
@@ -96,9 +108,12 @@ async def run(  # noqa: PLR0913 -- what a child gets is said in full at every ca
     caller is cancelled, the child has ended first.
     """
     limits = limits or Limits()
-    supervised = supervised and ENDS_EVERYTHING
-    command = [*_SUPERVISED, *argv] if supervised else list(argv)
-    child = _Child(argv[0], limits, supervised=supervised)
+    command = list(argv)
+    is_supervised = ENDS_EVERYTHING and supervised is not False
+    if is_supervised:
+        confinement = supervised if isinstance(supervised, Confinement) else Confinement()
+        command = [*_SUPERVISED, *confinement.words(), "--", *argv]
+    child = _Child(argv[0], limits, supervised=is_supervised)
     try:
         await _to_its_end(child.start(command, env, cwd, stdin))
         async with asyncio.timeout(limits.timeout_seconds):

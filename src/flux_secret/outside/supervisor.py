@@ -1,10 +1,16 @@
-"""Run one program, then end everything that it started; nothing is left when this process ends.
+"""Run one program within bounds, then end everything that it started; nothing is left afterwards.
 
-Started as a script of its own (`python -I -S supervisor.py PROGRAM…`). As a child subreaper it
+A process of its own, between us and a program that we did not choose. As a child subreaper it
 inherits every orphan (prctl(2), PR_SET_CHILD_SUBREAPER), so daemons and processes in sessions of
-their own are ended too. It exits as PROGRAM did: its code, or 128 + its signal. It ends everything
-when it gets SIGTERM, and when whoever started it dies (PR_SET_PDEATHSIG). What it cannot survive is
-a SIGKILL from the program itself: that takes a PID namespace, which is the sandbox's business.
+their own are ended too. It exits as the program did: its code, or 128 + its signal. It ends
+everything when it gets SIGTERM, and when whoever started it dies (PR_SET_PDEATHSIG).
+
+A child counts against its *group*: memory and processes of all descendants together are looked at
+every few ms, as no resource limit counts a group, and RLIMIT_NPROC counts a whole user. A group
+over its bounds is ended, and this process with it, by the signal that `OVER` names.
+
+`Bounds` and `Confinement` cross argv as words (`Confinement.words`): paths, numbers, and a seccomp
+filter; never a value.
 """
 
 from __future__ import annotations
@@ -13,12 +19,91 @@ import os
 import signal
 import sys
 import time
-from typing import Final
+from typing import Final, NamedTuple
 
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_CHILD_SUBREAPER: Final = 36
+FILTER: Final = "{filter}"
+"""Stands for a file descriptor with the seccomp filter in a program's words (bubblewrap's)."""
+OVER_MEMORY: Final = signal.SIGUSR1
+OVER_PROCESSES: Final = signal.SIGUSR2
+NOT_CONFINED: Final = signal.SIGSYS
 _RESCAN_SECONDS: Final = 0.001  # between two looks for what is still alive
+_LOOK_SECONDS: Final = 0.02  # between two looks at the bounds, at least
+_LOOK_SHARE: Final = 20  # a look may take one part in so many of the time
+_HASTE_SECONDS: Final = 0.005
+_FILES_SHARE: Final = 10  # looks at processes for one at the files
+_LOWEST_PRIORITY: Final = 19
 _NOT_STARTED: Final = 127  # as a shell says it
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+_SECTOR: Final = 512  # what st_blocks counts: stat(2)
+
+
+class Confinement(NamedTuple):
+    """What a program and all that it starts may use together, and what it may see."""
+
+    memory_bytes: int = 0
+    """Private memory of all processes, and the files in `folders`; 0 for no bound."""
+    processes: int = 0
+    """How many at once; 0 for no bound."""
+    open_files: int = 0
+    """A process; 0 for no bound."""
+    folders: tuple[str, ...] = ()
+    """Memory-backed folders whose files count."""
+    seccomp: bytes = b""
+    """A filter for the program, or for the `{filter}` in its words."""
+    landlock: bool = False
+    """Whether this process's child confines itself to the three lists below."""
+    readable: tuple[str, ...] = ()
+    writable: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+
+    def words(self) -> list[str]:
+        """Give it as words that `parse` reads; none where nothing is bounded."""
+        words = [
+            f"{name}={value}"
+            for name, value in (
+                ("memory", self.memory_bytes),
+                ("processes", self.processes),
+                ("open-files", self.open_files),
+                ("seccomp", self.seccomp.hex()),
+                ("landlock", "1" if self.landlock else ""),
+            )
+            if value
+        ]
+        for name, paths in (
+            ("folder", self.folders),
+            ("readable", self.readable),
+            ("writable", self.writable),
+            ("device", self.devices),
+        ):
+            words += [f"{name}={path}" for path in paths]
+        return words
+
+
+def parse(argv: list[str]) -> tuple[Confinement, list[str]]:
+    """Read `WORD… -- PROGRAM…`."""
+    end_of_words = argv.index("--")
+    single: dict[str, str] = {}
+    several: dict[str, list[str]] = {}
+    for word in argv[:end_of_words]:
+        name, _, value = word.partition("=")
+        single[name] = value
+        several.setdefault(name, []).append(value)
+    return (
+        Confinement(
+            int(single.get("memory", 0)),
+            int(single.get("processes", 0)),
+            int(single.get("open-files", 0)),
+            tuple(several.get("folder", ())),
+            bytes.fromhex(single.get("seccomp", "")),
+            "landlock" in single,
+            tuple(several.get("readable", ())),
+            tuple(several.get("writable", ())),
+            tuple(several.get("device", ())),
+        ),
+        argv[end_of_words + 1 :],
+    )
 
 
 def descendants(ancestor: int) -> list[int]:
@@ -44,7 +129,21 @@ def descendants(ancestor: int) -> list[int]:
 
 
 def end(processes: list[int]) -> None:
-    """Kill; whoever is gone already, or was made by root, is passed over."""
+    """Kill; whoever is gone already, or was made by root, is passed over.
+
+    Whole process groups first: the kernel ends a group at once, and no fork gets ahead of it.
+    """
+    groups = set()
+    for process in processes:
+        try:
+            groups.add(os.getpgid(process))
+        except ProcessLookupError:
+            continue
+    for group in groups - {os.getpgrp()}:
+        try:
+            os.killpg(group, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            continue
     for process in processes:
         try:
             os.kill(process, signal.SIGKILL)
@@ -65,42 +164,182 @@ def _end_all() -> None:
         time.sleep(_RESCAN_SECONDS)
 
 
-def _stop(_number: int, _frame: object) -> None:
-    _end_all()
-    os._exit(128 + signal.SIGTERM)
+def _private_bytes(processes: list[int]) -> int:
+    """Add up what these processes have in memory for themselves: resident less shared."""
+    pages = 0
+    for process in processes:
+        try:
+            with open(f"/proc/{process}/statm", "rb") as file:  # noqa: PTH123 -- as above
+                _, resident, shared, *_ = file.read().split()
+        except (OSError, ValueError):
+            continue
+        pages += int(resident) - int(shared)
+    return pages * _PAGE
+
+
+def _file_bytes(folders: tuple[str, ...]) -> int:
+    """Add up what lies in these folders; what vanishes meanwhile does not count."""
+    total, waiting = 0, list(folders)
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    else:
+                        total += entry.stat(follow_symlinks=False).st_blocks * _SECTOR
+        except OSError:
+            continue
+    return total
+
+
+class _Watch:
+    """Looks at the bounds now and then, for at most a twentieth of the time."""
+
+    def __init__(self, bounds: Confinement) -> None:
+        self._bounds = bounds
+        self._looks = 0
+        self._files = 0
+        self._due = time.monotonic() + _LOOK_SECONDS
+
+    @property
+    def pause(self) -> float:
+        """How many seconds until the next look."""
+        return max(0.0, self._due - time.monotonic())
+
+    def exceeded(self) -> signal.Signals | None:
+        """Look, if it is time to; give the signal that says which bound the group is over."""
+        began = time.monotonic()
+        if began < self._due:
+            return None
+        processes = descendants(os.getpid())
+        if self._looks % _FILES_SHARE == 0:
+            self._files = _file_bytes(self._bounds.folders)
+        self._looks += 1
+        memory = _private_bytes(processes) + self._files
+        looked = time.monotonic()
+        if not self._bounds.processes or 4 * len(processes) < self._bounds.processes:
+            self._due = looked + max(_LOOK_SECONDS, _LOOK_SHARE * (looked - began))
+        else:  # it may be growing fast
+            self._due = looked + _HASTE_SECONDS
+        if self._bounds.processes and len(processes) > self._bounds.processes:
+            return OVER_PROCESSES
+        if self._bounds.memory_bytes and memory > self._bounds.memory_bytes:
+            return OVER_MEMORY
+        return None
+
+
+def _start(program: list[str], confinement: Confinement) -> int:
+    """Start it, confined; give its process id. It does not run when it cannot be confined."""
+    report, tell = os.pipe()  # ends of both close on exec
+    child = os.fork()
+    if child == 0:
+        os.close(report)
+        try:
+            os.setpgid(0, 0)
+            # Python ignores SIGPIPE, and what is ignored stays so: `yes | head -1` would complain
+            for number in (signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ):
+                signal.signal(number, signal.SIG_DFL)
+            words = _confine(program, confinement)
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        except BaseException as error:  # noqa: BLE001 -- whatever it was, nothing may run
+            why = os.strerror(error.errno or 0) if isinstance(error, OSError) else "a bug"
+            os.write(tell, why.encode())
+            os._exit(_NOT_STARTED)
+        try:
+            os.execvp(words[0], words)  # noqa: S606 -- the program that was asked for
+        except OSError:
+            os._exit(_NOT_STARTED)
+    os.close(tell)
+    reason = os.read(report, 200)
+    os.close(report)
+    if reason:
+        sys.stderr.write(f"{reason.decode(errors='replace')}\n")
+        sys.stderr.flush()
+        _end_all()
+        _die_by(NOT_CONFINED)
+    return child
+
+
+def _confine(program: list[str], confinement: Confinement) -> list[str]:
+    """Confine this process; give the words to start, with the filter's descriptor in them."""
+    import resource
+
+    from flux_secret.outside.sandbox import landlock, privileges
+
+    limits = {resource.RLIMIT_CORE: 0}
+    if confinement.memory_bytes:
+        limits[resource.RLIMIT_DATA] = confinement.memory_bytes
+        limits[resource.RLIMIT_FSIZE] = confinement.memory_bytes
+    if confinement.open_files:
+        limits[resource.RLIMIT_NOFILE] = confinement.open_files
+    privileges.limit(limits)
+    if confinement.processes:
+        os.nice(_LOWEST_PRIORITY)  # so that whatever it does, whoever watches it gets to look
+    if FILTER in program:
+        handle = os.memfd_create("seccomp", 0)
+        os.write(handle, confinement.seccomp)
+        os.lseek(handle, 0, os.SEEK_SET)
+        return [str(handle) if word == FILTER else word for word in program]
+    if confinement.landlock:
+        privileges.no_new_privileges()
+        landlock.restrict(
+            [
+                *((path, landlock.READ) for path in confinement.readable),
+                *((path, landlock.WRITE) for path in confinement.writable),
+                *((path, landlock.DEVICE) for path in confinement.devices),
+            ]
+        )
+        privileges.drop_capabilities()
+    if confinement.seccomp:
+        privileges.no_new_privileges()
+        privileges.filter_calls(confinement.seccomp)
+    return program
+
+
+def _die_by(number: signal.Signals) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+    os.kill(os.getpid(), number)
 
 
 def main(argv: list[str]) -> int:
-    """Run `argv`; give its exit code."""
+    """Run `WORD… -- PROGRAM…`; give the program's exit code."""
     import ctypes
-    import resource
 
+    confinement, program = parse(argv)
     parent = os.getppid()
+    awaited = {signal.SIGTERM, signal.SIGCHLD}
+    signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
     prctl = ctypes.CDLL(None, use_errno=True).prctl
-    signal.signal(signal.SIGTERM, _stop)
     if prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) or prctl(
         PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0
     ):
         return _NOT_STARTED
     if os.getppid() != parent:  # it died before we asked to be told
         return _NOT_STARTED
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    try:
-        # Python ignores SIGPIPE, and what is ignored stays so: `yes | head -1` would complain
-        program = os.posix_spawnp(
-            argv[0], argv, os.environ, setpgroup=0,
-            setsigdef=[signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ], setsigmask=[],
-        )  # fmt: skip
-    except OSError:
-        return _NOT_STARTED
-    while True:
-        ended, status = os.waitpid(-1, 0)
-        if ended == program:
-            break
+    child = _start(program, confinement)
+    watch = _Watch(confinement) if confinement.memory_bytes or confinement.processes else None
+    while (status := _ended(child)) is None:
+        told = signal.sigtimedwait(awaited, watch.pause) if watch else signal.sigwaitinfo(awaited)
+        if told is not None and told.si_signo == signal.SIGTERM:
+            _end_all()
+            return 128 + signal.SIGTERM
+        if watch and (over := watch.exceeded()):
+            # in one call, before a look at who they are: a fork bomb is faster than we can list it
+            os.killpg(child, signal.SIGKILL)
+            _end_all()
+            _die_by(over)
     _end_all()
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def _ended(child: int) -> int | None:
+    """Collect whoever has ended; give the child's status once it is among them."""
+    while True:
+        ended, status = os.waitpid(-1, os.WNOHANG)
+        if ended == child:
+            return status
+        if ended == 0:
+            return None

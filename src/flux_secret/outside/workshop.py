@@ -1,31 +1,52 @@
 """A scratch folder with tools in it, where a target's commands run and ask for secrets.
 
 A command gets PATH (the tools, then the agent's), HOME and TMPDIR in the folder, a locale, and what
-the settings name: nothing else of the agent's environment. `Wrap` is where a sandbox goes around a
-command (design decision 3; it comes with issue 4).
+the settings name: nothing else of the agent's environment. It runs in the sandbox (ADR 0007).
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from flux_secret.errors import FluxSecretError, GenerateError
+from flux_secret.errors import ConfigurationError, FluxSecretError, GenerateError
 from flux_secret.model.plaintext import Plaintext
+from flux_secret.model.target import Generation
 from flux_secret.outside.callchannel import Ask, CallChannel, open_channel
 from flux_secret.outside.files import scratch
-from flux_secret.outside.process import MIB, Limits, OutputLimitError, ProcessTimeoutError, run
+from flux_secret.outside.process import (
+    MIB,
+    Completed,
+    Limits,
+    OutputLimitError,
+    ProcessTimeoutError,
+    run,
+)
+from flux_secret.outside.sandbox.sandbox import BOUNDS, Bounds, Room, Sandbox
+from flux_secret.outside.supervisor import NOT_CONFINED, OVER_MEMORY, OVER_PROCESSES
 from flux_secret.outside.toolbox import furnish
 
 MAX_OUTPUT: Final = 16 * MIB
 KEPT_STDERR: Final = MIB // 4  # the end of what a command complained of; the rest is dropped
 
-Wrap = Callable[[Sequence[str], Path], Sequence[str]]
-"""(a command's words, the workshop's folder) → the words that run it inside a sandbox."""
+_OVER: Final = {  # how a supervisor ends itself, and the command with it
+    -OVER_MEMORY: (
+        "the command used more than {memory:g} MiB of memory, its files included, and was killed",
+        "make it smaller: checkout and scratch folder lie in memory and count",
+    ),
+    -OVER_PROCESSES: (
+        "the command had more than {processes} processes at once and was killed",
+        "start fewer at once",
+    ),
+    -NOT_CONFINED: (
+        "the sandbox could not be set up: {said}",
+        "this is not the command's doing; see docs/sandbox.md",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +62,19 @@ class Workshop:
     """Runs commands with the tools of one scratch folder."""
 
     def __init__(
-        self, place: Path, env: Mapping[str, str], channel: CallChannel, max_output: int, wrap: Wrap
+        self,
+        env: Mapping[str, str],
+        channel: CallChannel,
+        max_output: int,
+        sandbox: Sandbox,
+        room: Room,
     ) -> None:
-        self._place = place
+        self._place = room.writable[-1]
         self._env = env
         self._channel = channel
         self._max_output = max_output
-        self._wrap = wrap
+        self._sandbox = sandbox
+        self._room = room
 
     async def run(self, command: str, *, cwd: Path, timeout_seconds: float) -> Outcome:
         """Run `/bin/sh -c COMMAND`; everything it started has ended when this returns.
@@ -57,9 +84,10 @@ class Workshop:
         could not be answered.
         """
         limits = Limits(timeout_seconds, self._max_output, KEPT_STDERR, keep_stderr_tail=True)
-        argv = self._wrap(["/bin/sh", "-c", command], self._place)
+        shell = ["/bin/sh", "-c", command]
+        argv, bounds = self._sandbox.confined(shell, self._room, cwd)
         try:
-            done = await run(argv, env=self._env, cwd=cwd, limits=limits, supervised=True)
+            done = await run(argv, env=self._env, cwd=cwd, limits=limits, supervised=bounds)
         except ProcessTimeoutError:
             raise self._channel.failure or GenerateError(
                 f"the command did not end within {timeout_seconds:g} s and was killed",
@@ -77,10 +105,23 @@ class Workshop:
             await self._channel.settle()
         if self._channel.failure is not None:
             raise self._channel.failure
+        self._check_bounds(done)
         stderr = done.untrusted_stderr
         if done.stderr_was_cut:  # its first line may be the rest of one, with half a value in it
             stderr = stderr.partition(b"\n")[2]
         return Outcome(done.returncode, Plaintext(done.untrusted_stdout), stderr)
+
+    def _check_bounds(self, done: Completed) -> None:
+        if done.returncode in _OVER:
+            what, remedy = _OVER[done.returncode]
+            bounds = self._room.bounds
+            said = done.untrusted_stderr[-200:].decode("ascii", "replace").strip()
+            raise GenerateError(
+                what.format(
+                    memory=bounds.memory_bytes / MIB, processes=bounds.processes, said=said
+                ),
+                remedy=remedy,
+            )
 
     async def kustomize(self, files: Mapping[str, bytes], *, timeout_seconds: float) -> Outcome:
         """Run `kustomize build` on these files, in a folder of their own, gone afterwards."""
@@ -91,37 +132,41 @@ class Workshop:
             return await self.run("kustomize build .", cwd=folder, timeout_seconds=timeout_seconds)
 
 
-def unwrapped(argv: Sequence[str], _place: Path) -> Sequence[str]:
-    """Run a command as it is."""
-    return argv
+@dataclass(frozen=True, slots=True)
+class Workshops:
+    """Opens workshops, one for each target that has commands."""
 
+    path: str
+    """PATH, where the commands find everything but our tools."""
+    sandbox: Sandbox | ConfigurationError
+    """What confines the commands, or why none may run."""
+    bounds: Bounds = BOUNDS
+    max_output: int = MAX_OUTPUT
 
-@asynccontextmanager
-async def open_workshop(
-    env: Mapping[str, str],
-    ask: Ask,
-    *,
-    path: str,
-    max_output: int = MAX_OUTPUT,
-    wrap: Wrap = unwrapped,
-) -> AsyncIterator[Workshop]:
-    """Make the folder, its tools and its channel; all of it is gone afterwards.
+    @asynccontextmanager
+    async def open(
+        self, generation: Generation, checkout: Path, ask: Ask
+    ) -> AsyncIterator[Workshop]:
+        """Make the folder, its tools and its channel; all of it is gone afterwards.
 
-    `env` is what the settings name for the commands. It may replace HOME, TMPDIR and the locale;
-    PATH begins with the tools whatever it says.
-    """
-    with scratch("gen", runnable=True) as place:
-        folders = {name: place / name for name in ("bin", "calls", "home", "tmp")}
-        for folder in folders.values():
-            folder.mkdir(mode=0o700)
-        wanted = env.get("PATH", path)
-        await furnish(folders["bin"], wanted, folders["calls"])
-        whole = {
-            "LANG": "C.UTF-8",
-            "HOME": str(folders["home"]),
-            "TMPDIR": str(folders["tmp"]),
-            **env,
-            "PATH": f"{folders['bin']}:{wanted}",
-        }
-        async with open_channel(folders["calls"], ask) as channel:
-            yield Workshop(place, whole, channel, max_output, wrap)
+        What `--generator-env` names may replace HOME, TMPDIR and the locale; PATH begins with the
+        tools whatever it says. Raises `ConfigurationError` where there is no sandbox.
+        """
+        if isinstance(self.sandbox, ConfigurationError):
+            raise ConfigurationError(self.sandbox.what, remedy=self.sandbox.remedy)
+        with scratch("gen", runnable=True) as place:
+            folders = {name: place / name for name in ("bin", "calls", "home", "tmp")}
+            for folder in folders.values():
+                folder.mkdir(mode=0o700)
+            wanted = generation.env.get("PATH", self.path)
+            await furnish(folders["bin"], wanted, folders["calls"])
+            env = {
+                "LANG": "C.UTF-8",
+                "HOME": str(folders["home"]),
+                "TMPDIR": str(folders["tmp"]),
+                **generation.env,
+                "PATH": f"{folders['bin']}:{wanted}",
+            }
+            room = Room((checkout, place), wanted, network=generation.network, bounds=self.bounds)
+            async with open_channel(folders["calls"], ask) as channel:
+                yield Workshop(env, channel, self.max_output, self.sandbox, room)

@@ -40,6 +40,8 @@ class Flags:
     stores_from: Path | None = None
     manifest_generation: bool = False
     generator_env: Sequence[str] = ()
+    generator_network: Sequence[str] = ()
+    unsafe_no_sandbox: bool = False
     sync_timeout: str = "1m"
     sync_interval: str = "5m"
     git_poll_interval: str = "5m"

@@ -35,6 +35,8 @@ class Settings:
     git_poll_interval_seconds: float = 300.0
     regenerate_interval_seconds: float = 3600.0
     """How long what was generated counts as made from the same inputs; 0: not at all."""
+    unsafe_no_sandbox: bool = False
+    """Whether generators run with the agent's rights, for want of a sandbox."""
     tool_path: str = os.defpath
     """PATH for git, gpg, kubectl and the generators."""
     proxy_env: Mapping[str, str] = field(default_factory=dict)
@@ -80,6 +82,7 @@ class Settings:
             sync_interval_seconds=seconds("--sync-interval", flags.sync_interval),
             git_poll_interval_seconds=seconds("--git-poll-interval", flags.git_poll_interval),
             regenerate_interval_seconds=seconds("--regenerate-interval", flags.regenerate_interval),
+            unsafe_no_sandbox=flags.unsafe_no_sandbox,
             tool_path=environ.get("PATH", os.defpath),
             proxy_env={
                 name: environ[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from flux_secret.errors import UsageError
@@ -36,13 +37,19 @@ def targets_of(
         timeout_seconds=seconds("--sync-timeout", flags.sync_timeout),
     )
     allowed = frozenset(_parts([*flags.k8s_allow_namespace, *flags.k8s_namespace_whitelist]))
-    paths = _parts(flags.git_path) or [""]
-    for path in dict.fromkeys(map(_git_path, paths)):
+    paths = dict.fromkeys(map(_git_path, _parts(flags.git_path) or [""]))
+    networked = frozenset(map(_git_path, _parts(flags.generator_network)))
+    if unknown := networked - paths.keys():
+        raise UsageError(
+            f"--generator-network names {min(unknown) or '/'}, which is no --git-path",
+            remedy="name one of the git paths, as it is written there",
+        )
+    for path in paths:
         yield Target(
             source=source,
             path=path,
             stores=stores,
-            generation=generation,
+            generation=replace(generation, network=path in networked),
             # as under Flux v1, where the second flag implies the first
             prune=flags.sync_garbage_collection or flags.sync_garbage_collection_dry,
             prune_dry=flags.sync_garbage_collection_dry,

@@ -57,11 +57,14 @@ class FakeWorkshop:
     env: Mapping[str, str] = field(default_factory=dict)
     ask: Ask | None = None
     ran: list[tuple[str, Path, float]] = field(default_factory=list)
+    checkout: Path | None = None
     closed: bool = False
 
     @asynccontextmanager
-    async def open(self, env: Mapping[str, str], ask: Ask) -> AsyncIterator[FakeWorkshop]:
-        self.env, self.ask = env, ask
+    async def open(
+        self, generation: Generation, checkout: Path, ask: Ask
+    ) -> AsyncIterator[FakeWorkshop]:
+        self.env, self.checkout, self.ask = generation.env, checkout, ask
         try:
             yield self
         finally:
