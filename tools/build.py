@@ -1,9 +1,9 @@
 """Build the programs that tests run against: a real control plane and a real gopass.
 
-`python tools/build.py cluster|gopass|all` builds what is missing and prints the directories of the
-programs, one a line. What is built lies outside the clone, named by a hash of what it is built
-from, so that a second run finds it: `$XDG_CACHE_HOME/flux-secret/tools/NAME-HASH`. With nothing to
-build, no Go is needed.
+`python tools/build.py cluster|gopass|fluxctl|all` builds what is missing and prints the
+directories of the programs, one a line. What is built lies outside the clone, named by a hash of
+what it is built from, so that a second run finds it:
+`$XDG_CACHE_HOME/flux-secret/tools/NAME-HASH`. With nothing to build, no Go is needed.
 """
 
 from __future__ import annotations
@@ -79,7 +79,13 @@ CLUSTER: Final = (
 GOPASS: Final = Module(
     "gopass", (("gopass", "github.com/gopasspw/gopass"),), "-s -w -X main.version=1.16.1"
 )
-SETS: Final = {"cluster": CLUSTER, "gopass": (GOPASS,), "all": (*CLUSTER, GOPASS)}
+FLUXCTL: Final = Module("fluxctl", (("fluxctl", "github.com/fluxcd/flux/cmd/fluxctl"),))
+SETS: Final = {
+    "cluster": CLUSTER,
+    "gopass": (GOPASS,),
+    "fluxctl": (FLUXCTL,),
+    "all": (*CLUSTER, GOPASS, FLUXCTL),
+}
 
 
 def cache() -> Path:

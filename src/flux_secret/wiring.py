@@ -12,6 +12,8 @@ from pathlib import Path
 
 import structlog
 
+from flux_secret.api.interface import Repository
+from flux_secret.api.server import listening
 from flux_secret.apply.adopter import Adopter
 from flux_secret.apply.applier import ClusterApplier
 from flux_secret.apply.cluster import ApplyOptions
@@ -23,13 +25,22 @@ from flux_secret.model.names import StoreName
 from flux_secret.model.sync import Verification
 from flux_secret.model.target import Source, Target
 from flux_secret.outside import kubernetes
-from flux_secret.outside.git import GitAccess, History, LastGood, Mirror, SyncTag, Tagger
+from flux_secret.outside.git import (
+    GitAccess,
+    History,
+    LastGood,
+    Mirror,
+    SyncTag,
+    Tagger,
+    public_identity,
+)
 from flux_secret.outside.gpg import Gpg
 from flux_secret.outside.layouts import Layouts
 from flux_secret.outside.objects import Commit
 from flux_secret.outside.sandbox.probe import find_sandbox
 from flux_secret.outside.sandbox.sandbox import Kind, Sandbox
 from flux_secret.outside.workshop import Workshops
+from flux_secret.reconcile.board import Board
 from flux_secret.reconcile.interface import Stages
 from flux_secret.reconcile.memory import Memory
 from flux_secret.reconcile.round import Round, deliver_round
@@ -108,6 +119,31 @@ async def connect(settings: Settings) -> AsyncIterator[Connected]:
         memory = Memory(settings.regenerate_interval_seconds)
         adopter = partial(Adopter, client, _options(settings.cluster))
         yield Connected(settings.targets, stages, Heads(sources, stores), memory, adopter)
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[Board]:
+    """Keep the board of one agent, and serve it where the settings say."""
+    listen, source = settings.listen, settings.targets[0].source
+    ssh_key = settings.git.ssh_key if listen.api else None
+    key, prints = await public_identity(ssh_key, settings.tool_path) if ssh_key else ("", {})
+    path = ",".join(target.path for target in settings.targets)
+    repository = Repository(str(source.url), source.branch, path, key, prints)
+    board = Board(repository, settings.targets)
+    async with contextlib.AsyncExitStack() as resources:
+        resources.callback(board.requests.close)
+        if listen.api is not None:
+            address = await resources.enter_async_context(
+                listening(
+                    board,
+                    board.metrics,
+                    api=listen.api,
+                    metrics_at=listen.metrics,
+                    token=listen.token(),
+                )
+            )
+            _log.info("listening", address=str(address))
+        yield board
 
 
 async def _sandbox(settings: Settings) -> Sandbox | ConfigurationError:

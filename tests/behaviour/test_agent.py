@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from simulators.measured import measured
-from simulators.world import FIRST, SECOND, World
+from simulators.world import APPLICATION, FIRST, SECOND, World
 
 SECONDS = 60.0
 ROOT = Path(__file__).parents[2]
@@ -39,7 +41,11 @@ def agent(
     world: World, *extra: str, without: str = "--", env: Mapping[str, str] | None = None
 ) -> Iterator[Agent]:
     log = world.root / "agent.log"
-    flags = [flag for flag in world.flags(*extra) if flag.partition("=")[0] not in without.split()]
+    flags = [
+        flag
+        for flag in world.flags("--listen=127.0.0.1:0", *extra)
+        if flag.partition("=")[0] not in without.split()
+    ]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "flux_secret", "agent", *flags],
@@ -131,3 +137,55 @@ def test_the_hook_refuses_what_is_no_store() -> None:
         )  # fmt: skip
         assert done.returncode == 2
         assert "initialize_gopass.sh" in done.stderr
+
+
+def address(running: Agent) -> str:
+    until(lambda: "msg=listening" in running.log.read_text())
+    found = re.search(r"msg=listening.* address=(\S+)", running.log.read_text())
+    assert found is not None
+    return f"http://{found[1]}"
+
+
+def test_a_sync_on_request_generates_anew_and_says_how_it_ended(world: World) -> None:
+    with agent(world, "--sync-interval=1h", "--git-poll-interval=1h") as running:
+        until(lambda: value(world) == FIRST)
+        url = address(running)
+        world.put("demo", SECOND)
+        done = world.run("sync", f"--url={url}")
+        assert done.code == 0, done.err
+        assert value(world) == SECOND
+        assert f"{APPLICATION}: delivered at {world.ops.head[:12]}" in done.out
+        world.damage("demo")
+        failed = world.run("sync", f"--url={url}")
+        assert failed.code == 4
+        assert f"{APPLICATION}: not delivered" in failed.out
+        assert "demo" in failed.err
+        assert value(world) == SECOND
+        with urllib.request.urlopen(f"{url}/metrics", timeout=SECONDS) as answer:  # noqa: S310 -- ours
+            metrics = answer.read().decode()
+        assert 'flux_daemon_sync_duration_seconds_count{success="true"} 2.0' in metrics
+        assert 'flux_daemon_sync_duration_seconds_count{success="false"} 1.0' in metrics
+
+
+def test_a_webhook_makes_the_agent_look_now(world: World) -> None:
+    with agent(world, "--sync-interval=1h", "--git-poll-interval=1h") as running:
+        until(lambda: value(world) == FIRST)
+        url = address(running)
+        world.put("demo", SECOND)
+        body = b'{"Kind": "git", "Source": {"URL": "x", "Branch": "y"}}'
+        notify = f"{url}/api/flux/v11/notify"
+        urllib.request.urlopen(notify, body, timeout=SECONDS).close()  # noqa: S310 -- our own
+        until(lambda: value(world) == SECOND)
+
+
+def test_flux_v1s_listen_is_taken_as_loopback(world: World) -> None:
+    with agent(world, "--listen=:0", "--log-format=json") as running:
+        until(lambda: running.has_said('"msg": "listening"'))
+        assert running.has_said('"address": "127.0.0.1:')
+        assert running.has_said('"msg": "listen.narrowed"')
+
+
+def test_listening_elsewhere_needs_a_token(world: World) -> None:
+    done = world.run("agent", *world.flags("--listen=192.0.2.1:3030"))
+    assert done.code == 2
+    assert "--listen-token-file" in done.err

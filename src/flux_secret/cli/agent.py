@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import resource
 import signal
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -14,17 +15,24 @@ import structlog
 import flux_secret
 from flux_secret.cli import voice
 from flux_secret.cli.flux_v1 import flux_v1_options, warn_of
+from flux_secret.cli.logs import as_json
 from flux_secret.cli.options import delivery_options, flags
 from flux_secret.cli.sync_options import agent_marker_options
 from flux_secret.errors import FluxSecretError
 from flux_secret.outside.files import remove_stale_scratch
+from flux_secret.reconcile.board import Board
 from flux_secret.reconcile.loop import Intervals, Loop
+from flux_secret.reconcile.round import Round
 from flux_secret.settings import Flags, Settings
-from flux_secret.wiring import connect
+from flux_secret.wiring import connect, serving
 
 _DEFAULTS = Flags()
 STORES_SECONDS: Final = 2.0  # between two looks at `--stores-from`
 _FORCED = "--git-readonly prevents use of --sync-state=git. Forcing to --sync-state=secret"
+_NARROWED = (
+    "--listen names every interface: listening on loopback only, which kubectl port-forward and "
+    "fluxctl reach; to listen everywhere, give --listen-token-file"
+)
 _log = structlog.get_logger("flux_secret.agent")
 
 
@@ -51,16 +59,42 @@ _log = structlog.get_logger("flux_secret.agent")
     metavar="DURATION",
     help="Generate anew at least this often, changed or not; 0 is at every sync, as Flux v1 does.",
 )
+@click.option(
+    "-l",
+    "--listen",
+    default="127.0.0.1:3030",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Where fluxctl, flux-secret sync and webhooks ask; empty for nowhere.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["fmt", "json"]),
+    default="fmt",
+    show_default=True,
+    help="How the log on stderr is written.",
+)
+@click.option("--listen-metrics", metavar="ADDRESS", default="", help="Metrics apart from the API.")
+@click.option(
+    "--listen-token-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Token that must be shown; needed to listen on more than loopback.",
+)
 @agent_marker_options
 @flux_v1_options
 @click.version_option(flux_secret.__version__, message="%(version)s")
 def agent(**given: Any) -> None:  # noqa: ANN401 -- click's own options
     """Deliver applications with their secrets whenever a repository or a store has changed."""
+    if given["log_format"] == "json":
+        as_json()
     warn_of(given)
     asked = dataclasses.replace(flags(given), unattended=True)
     settings = Settings.load(asked)
     if settings.sync.forced:
         _log.warning("sync_state.forced", reason=_FORCED)
+    if settings.listen.narrowed:
+        _log.warning("listen.narrowed", reason=_NARROWED)
     _clean_up()
     asyncio.run(_run(asked, settings))
 
@@ -77,13 +111,25 @@ async def _run(asked: Flags, settings: Settings) -> None:
     stopping = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
+    async with serving(settings) as board:
+        await _deliver_until(stopping, asked, settings, board)
+
+
+async def _deliver_until(
+    stopping: asyncio.Event, asked: Flags, settings: Settings, board: Board
+) -> None:
+    def report(done: Round, seconds: float) -> None:
+        board.note(done, seconds)
+        voice.report_round(done)
+
     while not stopping.is_set():
         async with connect(settings) as connected:
             loop = Loop(
                 connected.round,
                 connected.heads,
                 Intervals(settings.sync_interval_seconds, settings.git_poll_interval_seconds),
-                voice.report_round,
+                report,
+                board.requests,
             )
             running = asyncio.ensure_future(loop.run())
             stopped = asyncio.ensure_future(stopping.wait())

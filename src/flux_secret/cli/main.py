@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from typing import Final, NoReturn
 
 import click
-import structlog
 
 import flux_secret
-from flux_secret.cli import voice
+from flux_secret.cli import logs, voice
 from flux_secret.cli.adopt import adopt
 from flux_secret.cli.agent import agent
 from flux_secret.cli.deliver import deliver
 from flux_secret.cli.demo import demo
+from flux_secret.cli.sync import sync
 from flux_secret.errors import BugError, FluxSecretError
 from flux_secret.settings import from_environment
 
@@ -33,20 +32,10 @@ INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 def main(context: click.Context, log_level: str | None) -> None:
     """Bring secrets from gopass to Kubernetes applications, by GitOps."""
     quiet = "info" if context.invoked_subcommand == agent.name else "critical"
-    level = logging.getLevelNamesMapping()[(log_level or quiet).upper()]
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
-            structlog.processors.EventRenamer("msg"),
-            structlog.processors.LogfmtRenderer(key_order=["ts", "level", "msg"]),
-        ],
-    )
+    logs.configure(log_level or quiet)
 
 
-for _command in (demo, deliver, agent, adopt):
+for _command in (demo, deliver, agent, sync, adopt):
     main.add_command(_command)
 
 

@@ -1,4 +1,4 @@
-"""When: a round on every sync interval, and whenever a poll sees a new commit."""
+"""When: a round on every sync interval, when a poll sees a new commit, and when somebody asks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Final, Protocol
 import structlog
 
 from flux_secret.errors import FluxSecretError
+from flux_secret.reconcile.requests import Requests, answer
 from flux_secret.reconcile.round import Round
 
 _log = structlog.get_logger("flux_secret.loop")
@@ -26,6 +27,13 @@ class Heads(Protocol):
         """
 
 
+class RunRound(Protocol):
+    """Delivers every target once."""
+
+    def __call__(self, *, anew: bool = False) -> Awaitable[Round]:
+        """Give the round; `anew` generates also what has not changed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Intervals:
     """Flux v1's `--sync-interval` and `--git-poll-interval`, in seconds."""
@@ -39,15 +47,18 @@ class Loop:
 
     def __init__(
         self,
-        run_round: Callable[[], Awaitable[Round]],
+        run_round: RunRound,
         heads: Heads,
         intervals: Intervals,
-        report: Callable[[Round], None],
+        report: Callable[[Round, float], None],
+        requests: Requests | None = None,
     ) -> None:
+        """`report` is told of each round and how many seconds it took."""
         self._run_round = run_round
         self._heads = heads
         self._intervals = intervals
         self._report = report
+        self._requests = requests or Requests()
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
@@ -61,17 +72,31 @@ class Loop:
         seen: Hashable = None
         sync_due = poll_due = now()
         while not self._stop.is_set():
-            if now() >= poll_due:
+            waiting, hinted = self._requests.take()
+            if hinted or now() >= poll_due:
                 head = await self._poll()
                 if head is not None and head != seen:
                     seen, sync_due = head, now()
                 poll_due = now() + self._intervals.poll_seconds
-            if now() >= sync_due:
-                done = await self._run_round()
-                self._report(done)
+            if waiting is not None or now() >= sync_due:
+                began = now()
+                done = await self._answered(waiting)
+                self._report(done, now() - began)
                 failures = 0 if done.exit_code == 0 else failures + 1
                 sync_due = now() + self._pause(failures)
             await self._wait(min(sync_due, poll_due) - now())
+
+    async def _answered(self, waiting: asyncio.Future[Round] | None) -> Round:
+        """Run a round, and tell who waits for it how it ended."""
+        try:
+            done = await self._run_round(anew=waiting is not None)
+        except BaseException as error:
+            if waiting is not None:
+                answer(waiting, error)
+            raise
+        if waiting is not None:
+            answer(waiting, done)
+        return done
 
     def _pause(self, failures: int) -> float:
         if failures == 0:
@@ -87,8 +112,12 @@ class Loop:
             return None
 
     async def _wait(self, seconds: float) -> None:
+        events = [asyncio.ensure_future(self._stop.wait()),
+                  asyncio.ensure_future(self._requests.wait())]  # fmt: skip
         try:
-            async with asyncio.timeout(max(0.0, seconds)):
-                await self._stop.wait()
-        except TimeoutError:
-            return
+            await asyncio.wait(
+                events, timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            for event in events:
+                event.cancel()

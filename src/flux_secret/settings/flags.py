@@ -56,4 +56,7 @@ class Flags:
     namespace: str = "flux"
     kubeconfig: Path | None = None
     context: str | None = None
+    listen: str = ""
+    listen_metrics: str = ""
+    listen_token_file: Path | None = None
     cache_dir: Path | None = None

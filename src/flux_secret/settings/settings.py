@@ -14,6 +14,7 @@ from flux_secret.model.target import Target
 from flux_secret.settings.environment import cache_directory, find_kubeconfig, gnupg_home
 from flux_secret.settings.flags import Flags
 from flux_secret.settings.groups import ClusterSettings, GitSettings, KeySettings
+from flux_secret.settings.listening import ListenSettings
 from flux_secret.settings.stores import registered, stores_of
 from flux_secret.settings.sync import SyncSettings
 from flux_secret.settings.targets import daemon_of, seconds, targets_of
@@ -31,6 +32,7 @@ class Settings:
     keys: KeySettings
     cluster: ClusterSettings
     sync: SyncSettings = field(default_factory=SyncSettings)
+    listen: ListenSettings = field(default_factory=ListenSettings)
     sync_interval_seconds: float = 300.0
     git_poll_interval_seconds: float = 300.0
     regenerate_interval_seconds: float = 3600.0
@@ -79,6 +81,7 @@ class Settings:
                 daemon=daemon_of(flags, targets[0].source),
             ),
             sync=SyncSettings.load(flags),
+            listen=ListenSettings.load(flags),
             sync_interval_seconds=seconds("--sync-interval", flags.sync_interval),
             git_poll_interval_seconds=seconds("--git-poll-interval", flags.git_poll_interval),
             regenerate_interval_seconds=seconds("--regenerate-interval", flags.regenerate_interval),

@@ -41,6 +41,7 @@ class World:
     failing: bool = False
     unreachable: bool = False
     rounds: list[float] = field(default_factory=list)
+    asked_anew: list[bool] = field(default_factory=list)
     polls: list[float] = field(default_factory=list)
     changes: dict[float, str] = field(default_factory=dict)
 
@@ -54,14 +55,15 @@ class World:
             raise UnreachableError("the host does not answer")
         return self.head
 
-    async def round(self) -> Round:
+    async def round(self, *, anew: bool = False) -> Round:
+        self.asked_anew.append(anew)
         self.rounds.append(asyncio.get_running_loop().time())
         failure = UnreachableError("gone") if self.failing else None
         return Round((), sweep_error=failure)
 
     def live(self, intervals: Intervals) -> list[float]:
         async def main() -> None:
-            loop = Loop(self.round, self, intervals, lambda _round: None)
+            loop = Loop(self.round, self, intervals, lambda _round, _seconds: None)
             asyncio.get_running_loop().call_later(self.until, loop.stop)
             await loop.run()
 

@@ -1,0 +1,85 @@
+"""Asks a running agent for a sync, and waits."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import aiohttp
+
+from flux_secret.api.interface import SyncOutcome, TargetOutcome
+from flux_secret.api.server import SYNC
+from flux_secret.errors import AccessError, UnreachableError
+
+_MAX_ANSWER: Final = 4 * 1024 * 1024  # bytes
+_SHOWN: Final = 500  # characters of what it says
+
+
+async def ask_for_sync(url: str, token: str | None, timeout_seconds: float) -> SyncOutcome:
+    """Give how the round ended that the agent did for us.
+
+    Raises `UnreachableError` when it does not answer in time, `AccessError` when it refuses.
+    """
+    headers = {"Accept": "application/json"}
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    limit = aiohttp.ClientTimeout(total=timeout_seconds)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=limit) as session,
+            session.post(f"{url.rstrip('/')}{SYNC}", headers=headers) as answer,
+        ):
+            body = await _body(answer)
+            if answer.status in {401, 403}:
+                raise AccessError(
+                    f"the agent at {url} refuses: {_help(body)}",
+                    remedy="name the file with its token: --token-file FILE",
+                )
+            if answer.status != 200:  # noqa: PLR2004 -- HTTP's OK
+                raise UnreachableError(
+                    f"the agent at {url} answered with status {answer.status}: {_help(body)}",
+                    remedy="see that --url names a flux-secret agent, and its log",
+                )
+            return _outcome(body)
+    except TimeoutError:
+        raise UnreachableError(
+            f"the agent at {url} was not done within {timeout_seconds:g} s",
+            remedy="it goes on all the same; wait longer with --timeout, or see its log",
+        ) from None
+    except (aiohttp.ClientError, OSError) as error:
+        raise UnreachableError(
+            f"no agent answers at {url}: {type(error).__name__}",
+            remedy="run the agent with --listen, and for one in a cluster: "
+            "kubectl -n flux port-forward deploy/flux 3030",
+        ) from None
+
+
+async def _body(answer: aiohttp.ClientResponse) -> Any:  # noqa: ANN401 -- what came
+    """Give the JSON of an answer; None for what is none, or too long."""
+    text = bytearray()
+    async for part in answer.content.iter_chunked(64 * 1024):
+        text += part
+        if len(text) > _MAX_ANSWER:
+            return None
+    try:
+        return json.loads(bytes(text))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _help(body: Any) -> str:  # noqa: ANN401 -- what came
+    text = str(body.get("help", "")) if isinstance(body, dict) else ""
+    return ascii(text[:_SHOWN])[1:-1] or "no reason given"
+
+
+def _outcome(body: Any) -> SyncOutcome:  # noqa: ANN401 -- what came
+    try:
+        targets = [
+            TargetOutcome(**{**one, "changes": tuple(one["changes"])})
+            for one in body.pop("targets")
+        ]
+        return SyncOutcome(**body, targets=targets)
+    except (TypeError, AttributeError, KeyError):
+        raise UnreachableError(
+            "the agent's answer is not understood", remedy="use the same version as the agent's"
+        ) from None

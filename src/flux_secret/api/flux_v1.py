@@ -1,0 +1,175 @@
+"""The HTTP API of Flux v1, as far as `fluxctl` and flux-recv need it (facts: flux-v1 §4).
+
+Image automation does not exist here: what asks for it is told so. `export` gives no object, since
+Secrets are among what Flux v1 gave to anybody who asked.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from aiohttp import web
+
+from flux_secret import __version__
+from flux_secret.api.answers import given, refused
+from flux_secret.api.interface import Agent, Workload
+from flux_secret.api.jobs import Jobs
+
+PREFIX: Final = "/api/flux"
+MAX_BODY: Final = 64 * 1024  # bytes of a request
+_NO_IMAGES: Final = "flux-secret has no image automation: change the image in git instead"
+_NO_EXPORT: Final = (
+    "flux-secret does not export objects, since Secrets are among them: "
+    "use kubectl get -o yaml, with your own rights"
+)
+_NO_REGENERATION: Final = (
+    "flux-secret does not replace its deploy key when it is asked over the network: put a new one "
+    "into the Secret that is mounted, and restart the agent"
+)
+_GONE: Final = "this version of the API is no longer served; use fluxctl 1.25"
+
+
+class FluxV1:
+    """Answers fluxctl."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+        self._jobs = Jobs(agent)
+
+    def add_to(self, app: web.Application) -> None:
+        """Add the routes."""
+        add = app.router.add_route
+        add("GET", f"{PREFIX}/v11/ping", self._ping)
+        add("GET", f"{PREFIX}/v11/version", self._version)
+        add("POST", f"{PREFIX}/v11/notify", self._notify)
+        for version in ("v6", "v11"):
+            add("GET", f"{PREFIX}/{version}/services", self._workloads)
+        add("GET", f"{PREFIX}/v6/jobs", self._job)
+        add("GET", f"{PREFIX}/v6/sync", self._sync_status)
+        add("GET", f"{PREFIX}/v6/export", self._export)
+        add("POST", f"{PREFIX}/v9/update-manifests", self._update)
+        add("POST", f"{PREFIX}/v9/git-repo-config", self._repository)
+        add("GET", f"{PREFIX}/v6/identity.pub", self._identity)
+        add("POST", f"{PREFIX}/v6/identity.pub", self._regenerate)
+        for version in ("v6", "v10"):
+            add("GET", f"{PREFIX}/{version}/images", self._no_images)
+        add("POST", f"{PREFIX}/v6/update-images", self._no_images)
+        add("PATCH", f"{PREFIX}/v6/policies", self._no_images)
+        for old in range(1, 6):
+            add("*", f"{PREFIX}/v{old}/{{rest:.*}}", self._gone)
+
+    async def close(self) -> None:
+        """End what is waited for."""
+        await self._jobs.close()
+
+    async def _ping(self, _request: web.Request) -> web.StreamResponse:
+        return web.Response(status=204)
+
+    async def _version(self, _request: web.Request) -> web.StreamResponse:
+        return given(f"flux-secret {__version__}")
+
+    async def _notify(self, request: web.Request) -> web.StreamResponse:
+        """Take a hint of flux-recv; whatever it says, it only means: look now."""
+        body = await _json(request)
+        kind = next(
+            (value for name, value in body.items() if name.casefold() == "kind"), None
+        ) if isinstance(body, dict) else None  # fmt: skip
+        if kind == "image":
+            return refused(request, 422, _NO_IMAGES)
+        if kind != "git":
+            return refused(request, 400, 'the body is {"Kind": "git", "Source": {…}}')
+        self._agent.hint()
+        return web.Response(status=202)
+
+    async def _workloads(self, request: web.Request) -> web.StreamResponse:
+        found = self._agent.workloads(request.query.get("namespace", ""))
+        wanted = [name for name in request.query.get("services", "").split(",") if name]
+        shown = [_workload(one) for one in found]
+        return given([one for one in shown if not wanted or one["ID"] in wanted])
+
+    async def _update(self, request: web.Request) -> web.StreamResponse:
+        body = await _json(request)
+        if not isinstance(body, dict):
+            return refused(request, 400, "the body is no JSON object")
+        if body.get("type") != "sync":
+            return refused(request, 422, _NO_IMAGES)
+        return given(self._jobs.start())
+
+    async def _job(self, request: web.Request) -> web.StreamResponse:
+        job = self._jobs.get(request.query.get("id", ""))
+        if job is None:
+            return refused(request, 404, "there is no such job, or it is too long ago")
+        return given(
+            {
+                "Result": {"revision": job.commit} if job.commit else {},
+                "Err": job.error,
+                "StatusString": job.status,
+            }
+        )
+
+    async def _sync_status(self, _request: web.Request) -> web.StreamResponse:
+        """Say what is still to apply: nothing, since a job ends after its round, not before."""
+        return given([])
+
+    async def _export(self, request: web.Request) -> web.StreamResponse:
+        return refused(request, 422, _NO_EXPORT)
+
+    async def _repository(self, request: web.Request) -> web.StreamResponse:
+        if await _json(request) is True:
+            return refused(request, 422, _NO_REGENERATION)
+        found = self._agent.repository
+        return given(
+            {
+                "remote": {"url": found.url, "branch": found.branch, "path": found.path},
+                "publicSSHKey": _key(found.public_key, found.fingerprints),
+                "status": "ready",
+                "errors": "",
+            }
+        )
+
+    async def _identity(self, _request: web.Request) -> web.StreamResponse:
+        found = self._agent.repository
+        return given(_key(found.public_key, found.fingerprints))
+
+    async def _regenerate(self, request: web.Request) -> web.StreamResponse:
+        return refused(request, 422, _NO_REGENERATION)
+
+    async def _no_images(self, request: web.Request) -> web.StreamResponse:
+        return refused(request, 422, _NO_IMAGES)
+
+    async def _gone(self, request: web.Request) -> web.StreamResponse:
+        return refused(request, 410, _GONE)
+
+
+def _key(public_key: str, fingerprints: dict[str, str]) -> dict[str, Any]:
+    return {
+        "key": public_key,
+        "fingerprints": {
+            name: {"hash": value, "randomart": ""} for name, value in fingerprints.items()
+        },
+    }
+
+
+def _workload(one: Workload) -> dict[str, Any]:
+    return {
+        "ID": f"{one.namespace}:{one.kind.lower()}/{one.name}",
+        "Containers": [{"Name": name, "Current": {"ID": image}} for name, image in one.containers],
+        "ReadOnly": "",
+        "Status": "failed" if one.error else "ready",
+        "Rollout": {},
+        "SyncError": one.error,
+        "Antecedent": "",
+        "Labels": None,
+        "Automated": False,
+        "Locked": False,
+        "Ignore": False,
+        "Policies": {},
+    }
+
+
+async def _json(request: web.Request) -> Any:  # noqa: ANN401 -- whatever a client sent
+    try:
+        return json.loads(await request.read())
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,76 @@
+"""Addresses → a listening server: Flux v1's API, a sync that waits, metrics."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+from aiohttp import web
+
+from flux_secret.api.answers import given, refused
+from flux_secret.api.flux_v1 import MAX_BODY, FluxV1
+from flux_secret.api.guard import guarded
+from flux_secret.api.interface import Agent, Metrics
+from flux_secret.errors import ConfigurationError, FluxSecretError
+from flux_secret.model.listening import Address
+
+SYNC: Final = "/api/flux-secret/v1/sync"
+_SHUTDOWN_SECONDS: Final = 2.0
+_KEEP_ALIVE_SECONDS: Final = 15.0
+_MAX_LINE: Final = 8190  # bytes of a request's line and of each header
+
+
+@asynccontextmanager
+async def listening(
+    agent: Agent, metrics: Metrics, *, api: Address, metrics_at: Address | None, token: str | None
+) -> AsyncIterator[Address]:
+    """Serve until the end of the `async with`; give the address of the API, its port filled in.
+
+    Metrics are served with the API, or at an address of their own, as Flux v1's
+    `--listen-metrics` has it. Raises `ConfigurationError` when an address cannot be had.
+    """
+    flux_v1 = FluxV1(agent)
+    app = web.Application(middlewares=[guarded(token)], client_max_size=MAX_BODY)
+    flux_v1.add_to(app)
+
+    async def sync(request: web.Request) -> web.StreamResponse:
+        try:
+            outcome = await agent.sync()
+        except FluxSecretError as failure:
+            return refused(request, 503, f"{failure.what} ({failure.remedy})")
+        return given(dataclasses.asdict(outcome))
+
+    async def show(_request: web.Request) -> web.StreamResponse:
+        return web.Response(
+            body=metrics(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+        )
+
+    app.router.add_post(SYNC, sync)
+    async with AsyncExitStack() as servers:
+        servers.push_async_callback(flux_v1.close)
+        if metrics_at is None:
+            app.router.add_get("/metrics", show)
+        else:
+            alone = web.Application()
+            alone.router.add_get("/metrics", show)
+            await _serve(alone, metrics_at, servers)
+        yield await _serve(app, api, servers)
+
+
+async def _serve(app: web.Application, address: Address, servers: AsyncExitStack) -> Address:
+    runner = web.AppRunner(
+        app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS,
+        keepalive_timeout=_KEEP_ALIVE_SECONDS, max_line_size=_MAX_LINE, max_field_size=_MAX_LINE,
+    )  # fmt: skip
+    await runner.setup()
+    servers.push_async_callback(runner.cleanup)
+    try:
+        await web.TCPSite(runner, address.host or None, address.port).start()
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot listen on {address}: {error.strerror}",
+            remedy="name another address with --listen, or end what listens there",
+        ) from None
+    return Address(address.host, runner.addresses[0][1])

@@ -1,0 +1,225 @@
+"""The real fluxctl 1.25.4, and flux-secret sync, against our API."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from flux_secret.api.client import ask_for_sync
+from flux_secret.api.interface import Repository, SyncOutcome, TargetOutcome, Workload
+from flux_secret.api.metrics import Metrics
+from flux_secret.api.server import listening
+from flux_secret.errors import AccessError, ConfigurationError, FluxSecretError, UnreachableError
+from flux_secret.model.listening import Address
+from flux_secret.outside.process import Completed, Limits, run
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+TOKEN = "a-token-that-is-long-enough"
+DONE = SyncOutcome(0, COMMIT, [TargetOutcome("demo", COMMIT, changes=("secret/a created",))])
+FAILED = SyncOutcome(4, COMMIT, [TargetOutcome("demo", COMMIT, "it is damaged")], "demo: damaged")
+
+
+@dataclass
+class FakeAgent:
+    """Answers a sync as it was told to."""
+
+    outcome: SyncOutcome | FluxSecretError = DONE
+    repository: Repository = field(
+        default_factory=lambda: Repository(
+            "git@host:org/ops", "master", "demo", "ssh-rsa AAAA flux\n", {"md5": "aa:bb"}
+        )
+    )
+    synced: int = 0
+    hinted: int = 0
+
+    async def sync(self) -> SyncOutcome:
+        self.synced += 1
+        if isinstance(self.outcome, FluxSecretError):
+            raise self.outcome
+        return self.outcome
+
+    def hint(self) -> None:
+        self.hinted += 1
+
+    def workloads(self, namespace: str) -> Sequence[Workload]:
+        every = [Workload("dev", "Deployment", "demo"), Workload("prod", "DaemonSet", "log")]
+        return [one for one in every if not namespace or one.namespace == namespace]
+
+
+@asynccontextmanager
+async def served(
+    agent: FakeAgent, *, token: str | None = None, metrics_at: Address | None = None
+) -> AsyncIterator[str]:
+    metrics = Metrics([("demo", True)])
+    async with listening(
+        agent, metrics.text, api=Address("127.0.0.1", 0), metrics_at=metrics_at, token=token
+    ) as address:
+        yield f"http://{address}"
+
+
+async def ask(fluxctl: Path, url: str, *arguments: str) -> Completed:
+    return await run(
+        [str(fluxctl), f"--url={url}/api/flux", *arguments],
+        env={"HOME": "/nonexistent"},
+        cwd=Path("/"),
+        limits=Limits(60.0),
+    )
+
+
+def said(done: Completed) -> str:
+    return (done.untrusted_stdout + done.untrusted_stderr).decode()
+
+
+async def test_a_sync_that_succeeds(fluxctl: Path) -> None:
+    agent = FakeAgent()
+    async with served(agent) as url:
+        done = await ask(fluxctl, url, "sync")
+    assert (done.returncode, agent.synced) == (0, 1)
+    assert said(done).splitlines() == [
+        "Synchronizing with git@host:org/ops",
+        "Revision of master to apply is 0123456",
+        "Waiting for 0123456 to be applied ...",
+        "Done.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [(FAILED, "demo: damaged"), (UnreachableError("no git", remedy="wait"), "no git (wait)")],
+)
+async def test_a_sync_that_fails_says_why_and_ends_with_an_error(
+    fluxctl: Path, outcome: SyncOutcome | FluxSecretError, reason: str
+) -> None:
+    async with served(FakeAgent(outcome)) as url:
+        done = await ask(fluxctl, url, "sync")
+    assert done.returncode != 0
+    assert reason in said(done)
+
+
+async def test_the_identity_is_the_deploy_keys(fluxctl: Path) -> None:
+    async with served(FakeAgent()) as url:
+        assert said(await ask(fluxctl, url, "identity")) == "ssh-rsa AAAA flux\n"
+        assert said(await ask(fluxctl, url, "identity", "-l")) == "aa:bb\n"
+        done = await ask(fluxctl, url, "identity", "--regenerate")
+    assert done.returncode != 0
+    assert "does not replace its deploy key" in said(done)
+
+
+async def test_workloads_are_listed(fluxctl: Path) -> None:
+    async with served(FakeAgent()) as url:
+        every = said(await ask(fluxctl, url, "list-workloads", "--all-namespaces"))
+        one = said(await ask(fluxctl, url, "list-workloads", "--namespace=prod"))
+        as_json = json.loads(
+            (await ask(fluxctl, url, "list-workloads", "-a", "-o=json")).untrusted_stdout
+        )
+    assert re.findall(r"^\S+:\S+", every, re.MULTILINE) == [
+        "dev:deployment/demo",
+        "prod:daemonset/log",
+    ]
+    assert "prod:daemonset/log" in one
+    assert "dev:" not in one
+    assert [found["ID"] for found in as_json] == ["dev:deployment/demo", "prod:daemonset/log"]
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["save"], "does not export objects"),
+        (["list-images"], "no image automation"),
+        (["release", "--all", "--update-all-images"], "no image automation"),
+        (["automate", "--workload=dev:deployment/demo"], "no image automation"),
+    ],
+)
+async def test_what_is_not_supported_says_so(
+    fluxctl: Path, words: Sequence[str], reason: str
+) -> None:
+    async with served(FakeAgent()) as url:
+        done = await ask(fluxctl, url, *words)
+    assert done.returncode != 0
+    assert reason in said(done)
+
+
+async def test_a_token_is_asked_for(fluxctl: Path) -> None:
+    agent = FakeAgent()
+    async with served(agent, token=TOKEN) as url:
+        assert (await ask(fluxctl, url, "sync")).returncode != 0
+        assert (await ask(fluxctl, url, "--token=another", "sync")).returncode != 0
+        assert agent.synced == 0
+        assert (await ask(fluxctl, url, f"--token={TOKEN}", "sync")).returncode == 0
+        with pytest.raises(AccessError, match="a token is needed"):
+            await ask_for_sync(url, None, 10.0)
+        assert await ask_for_sync(url, TOKEN, 10.0) == DONE
+
+
+async def test_our_own_sync_is_told_the_whole_outcome() -> None:
+    async with served(FakeAgent(FAILED)) as url:
+        assert await ask_for_sync(url, None, 10.0) == FAILED
+    with pytest.raises(UnreachableError, match="no agent answers"):
+        await ask_for_sync(url, None, 10.0)
+
+
+async def test_a_web_page_may_not_ask() -> None:
+    agent = FakeAgent()
+    async with served(agent) as url, aiohttp.ClientSession() as session:
+        for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example:3030"}):
+            async with session.post(f"{url}/api/flux-secret/v1/sync", headers=headers) as answer:
+                assert answer.status == 403
+    assert agent.synced == 0
+
+
+async def test_a_webhook_is_only_a_hint() -> None:
+    agent = FakeAgent()
+    bodies = {
+        b'{"Kind": "git", "Source": {"URL": "git@other:x", "Branch": "y"}}': 202,
+        b'{"kind": "git"}': 202,
+        b'{"Kind": "image"}': 422,
+        b"[" * 50_000: 400,
+        b"x" * 100_000: 413,
+    }
+    async with served(agent) as url, aiohttp.ClientSession() as session:
+        for body, status in bodies.items():
+            async with session.post(f"{url}/api/flux/v11/notify", data=body) as answer:
+                assert answer.status == status, body[:40]
+    assert (agent.hinted, agent.synced) == (2, 0)
+
+
+async def test_old_versions_and_unknown_paths_answer_as_flux_v1() -> None:
+    statuses = {"v11/ping": 204, "v11/version": 200, "v5/services": 410, "v6/nothing": 404,
+                "v6/jobs?id=none": 404}  # fmt: skip
+    async with served(FakeAgent()) as url, aiohttp.ClientSession() as session:
+        for path, status in statuses.items():
+            async with session.get(f"{url}/api/flux/{path}") as answer:
+                assert answer.status == status, path
+
+
+async def test_metrics_have_flux_v1s_names() -> None:
+    async with (
+        served(FakeAgent()) as url,
+        aiohttp.ClientSession() as session,
+        session.get(f"{url}/metrics") as answer,
+    ):
+        text = await answer.text()
+    for line in (
+        'flux_daemon_sync_duration_seconds_bucket{le="120.0",success="true"} 0.0',
+        'flux_daemon_sync_duration_seconds_count{success="false"} 0.0',
+        'flux_daemon_sync_manifests{success="false"} 0.0',
+        "flux_git_ready 0.0",
+        'flux_secret_generator_network{target="demo"} 1.0',
+    ):
+        assert line in text.splitlines()
+
+
+async def test_an_address_that_is_taken_is_an_error() -> None:
+    async with served(FakeAgent()) as url:
+        taken = Address("127.0.0.1", int(url.rpartition(":")[2]))
+        with pytest.raises(ConfigurationError, match="cannot listen on"):
+            async with listening(FakeAgent(), bytes, api=taken, metrics_at=None, token=None):
+                await asyncio.sleep(0)
