@@ -18,7 +18,7 @@ COVERAGE_GATE := 85
 # What is younger than a week stays out of the locks, so that a stolen release is found by others
 # first (docs/adr/0002); no index address gets in.
 LOCK = $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
-	--no-emit-index-url --python-version 3.11 --exclude-newer "$$($(BIN)/python -c \
+	--no-emit-index-url --no-strip-extras --python-version 3.11 --exclude-newer "$$($(BIN)/python -c \
 	'import datetime as d; print(d.datetime.now(d.UTC).date() - d.timedelta(days=8))')"
 
 # No network, by the kernel where it lets us; tests/unit/conftest.py refuses it in any case.
