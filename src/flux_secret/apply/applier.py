@@ -22,6 +22,7 @@ from flux_secret.apply.inventory import Entry, Inventory, TargetId
 from flux_secret.apply.payload import to_bytes
 from flux_secret.apply.plan import Claim, Keep, Refuse, Step, Surroundings, Write, is_settled, step
 from flux_secret.apply.scope import Wanted, place
+from flux_secret.apply.scopes import Scopes
 from flux_secret.apply.sweep import Pass, Sweeper
 from flux_secret.errors import BugError
 from flux_secret.model.change import Action, Change, ChangeSet
@@ -53,6 +54,7 @@ class ClusterApplier:
     def __init__(self, client: Client, options: ApplyOptions | None = None) -> None:
         self._cluster = Cluster(client, options or ApplyOptions())
         self._pass = Pass()
+        self._scopes = Scopes()
         self._wanted: dict[TargetId, frozenset[ObjectKey]] = {}
 
     async def apply(self, delivery: Delivery, bundle: Bundle, changes: ChangeSet) -> None:
@@ -113,6 +115,7 @@ class ClusterApplier:
         barred = [want.key for want in placed.wanted if not is_allowed(want.key, allowed)]
         if barred:
             delivery.notes.append(summary(barred))
+        delivery.notes += self._scopes.told(target, placed)
         found = await cluster.read(_sought(wanted, inventory, kinds), inventory.applyset)
         # From here to `reserve` nothing waits, so two targets cannot both take one object.
         around = Surroundings(
@@ -124,6 +127,7 @@ class ClusterApplier:
         )
         steps: list[Step] = [Refuse(key, error) for key, error in placed.failed]
         steps += [Keep(key, inventory.entries.get(key), OUTSIDE) for key in barred]
+        steps += [Keep(key, None, f"left out: {why.reason}") for key, why in placed.left_out]
         for want in wanted:
             if error := found.failed.get(want.key):
                 steps.append(Refuse(want.key, error))

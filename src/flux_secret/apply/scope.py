@@ -3,7 +3,9 @@
 1. A kind's scope is known from discovery, or from a CustomResourceDefinition of the same bundle.
 2. A namespaced object without a namespace gets the target's; a cluster-scoped one loses its own.
 3. Two manifests that are one object after that are an error of the whole bundle.
-4. An unknown kind fails alone (design decision 9).
+4. A kind that nobody knows has no scope: the object is left out, as by Flux v1 (facts: flux-v1
+   §1.7), counts as wanted under every name it may have, and is looked for again at the next try.
+5. A kind of another version, or of an API that does not answer, fails alone (design decision 9).
 """
 
 from __future__ import annotations
@@ -45,11 +47,20 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Why nobody knows whether an object lies in a namespace."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Placed:
     """The bundle, each object with its full name."""
 
     wanted: tuple[Wanted, ...]
     failed: tuple[tuple[ObjectKey, FluxSecretError], ...]
+    left_out: tuple[tuple[ObjectKey, LeftOut], ...]
+    """Objects whose scope is not known, and why."""
 
     keys: frozenset[ObjectKey]
     """Every object the target wants, also those that cannot be applied now.
@@ -68,11 +79,15 @@ def place(bundle: Bundle, kinds: Kinds, default_namespace: str, applyset: str) -
     ]
     wanted: dict[ObjectKey, Wanted] = {}
     failed: list[tuple[ObjectKey, FluxSecretError]] = []
+    left_out: list[tuple[ObjectKey, LeftOut]] = []
     keys: set[ObjectKey] = set()
     for item in bundle.items:
         found = _kind(item, kinds, coming, default_namespace)
-        if isinstance(found, FluxSecretError):
-            failed.append((item.key, found))
+        if isinstance(found, FluxSecretError | LeftOut):
+            if isinstance(found, LeftOut):
+                left_out.append((item.key, found))
+            else:
+                failed.append((item.key, found))
             spaces = (item.key.namespace, item.key.namespace or default_namespace, "")
             keys.update(replace(item.key, namespace=namespace) for namespace in spaces)
             continue
@@ -88,12 +103,12 @@ def place(bundle: Bundle, kinds: Kinds, default_namespace: str, applyset: str) -
         origin = str(item.manifest.origin)
         wanted[key] = Wanted(key, kind, body, item.secret_data, origin, awaited=awaited)
     keys.update(wanted)
-    return Placed(tuple(wanted.values()), tuple(failed), frozenset(keys))
+    return Placed(tuple(wanted.values()), tuple(failed), tuple(left_out), frozenset(keys))
 
 
 def _kind(
     item: BundleItem, kinds: Kinds, coming: Iterable[ServedKind], default_namespace: str
-) -> tuple[ServedKind, bool] | FluxSecretError:
+) -> tuple[ServedKind, bool] | FluxSecretError | LeftOut:
     key, api_version = item.key, item.manifest.api_version
     named = (
         key.name,
@@ -118,10 +133,10 @@ def _kind(
             f"{where}: the API {api_version} is registered but does not answer now",
             remedy=f"see why: kubectl describe apiservice {version}.{key.group}",
         )
+    reason = f"the API server serves no {key.kind} of {api_version}"
     other = kinds.any_version(key.group, key.kind)
+    if other is None:
+        return LeftOut(f"{reason} ({item.manifest.origin})")
     return UnknownKindError(
-        f"{where}: the API server serves no {key.kind} of {api_version}",
-        remedy=f"it serves {other.api_version}: change apiVersion"
-        if other
-        else "install its CustomResourceDefinition first, or add it to this repository",
+        f"{where}: {reason}", remedy=f"it serves {other.api_version}: change apiVersion"
     )

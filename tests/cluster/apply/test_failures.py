@@ -121,11 +121,13 @@ async def test_one_object_twice_after_defaulting_refuses_the_bundle(world: World
     assert await world.live(CONFIG_MAPS, "c") is None
 
 
-async def test_an_unknown_kind_fails_alone_and_names_what_is_served(world: World) -> None:
+async def test_an_unknown_kind_is_left_out_and_a_wrong_version_names_what_is_served(
+    world: World,
+) -> None:
     old = {**deployment("old"), "apiVersion": "extensions/v1beta1"}
     older = {**deployment("older"), "apiVersion": "apps/v1beta1"}
     done = await world.deliver({APP: [old, older, config_map("c", {})]})
-    assert isinstance(done.error("old"), UnknownKindError)
+    assert done.action("old") is Action.SKIPPED
     assert done.error("older").remedy == "it serves apps/v1: change apiVersion"
     assert done.action("c") is Action.CREATED
 
@@ -208,6 +210,33 @@ async def test_an_object_whose_crd_is_gone_stays_listed(world: World) -> None:
     assert done.of("w").note == "not pruned: its kind is not served now"
     ((_, found),) = (await world.inventories()).items()
     assert "Widget" in found["data"]["inventory.json"]
+
+
+async def test_an_object_without_a_scope_is_left_out_stays_listed_and_comes_back(
+    world: World,
+) -> None:
+    group = f"{world.name}.example.org"
+    widget = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": "w"}}
+    wanted = [config_map("c", {}), config_map("d", {}), widget]
+    await world.send("POST", CRDS.path(), crd("widgets", group))
+    await _until_served(world.client, group, served=True)
+    await world.deliver({APP: wanted})
+    await world.send("DELETE", CRDS.path("", f"widgets.{group}"), {})
+    await _until_served(world.client, group, served=False)
+    for told in (1, 0):
+        done = await world.deliver({APP: wanted[:1] + wanted[2:]})
+        (delivery,) = done.deliveries
+        assert (delivery.exit_code, done.action("w")) == (0, Action.SKIPPED)
+        assert len(delivery.notes) == told
+        ((_, found),) = (await world.inventories()).items()
+        assert "Widget" in found["data"]["inventory.json"]
+    await world.send("POST", CRDS.path(), crd("widgets", group))
+    await _until_served(world.client, group, served=True)
+    done = await world.deliver({APP: wanted})
+    assert done.deliveries[0].notes == [
+        f"found scope of resource {world.name}:widget/w, back in business!"
+    ]
+    assert done.action("w") is Action.CREATED
 
 
 async def test_an_object_of_a_version_that_is_not_served_is_not_pruned(world: World) -> None:

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from flux_secret.apply.inventory import TargetId
 from flux_secret.apply.scope import Placed, place
-from flux_secret.errors import ManifestError, RejectedError, UnknownKindError
+from flux_secret.apply.scopes import Scopes
+from flux_secret.errors import ManifestError, RejectedError
 from flux_secret.model.manifest import Bundle, BundleItem
 from flux_secret.model.names import ObjectKey
 from flux_secret.outside.kubernetes import Kinds, ServedKind
@@ -57,10 +59,11 @@ def test_a_kind_of_the_same_bundles_crd_is_awaited() -> None:
     ]
 
 
-def test_an_unknown_kind_fails_alone_and_counts_under_every_name_it_may_have() -> None:
+def test_an_unknown_kind_is_left_out_and_counts_under_every_name_it_may_have() -> None:
     found = placed(item("Widget", "w", api_version="e.org/v1"), item("ConfigMap", "a"))
-    ((key, error),) = found.failed
-    assert isinstance(error, UnknownKindError)
+    ((key, left_out),) = found.left_out
+    assert left_out.reason.startswith("the API server serves no Widget of e.org/v1 (")
+    assert found.failed == ()
     assert len(found.wanted) == 1
     assert {one.namespace for one in found.keys if one.name == "w"} == {"", "fallback"}
     assert key == ObjectKey("e.org", "Widget", "", "w")
@@ -83,3 +86,26 @@ def test_a_name_that_would_lead_elsewhere_is_refused(name: str) -> None:
     ((_, error),) = placed(item("ConfigMap", name)).failed
     assert isinstance(error, RejectedError)
     assert error.what.isprintable()
+
+
+def test_a_scope_that_is_missing_is_told_once_and_once_when_it_is_found() -> None:
+    scopes, target = Scopes(), TargetId("url", "main", "demo")
+    widget = item("Widget", "w", api_version="e.org/v1")
+    without = placed(widget)
+    (said,) = scopes.told(target, without)
+    assert said.startswith("cannot find scope of resource widget/w: ")
+    assert scopes.told(target, without) == []
+    assert scopes.told(TargetId("url", "main", "other"), without) == [said]
+    crd = item(
+        "CustomResourceDefinition", "w.e.org", api_version="apiextensions.k8s.io/v1",
+        spec={
+            "group": "e.org", "scope": "Namespaced",
+            "names": {"kind": "Widget", "plural": "widgets"},
+            "versions": [{"name": "v1", "served": True}],
+        },
+    )  # fmt: skip
+    found = placed(widget, crd)
+    assert scopes.told(target, found) == [
+        "found scope of resource fallback:widget/w, back in business!"
+    ]
+    assert scopes.told(target, found) == []
