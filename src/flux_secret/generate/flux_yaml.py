@@ -16,7 +16,7 @@ import yaml
 from flux_secret.errors import FluxYamlError, ManifestError, UsageError
 from flux_secret.generate import scalars
 from flux_secret.generate.inside import read_inside
-from flux_secret.generate.yamltree import STRING, documents, line_of
+from flux_secret.generate.yamltree import PLAIN, STRING, documents, line_of
 from flux_secret.model.duration import parse_duration
 
 NAME: Final = ".flux.yaml"
@@ -163,7 +163,7 @@ class _Reader:
     def _version(self, node: yaml.Node, version: yaml.Node | None) -> None:
         if version is None:
             self._refuse(node, "it has no version; write version: 1")
-        plain = isinstance(version, yaml.ScalarNode) and not version.style
+        plain = isinstance(version, yaml.ScalarNode) and version.tag == PLAIN
         if not plain or scalars.plain(version.value) != 1:
             self._refuse(version, "version must be the number 1")
 
@@ -232,7 +232,7 @@ class _Reader:
 
     def _section(self, node: yaml.Node, name: str) -> dict[str, yaml.Node]:
         """Read a section; written without anything it crashed Flux v1."""
-        if isinstance(node, yaml.ScalarNode) and not node.style and scalars.is_null(node.value):
+        if isinstance(node, yaml.ScalarNode) and node.tag == PLAIN and scalars.is_null(node.value):
             self._refuse(node, f"{name} is empty (null)")
         return self._mapping(node, name)
 
@@ -244,7 +244,7 @@ class _Reader:
     def _text(self, node: yaml.Node | None) -> str:
         if node is None:
             return ""
-        if not isinstance(node, yaml.ScalarNode) or node.tag != STRING:
+        if not isinstance(node, yaml.ScalarNode) or node.tag not in {PLAIN, STRING}:
             self._refuse(node, "a text is wanted here")
         return str(node.value)
 

@@ -11,8 +11,8 @@ from typing import Final
 import yaml
 
 from flux_secret.errors import ManifestError
-from flux_secret.generate import scalars
-from flux_secret.generate.yamltree import MAX_DEPTH, STRING, line_of, wrapped_base64
+from flux_secret.generate import scalars, yamltree
+from flux_secret.generate.yamltree import MAX_DEPTH, PLAIN, line_of, wrapped_base64
 from flux_secret.model.manifest import Origin, Value
 from flux_secret.model.plaintext import Plaintext
 
@@ -92,7 +92,7 @@ class Builder:
         raise self._error(node, "a value is neither a mapping, a list nor a scalar")
 
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> Value:
-        plain = not node.style and node.tag == STRING
+        plain = node.tag == PLAIN
         if plain and scalars.is_null(node.value):
             return None
         if self._is_secret and path[:-1] in _SECRET_VALUES:
@@ -123,7 +123,7 @@ class Builder:
     def _tagged(self, node: yaml.ScalarNode) -> bool | int | float | str | None:
         """Give a quoted scalar, or one with a tag of its own (`!!str`, `!!binary`, …)."""
         match node.tag.removeprefix(_TAG):
-            case "str" | "timestamp":
+            case "str" | "timestamp" | yamltree.PLAIN:
                 return str(node.value)
             case "int" | "float" | "bool" | "null" as wanted:
                 return self._of_type(node, wanted)

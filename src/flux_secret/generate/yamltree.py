@@ -15,6 +15,8 @@ from flux_secret.errors import ManifestError
 
 MAX_DEPTH: Final = 64  # levels of mappings and lists in one document
 STRING: Final = "tag:yaml.org,2002:str"
+PLAIN: Final = "\0plain"
+"""The tag of a scalar without quotes and without a tag of its own; nobody can write it."""
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _WRAPPED: Final = re.compile(
     rb"^[ \t]+[\w.-]+:[ \t]+[\"']?[A-Za-z0-9+/]{76}\r?\n[A-Za-z0-9+/]{1,76}={0,2}[\"']?\r?$",
@@ -38,7 +40,8 @@ class _Loader(yaml.CSafeLoader):
     process with SIGSEGV. It tells us before it goes down, so we stop it there.
     """
 
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 -- PyYAML's own class attribute
+    # PyYAML's own class attribute: whatever it begins with, a plain scalar is just that
+    yaml_implicit_resolvers: dict[str | None, Any] = {None: [(PLAIN, re.compile(""))]}  # noqa: RUF012
 
     _depth = 0
 
@@ -102,7 +105,7 @@ def _decoded(text: bytes, source: str) -> str:
 
 
 def _is_empty(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.ScalarNode) and not node.style and not node.value
+    return isinstance(node, yaml.ScalarNode) and node.tag == PLAIN and not node.value
 
 
 def _explained(error: yaml.YAMLError, text: bytes, source: str, document: int) -> ManifestError:

@@ -30,7 +30,8 @@ OVER_PROCESSES: Final = signal.SIGUSR2
 NOT_CONFINED: Final = signal.SIGSYS
 _RESCAN_SECONDS: Final = 0.001  # between two looks for what is still alive
 _LOOK_SECONDS: Final = 0.02  # between two looks at the bounds, at least
-_LOOK_SHARE: Final = 20  # a look may take one part in so many of the time
+_LOOK_SHARE: Final = 20  # a look may take one part in so many of the time,
+_LONGEST_SECONDS: Final = 0.1  # but so long nobody may be left alone
 _HASTE_SECONDS: Final = 0.005
 _FILES_SHARE: Final = 10  # looks at processes for one at the files
 _LOWEST_PRIORITY: Final = 19
@@ -209,17 +210,18 @@ class _Watch:
 
     def exceeded(self) -> signal.Signals | None:
         """Look, if it is time to; give the signal that says which bound the group is over."""
-        began = time.monotonic()
-        if began < self._due:
+        if time.monotonic() < self._due:
             return None
+        began = time.process_time()  # of ours: on a busy machine a look takes long but costs little
         processes = descendants(os.getpid())
         if self._looks % _FILES_SHARE == 0:
             self._files = _file_bytes(self._bounds.folders)
         self._looks += 1
         memory = _private_bytes(processes) + self._files
         looked = time.monotonic()
+        spent = time.process_time() - began
         if not self._bounds.processes or 4 * len(processes) < self._bounds.processes:
-            self._due = looked + max(_LOOK_SECONDS, _LOOK_SHARE * (looked - began))
+            self._due = looked + max(_LOOK_SECONDS, min(_LOOK_SHARE * spent, _LONGEST_SECONDS))
         else:  # it may be growing fast
             self._due = looked + _HASTE_SECONDS
         if self._bounds.processes and len(processes) > self._bounds.processes:
