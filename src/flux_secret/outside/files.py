@@ -16,7 +16,8 @@ from typing import Final
 from flux_secret.errors import SourceError
 
 MEMORY_DIRECTORIES: Final = (Path("/dev/shm"), Path("/run/shm"))  # noqa: S108 -- memory-backed
-_PREFIX: Final = "flux-secret-"
+# of scratch folders and of nothing else, as what has it and is in use by nobody is removed
+_PREFIX: Final = "flux-secret-scratch-"
 _YOUNG_SECONDS: Final = 60.0
 
 

@@ -25,7 +25,7 @@ def aged(path: Path) -> Path:
 
 
 def test_what_a_killed_process_left_is_removed(memory: Path) -> None:
-    left = memory / "flux-secret-checkout-x"
+    left = memory / "flux-secret-scratch-checkout-x"
     left.mkdir()
     (left / "file").write_text("x")
     aged(left)
@@ -34,11 +34,11 @@ def test_what_a_killed_process_left_is_removed(memory: Path) -> None:
 
 
 def test_a_folder_in_use_a_young_one_and_others_stay(memory: Path) -> None:
-    young, foreign = memory / "flux-secret-gen-y", memory / "gnupg-z"
+    young, foreign = memory / "flux-secret-scratch-gen-y", memory / "flux-secret-etcd"
     young.mkdir()
     foreign.mkdir()
     aged(foreign)
-    (memory / "flux-secret-link").symlink_to(foreign)
+    (memory / "flux-secret-scratch-link").symlink_to(foreign)
     with files.scratch("gen") as used:
         aged(used)
         assert files.remove_stale_scratch() == []
