@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections.abc import AsyncIterator, Callable, Collection, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -66,9 +66,16 @@ class Connected:
     heads: Heads
     memory: Memory
     adopter: Callable[[Mode], Adopter]
+    confirm: Callable[[Collection[str]], None]
 
-    async def round(self, *, anew: bool = False) -> Round:
-        """Deliver every target once, then sweep; `anew` generates also what has not changed."""
+    async def round(self, *, anew: bool = False, confirmed: Collection[str] = ()) -> Round:
+        """Deliver every target once, then sweep; `anew` generates also what has not changed.
+
+        `confirmed` are the tokens of held changes that a person lets through.
+        """
+        if confirmed:
+            _log.info("sync.confirmed", tokens=" ".join(sorted(confirmed)))
+            self.confirm(confirmed)
         if anew:
             self.memory.forget()
         return await deliver_round(self.targets, self.stages, self.memory)
@@ -118,7 +125,8 @@ async def connect(settings: Settings) -> AsyncIterator[Connected]:
         )
         memory = Memory(settings.regenerate_interval_seconds)
         adopter = partial(Adopter, client, _options(settings.cluster))
-        yield Connected(settings.targets, stages, Heads(sources, stores), memory, adopter)
+        heads = Heads(sources, stores)
+        yield Connected(settings.targets, stages, heads, memory, adopter, applier.confirm)
 
 
 @asynccontextmanager

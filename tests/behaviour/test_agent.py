@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulators.measured import measured
+from simulators.repositories import Executable
 from simulators.world import APPLICATION, FIRST, SECOND, World
 
 SECONDS = 60.0
@@ -165,6 +166,34 @@ def test_a_sync_on_request_generates_anew_and_says_how_it_ended(world: World) ->
             metrics = answer.read().decode()
         assert 'flux_daemon_sync_duration_seconds_count{success="true"} 2.0' in metrics
         assert 'flux_daemon_sync_duration_seconds_count{success="false"} 1.0' in metrics
+
+
+EMPTIED = """#!/bin/sh
+cat <<EOL
+apiVersion: v1
+kind: Secret
+metadata: {name: demo-secret, namespace: NAMESPACE}
+data: {demosecret: ""}
+EOL
+"""
+
+
+def test_a_held_change_is_confirmed_while_the_agent_runs(world: World) -> None:
+    with agent(world, "--sync-interval=1h", "--git-poll-interval=1h") as running:
+        until(lambda: value(world) == FIRST)
+        url = address(running)
+        script = Executable(EMPTIED.replace("NAMESPACE", world.namespace))
+        world.ops.commit({f"{APPLICATION}/secrets.yaml.sh": script})
+        held = world.run("sync", f"--url={url}")
+        assert held.code == 4, held.out + held.err
+        assert value(world) == FIRST
+        token = re.search(r"--confirm (\w+)", held.err)
+        assert token is not None
+        assert world.run("sync", f"--url={url}", "--confirm=0123456789ab").code == 4
+        assert value(world) == FIRST
+        assert world.run("sync", f"--url={url}", f"--confirm={token[1]}").code == 0
+        assert value(world) == b""
+        assert running.has_said(f"tokens={token[1]}")
 
 
 def test_a_webhook_makes_the_agent_look_now(world: World) -> None:

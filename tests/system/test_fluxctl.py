@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,9 +39,11 @@ class FakeAgent:
     )
     synced: int = 0
     hinted: int = 0
+    confirmed: set[str] = field(default_factory=set)
 
-    async def sync(self) -> SyncOutcome:
+    async def sync(self, confirmed: Collection[str] = ()) -> SyncOutcome:
         self.synced += 1
+        self.confirmed.update(confirmed)
         if isinstance(self.outcome, FluxSecretError):
             raise self.outcome
         return self.outcome
@@ -223,3 +225,14 @@ async def test_an_address_that_is_taken_is_an_error() -> None:
         with pytest.raises(ConfigurationError, match="cannot listen on"):
             async with listening(FakeAgent(), bytes, api=taken, metrics_at=None, token=None):
                 await asyncio.sleep(0)
+
+
+async def test_a_confirmation_reaches_the_agent_and_what_is_none_is_refused() -> None:
+    agent = FakeAgent()
+    async with served(agent) as url:
+        assert await ask_for_sync(url, None, 10.0, ["0123456789ab", "fe"]) == DONE
+        assert agent.confirmed == {"0123456789ab", "fe"}
+        for wrong in (["not hexadecimal"], ["a"] * 101, [""]):
+            with pytest.raises(UnreachableError, match="400"):
+                await ask_for_sync(url, None, 10.0, wrong)
+        assert agent.synced == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any, Final
 
 import aiohttp
@@ -15,8 +16,12 @@ _MAX_ANSWER: Final = 4 * 1024 * 1024  # bytes
 _SHOWN: Final = 500  # characters of what it says
 
 
-async def ask_for_sync(url: str, token: str | None, timeout_seconds: float) -> SyncOutcome:
+async def ask_for_sync(
+    url: str, token: str | None, timeout_seconds: float, confirmed: Collection[str] = ()
+) -> SyncOutcome:
     """Give how the round ended that the agent did for us.
+
+    `confirmed` are the tokens of held changes that it may make.
 
     Raises `UnreachableError` when it does not answer in time, `AccessError` when it refuses.
     """
@@ -27,7 +32,9 @@ async def ask_for_sync(url: str, token: str | None, timeout_seconds: float) -> S
     try:
         async with (
             aiohttp.ClientSession(timeout=limit) as session,
-            session.post(f"{url.rstrip('/')}{SYNC}", headers=headers) as answer,
+            session.post(
+                f"{url.rstrip('/')}{SYNC}", headers=headers, json={"confirm": list(confirmed)}
+            ) as answer,
         ):
             body = await _body(answer)
             if answer.status in {401, 403}:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -62,8 +62,11 @@ class Agent(Protocol):
     def repository(self) -> Repository:
         """What it delivers from."""
 
-    async def sync(self) -> SyncOutcome:
-        """Do a round, everything made anew; raise `FluxSecretError` when none can be done."""
+    async def sync(self, confirmed: Collection[str] = ()) -> SyncOutcome:
+        """Do a round, everything made anew; raise `FluxSecretError` when none can be done.
+
+        `confirmed` are the tokens of held changes that a person lets through.
+        """
 
     def hint(self) -> None:
         """Look for new commits now."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
@@ -17,6 +19,8 @@ from flux_secret.errors import ConfigurationError, FluxSecretError
 from flux_secret.model.listening import Address
 
 SYNC: Final = "/api/flux-secret/v1/sync"
+MAX_TOKENS: Final = 100  # confirmed with one request
+_TOKEN: Final = re.compile(r"[0-9a-f]{1,64}\Z")
 _SHUTDOWN_SECONDS: Final = 2.0
 _KEEP_ALIVE_SECONDS: Final = 15.0
 _MAX_LINE: Final = 8190  # bytes of a request's line and of each header
@@ -36,8 +40,11 @@ async def listening(
     flux_v1.add_to(app)
 
     async def sync(request: web.Request) -> web.StreamResponse:
+        confirmed = _confirmed(await request.read())
+        if confirmed is None:
+            return refused(request, 400, 'the body is {"confirm": ["TOKEN"]}, or nothing')
         try:
-            outcome = await agent.sync()
+            outcome = await agent.sync(confirmed)
         except FluxSecretError as failure:
             return refused(request, 503, f"{failure.what} ({failure.remedy})")
         return given(dataclasses.asdict(outcome))
@@ -57,6 +64,18 @@ async def listening(
             alone.router.add_get("/metrics", show)
             await _serve(alone, metrics_at, servers)
         yield await _serve(app, api, servers)
+
+
+def _confirmed(body: bytes) -> list[str] | None:
+    """Give the tokens that a request names; None when it is not understood."""
+    try:
+        asked = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        return None
+    tokens = asked.get("confirm", []) if isinstance(asked, dict) else None
+    if not isinstance(tokens, list) or len(tokens) > MAX_TOKENS:
+        return None
+    return tokens if all(isinstance(one, str) and _TOKEN.match(one) for one in tokens) else None
 
 
 async def _serve(app: web.Application, address: Address, servers: AsyncExitStack) -> Address:

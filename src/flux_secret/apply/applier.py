@@ -10,7 +10,7 @@ When the API server goes away in between, the union stays, and the next pass goe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from flux_secret.apply.act import Actor
@@ -56,6 +56,10 @@ class ClusterApplier:
         self._pass = Pass()
         self._scopes = Scopes()
         self._wanted: dict[TargetId, frozenset[ObjectKey]] = {}
+
+    def confirm(self, tokens: Collection[str]) -> None:
+        """Let through what these tokens name, from the next pass on."""
+        self._cluster.confirmed.update(tokens)
 
     async def apply(self, delivery: Delivery, bundle: Bundle, changes: ChangeSet) -> None:
         """Apply; one object's failure is `Action.FAILED`, not an exception.

@@ -34,7 +34,7 @@ class ApplyOptions:
     daemon: SyncSet | None = None
     """The daemon of Flux v1 whose place we take."""
     confirmations: frozenset[str] = frozenset()
-    """`--confirm TOKEN`."""
+    """`--confirm TOKEN`, from the start on."""
     concurrent_requests: int = 16
     """16 at once gave twice the throughput of one at a time (facts/dependencies.md)."""
     established_seconds: float = 60.0
@@ -78,6 +78,8 @@ class Cluster:
     def __init__(self, client: Client, options: ApplyOptions) -> None:
         self.client = client
         self.options = options
+        self.confirmed = set(options.confirmations)
+        """Tokens; each stands for one revision and one list of objects, so none goes stale."""
         self.ledger = Ledger(client, options.agent_namespace)
         self._slots = asyncio.Semaphore(options.concurrent_requests)
         self._opening = asyncio.Lock()

@@ -44,7 +44,7 @@ async def held(
             lost[one.key] = found
     token = guard.loss_token(revision, [loss for key in sorted(lost) for loss in lost[key]])
     refused: dict[ObjectKey, FluxSecretError] = {**unreadable}
-    if token not in cluster.options.confirmations:
+    if token not in cluster.confirmed:
         refused |= {
             key: guard.held_for_loss(losses, revision, token) for key, losses in lost.items()
         }

@@ -118,7 +118,7 @@ class Remover:
         if leaving.taken_out:
             why = "the target was taken out of the configuration"
         token = guard.removal_token(target, leaving.commits, going)
-        if not why or token in self._cluster.options.confirmations:
+        if not why or token in self._cluster.confirmed:
             return True
         error = guard.held_for_removal(target, why, going, leaving.commits, token)
         first, *others = sorted(going)

@@ -23,11 +23,24 @@ DEFAULT_URL: Final = "http://127.0.0.1:3030"
               help="The agent's token, where it asks for one.")  # fmt: skip
 @click.option("--timeout", default="5m", show_default=True, metavar="DURATION",
               help="How long to wait; the agent goes on all the same.")  # fmt: skip
+@click.option(
+    "--confirm",
+    multiple=True,
+    metavar="TOKEN",
+    help="Let a held change through; the error that holds it back names the token.",
+)
 @click.pass_context
-def sync(context: click.Context, /, url: str, token_file: Path | None, timeout: str) -> None:
+def sync(
+    context: click.Context,
+    /,
+    url: str,
+    token_file: Path | None,
+    timeout: str,
+    confirm: tuple[str, ...],
+) -> None:
     """Make the running agent deliver everything anew, and wait for it."""
     token = read_token(token_file) if token_file else None
-    done = asyncio.run(ask_for_sync(url, token, parse_duration(timeout)))
+    done = asyncio.run(ask_for_sync(url, token, parse_duration(timeout), confirm))
     for target in done.targets:
         for change in target.changes:
             voice.say(change)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from flux_secret.api.interface import Repository, SyncOutcome, TargetOutcome, Workload
@@ -32,9 +32,9 @@ class Board:
         """The application repository."""
         return self._repository
 
-    async def sync(self) -> SyncOutcome:
-        """Do a round, everything made anew."""
-        return outcome_of(await self.requests.sync())
+    async def sync(self, confirmed: Collection[str] = ()) -> SyncOutcome:
+        """Do a round, everything made anew; `confirmed` are tokens of held changes."""
+        return outcome_of(await self.requests.sync(confirmed))
 
     def hint(self) -> None:
         """Look for new commits now."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Collection, Hashable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import structlog
 
 from flux_secret.errors import FluxSecretError
-from flux_secret.reconcile.requests import Requests, answer
+from flux_secret.reconcile.requests import Asked, Requests, answer
 from flux_secret.reconcile.round import Round
 
 _log = structlog.get_logger("flux_secret.loop")
@@ -30,8 +30,11 @@ class Heads(Protocol):
 class RunRound(Protocol):
     """Delivers every target once."""
 
-    def __call__(self, *, anew: bool = False) -> Awaitable[Round]:
-        """Give the round; `anew` generates also what has not changed."""
+    def __call__(self, *, anew: bool = False, confirmed: Collection[str] = ()) -> Awaitable[Round]:
+        """Give the round; `anew` generates also what has not changed.
+
+        `confirmed` are the tokens of held changes that a person lets through.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,24 +75,25 @@ class Loop:
         seen: Hashable = None
         sync_due = poll_due = now()
         while not self._stop.is_set():
-            waiting, hinted = self._requests.take()
-            if hinted or now() >= poll_due:
+            asked = self._requests.take()
+            if asked.hinted or now() >= poll_due:
                 head = await self._poll()
                 if head is not None and head != seen:
                     seen, sync_due = head, now()
                 poll_due = now() + self._intervals.poll_seconds
-            if waiting is not None or now() >= sync_due:
+            if asked.waiting is not None or now() >= sync_due:
                 began = now()
-                done = await self._answered(waiting)
+                done = await self._answered(asked)
                 self._report(done, now() - began)
                 failures = 0 if done.exit_code == 0 else failures + 1
                 sync_due = now() + self._pause(failures)
             await self._wait(min(sync_due, poll_due) - now())
 
-    async def _answered(self, waiting: asyncio.Future[Round] | None) -> Round:
+    async def _answered(self, asked: Asked) -> Round:
         """Run a round, and tell who waits for it how it ended."""
+        waiting = asked.waiting
         try:
-            done = await self._run_round(anew=waiting is not None)
+            done = await self._run_round(anew=waiting is not None, confirmed=asked.confirmed)
         except BaseException as error:
             if waiting is not None:
                 answer(waiting, error)

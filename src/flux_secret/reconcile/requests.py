@@ -8,48 +8,64 @@ connects anew, because a store was registered, answers them with its next one.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass, field
 
 from flux_secret.errors import UnreachableError
 from flux_secret.reconcile.round import Round
+
+
+@dataclass(slots=True)
+class Asked:
+    """What has been asked for since the last round began."""
+
+    waiting: asyncio.Future[Round] | None = None
+    """Told how the round ended, if somebody waits for one."""
+    confirmed: set[str] = field(default_factory=set)
+    """Tokens of held changes that the round may make."""
+    hinted: bool = False
+    """Whether to look for commits."""
 
 
 class Requests:
     """What the next round is asked for."""
 
     def __init__(self) -> None:
-        self._waiting: asyncio.Future[Round] | None = None
-        self._hinted = False
+        self._asked = Asked()
         self._wake = asyncio.Event()
 
-    async def sync(self) -> Round:
+    async def sync(self, confirmed: Collection[str] = ()) -> Round:
         """Ask for a round that makes everything anew, and wait for it.
+
+        `confirmed` are the tokens of held changes that it may make.
 
         Raises `UnreachableError` when the agent stops first.
         """
-        if self._waiting is None:
-            self._waiting = asyncio.get_running_loop().create_future()
+        asked = self._asked
+        if asked.waiting is None:
+            asked.waiting = asyncio.get_running_loop().create_future()
+        asked.confirmed.update(confirmed)
         self._wake.set()
-        return await asyncio.shield(self._waiting)
+        return await asyncio.shield(asked.waiting)
 
     def hint(self) -> None:
         """Say that there may be a new commit; the loop looks now instead of at its interval."""
-        self._hinted = True
+        self._asked.hinted = True
         self._wake.set()
 
     async def wait(self) -> None:
         """Wait until somebody asks."""
         await self._wake.wait()
 
-    def take(self) -> tuple[asyncio.Future[Round] | None, bool]:
-        """Give who waits for the round that begins now, and whether to look for commits."""
-        waiting, hinted = self._waiting, self._hinted
-        self._waiting, self._hinted = None, False
+    def take(self) -> Asked:
+        """Give what has been asked for; what is asked from now on is for the next round."""
+        asked, self._asked = self._asked, Asked()
         self._wake.clear()
-        return waiting, hinted
+        return asked
 
     def close(self) -> None:
         """Tell who still waits that no round will come."""
-        waiting, _ = self.take()
+        waiting = self.take().waiting
         if waiting is not None:
             answer(
                 waiting,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -55,7 +55,8 @@ class World:
             raise UnreachableError("the host does not answer")
         return self.head
 
-    async def round(self, *, anew: bool = False) -> Round:
+    async def round(self, *, anew: bool = False, confirmed: Collection[str] = ()) -> Round:
+        assert not confirmed
         self.asked_anew.append(anew)
         self.rounds.append(asyncio.get_running_loop().time())
         failure = UnreachableError("gone") if self.failing else None

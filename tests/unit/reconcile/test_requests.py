@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 
 import pytest
 
@@ -18,12 +18,14 @@ class World:
 
     def __init__(self) -> None:
         self.rounds: list[bool] = []
+        self.confirmed: list[set[str]] = []
         self.polls = 0
         self.go_on = asyncio.Event()
         self.failure: FluxSecretError | None = None
 
-    async def round(self, *, anew: bool = False) -> Round:
+    async def round(self, *, anew: bool = False, confirmed: Collection[str] = ()) -> Round:
         self.rounds.append(anew)
+        self.confirmed.append(set(confirmed))
         await self.go_on.wait()
         return Round((), sweep_error=self.failure)
 
@@ -45,13 +47,14 @@ async def test_who_asks_while_a_round_runs_gets_the_next_and_shares_it() -> None
     loop = world.loop(requests)
     running = asyncio.ensure_future(loop.run())
     await until(world, 1)
-    asked = [asyncio.ensure_future(requests.sync()) for _ in range(3)]
+    asked = [asyncio.ensure_future(requests.sync([token])) for token in "abc"]
     await asyncio.sleep(0)
     assert world.rounds == [False]
     world.failure = UnreachableError("gone")
     world.go_on.set()
     done = await asyncio.gather(*asked)
     assert world.rounds == [False, True]
+    assert world.confirmed == [set(), {"a", "b", "c"}]
     assert {one.exit_code for one in done} == {5}
     loop.stop()
     await running
