@@ -18,9 +18,10 @@ from flux_secret.apply.adopter import Adopter
 from flux_secret.apply.applier import ClusterApplier
 from flux_secret.apply.cluster import ApplyOptions
 from flux_secret.audit.log import LogAuditor
-from flux_secret.errors import ConfigurationError, KeyFileError
+from flux_secret.errors import ConfigurationError, FluxSecretError, KeyFileError
 from flux_secret.generate.generator import Generator
 from flux_secret.model.adoption import Mode
+from flux_secret.model.finding import Finding, Level
 from flux_secret.model.names import StoreName
 from flux_secret.model.sync import Verification
 from flux_secret.model.target import Source, Target
@@ -46,6 +47,7 @@ from flux_secret.reconcile.memory import Memory
 from flux_secret.reconcile.round import Round, deliver_round
 from flux_secret.resolve.resolver import Resolver
 from flux_secret.settings import ClusterSettings, KeySettings, Settings, SyncState
+from flux_secret.settings.risks import risks
 from flux_secret.source.branch import Branch, watched
 from flux_secret.source.checkout import GitSource
 from flux_secret.source.interface import Marker
@@ -67,6 +69,7 @@ class Connected:
     memory: Memory
     adopter: Callable[[Mode], Adopter]
     confirm: Callable[[Collection[str]], None]
+    client: kubernetes.Client
 
     async def round(self, *, anew: bool = False, confirmed: Collection[str] = ()) -> Round:
         """Deliver every target once, then sweep; `anew` generates also what has not changed.
@@ -89,15 +92,27 @@ class Heads:
     """Asks every repository for its newest commit."""
 
     def __init__(self, sources: dict[Source, Mirror], stores: dict[StoreName, Mirror]) -> None:
-        self._mirrors: list[tuple[Mirror, str | None]] = [
-            *((mirror, source.branch) for source, mirror in sources.items()),
-            *((mirror, None) for mirror in stores.values()),
+        self._mirrors: list[tuple[str, Mirror, str | None]] = [
+            *((f"repository {one.url}", mirror, one.branch) for one, mirror in sources.items()),
+            *((f"store {name}", mirror, None) for name, mirror in stores.items()),
         ]
 
     async def poll(self) -> Hashable:
         """Give all heads; raise when one repository cannot be asked."""
-        heads = [mirror.remote_head(branch) for mirror, branch in self._mirrors]
+        heads = [mirror.remote_head(branch) for _, mirror, branch in self._mirrors]
         return tuple(await asyncio.gather(*heads))
+
+    async def findings(self) -> list[Finding]:
+        """Say of every repository and store whether it can be asked, and what it has."""
+
+        async def one(about: str, mirror: Mirror, branch: str | None) -> Finding:
+            try:
+                head = await mirror.remote_head(branch)
+            except FluxSecretError as failure:
+                return Finding.of(about, failure)
+            return Finding(Level.OK, about, f"{branch or 'its branch'} is at {head[:12]}")
+
+        return list(await asyncio.gather(*(one(*given) for given in self._mirrors)))
 
 
 @asynccontextmanager
@@ -126,7 +141,39 @@ async def connect(settings: Settings) -> AsyncIterator[Connected]:
         memory = Memory(settings.regenerate_interval_seconds)
         adopter = partial(Adopter, client, _options(settings.cluster))
         heads = Heads(sources, stores)
-        yield Connected(settings.targets, stages, heads, memory, adopter, applier.confirm)
+        yield Connected(settings.targets, stages, heads, memory, adopter, applier.confirm, client)
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Look at everything that a delivery needs, and change nothing; `doctor` prints it."""
+    findings = [*risks(settings), await _sandbox_finding(settings)]
+    try:
+        async with connect(settings) as connected:
+            keys = ", ".join(map(str, settings.keys.files)) or "those of the GnuPG home"
+            findings.append(Finding(Level.OK, "keys", keys))
+            findings += await connected.heads.findings()
+            try:
+                served = (await connected.client.kinds()).served
+            except FluxSecretError as failure:
+                findings.append(Finding.of("cluster", failure))
+            else:
+                findings.append(Finding(Level.OK, "cluster", f"it serves {len(served)} kinds"))
+    except FluxSecretError as failure:
+        findings.append(Finding.of("settings", failure))
+    return sorted(findings, key=lambda one: list(Level).index(one.level))
+
+
+async def _sandbox_finding(settings: Settings) -> Finding:
+    if settings.unsafe_no_sandbox:
+        says = "generators run with the agent's rights: they can read its key and every store"
+        return Finding(Level.WARNING, "sandbox", says, "leave --unsafe-no-sandbox out")
+    if not any(target.generation.enabled for target in settings.targets):
+        return Finding(Level.OK, "sandbox", "none is needed: no generator runs")
+    try:
+        sandbox = await find_sandbox(settings.tool_path)
+    except ConfigurationError as error:
+        return Finding.of("sandbox", error)
+    return Finding(Level.OK, "sandbox", f"generators are confined by {sandbox.kind.value}")
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from flux_secret.cli.adopt import adopt
 from flux_secret.cli.agent import agent
 from flux_secret.cli.deliver import deliver
 from flux_secret.cli.demo import demo
+from flux_secret.cli.doctor import doctor
 from flux_secret.cli.sync import sync
 from flux_secret.errors import BugError, FluxSecretError
 from flux_secret.settings import from_environment
@@ -35,7 +36,7 @@ def main(context: click.Context, log_level: str | None) -> None:
     logs.configure(log_level or quiet)
 
 
-for _command in (demo, deliver, agent, sync, adopt):
+for _command in (demo, deliver, agent, sync, adopt, doctor):
     main.add_command(_command)
 
 

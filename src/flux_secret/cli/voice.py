@@ -12,6 +12,7 @@ import click
 from flux_secret.errors import FluxSecretError
 from flux_secret.model.change import Action, Change
 from flux_secret.model.delivery import Delivery
+from flux_secret.model.finding import Finding, Level
 from flux_secret.reconcile.round import Round
 
 _COLOURS = {
@@ -47,6 +48,15 @@ def fail(failure: FluxSecretError, *, about: str = "") -> None:
     click.secho(f"error: {printable(prefix + failure.what)}", fg="red", err=True)
     if failure.remedy:
         click.echo(f"  remedy: {printable(failure.remedy)}", err=True)
+
+
+def report_finding(finding: Finding) -> None:
+    """Print one thing that `doctor` looked at, and what to do about it."""
+    colour = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}[finding.level]
+    level = click.style(f"{finding.level.value:<8}", fg=colour)
+    click.echo(f"{level} {printable(finding.about)}: {printable(finding.says)}")
+    if finding.remedy:
+        click.echo(f"{'':<8}   remedy: {printable(finding.remedy)}")
 
 
 def report_round(done: Round, *, word: str = "delivered") -> None:

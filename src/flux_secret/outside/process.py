@@ -7,7 +7,7 @@ when whoever waits for it is cancelled, it is gone before `run` returns:
 1. supervised (Linux; programs that we did not choose): everything it started is ended with it,
    daemons and other sessions included, by `supervisor.py`, which also keeps it within a
    `Confinement` where one is given; elsewhere its process group only
-   (`ENDS_EVERYTHING` says which, for `doctor` to tell);
+   (`ENDS_EVERYTHING` says which);
 2. else: its process group.
 
 A process left behind that keeps stdout open is not waited for: what it prints after the program
