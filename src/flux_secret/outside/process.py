@@ -28,7 +28,7 @@ from typing import Any, Final
 
 from flux_secret.errors import ConfigurationError, FluxSecretError
 from flux_secret.outside import supervisor
-from flux_secret.outside.supervisor import Confinement
+from flux_secret.outside.confinement import Confinement
 
 MIB: Final = 1024 * 1024
 ENDS_EVERYTHING: Final = sys.platform == "linux"

@@ -9,17 +9,24 @@ A child counts against its *group*: memory and processes of all descendants toge
 every few ms, as no resource limit counts a group, and RLIMIT_NPROC counts a whole user. A group
 over its bounds is ended, and this process with it, by the signal that `OVER` names.
 
-`Bounds` and `Confinement` cross argv as words (`Confinement.words`): paths, numbers, and a seccomp
-filter; never a value.
+A `Confinement` crosses argv as words: paths, numbers, and a seccomp filter; never a value.
+
+One is started with every generator command, and most of what that costs is importing: `typing` and
+`enum` would be half of it. So this module, and those it imports, do without them.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
-from typing import Final, NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    from typing import Final
+else:
+    import _signal as signal  # the same without enum
 
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_CHILD_SUBREAPER: Final = 36
@@ -40,71 +47,25 @@ _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _SECTOR: Final = 512  # what st_blocks counts: stat(2)
 
 
-class Confinement(NamedTuple):
-    """What a program and all that it starts may use together, and what it may see."""
+class Bounds:
+    """What the words said; `Confinement` has the same names, and says what each of them means."""
 
-    memory_bytes: int = 0
-    """Private memory of all processes, and the files in `folders`; 0 for no bound."""
-    processes: int = 0
-    """How many at once; 0 for no bound."""
-    open_files: int = 0
-    """A process; 0 for no bound."""
-    folders: tuple[str, ...] = ()
-    """Memory-backed folders whose files count."""
-    seccomp: bytes = b""
-    """A filter for the program, or for the `{filter}` in its words."""
-    landlock: bool = False
-    """Whether this process's child confines itself to the three lists below."""
-    readable: tuple[str, ...] = ()
-    writable: tuple[str, ...] = ()
-    devices: tuple[str, ...] = ()
-
-    def words(self) -> list[str]:
-        """Give it as words that `parse` reads; none where nothing is bounded."""
-        words = [
-            f"{name}={value}"
-            for name, value in (
-                ("memory", self.memory_bytes),
-                ("processes", self.processes),
-                ("open-files", self.open_files),
-                ("seccomp", self.seccomp.hex()),
-                ("landlock", "1" if self.landlock else ""),
-            )
-            if value
-        ]
-        for name, paths in (
-            ("folder", self.folders),
-            ("readable", self.readable),
-            ("writable", self.writable),
-            ("device", self.devices),
-        ):
-            words += [f"{name}={path}" for path in paths]
-        return words
-
-
-def parse(argv: list[str]) -> tuple[Confinement, list[str]]:
-    """Read `WORD… -- PROGRAM…`."""
-    end_of_words = argv.index("--")
-    single: dict[str, str] = {}
-    several: dict[str, list[str]] = {}
-    for word in argv[:end_of_words]:
-        name, _, value = word.partition("=")
-        single[name] = value
-        several.setdefault(name, []).append(value)
-    return (
-        Confinement(
-            int(single.get("memory", 0)),
-            int(single.get("processes", 0)),
-            int(single.get("open-files", 0)),
-            tuple(several.get("folder", ())),
-            bytes.fromhex(single.get("seccomp", "")),
-            "landlock" in single,
-            tuple(several.get("readable", ())),
-            tuple(several.get("writable", ())),
-            tuple(several.get("device", ())),
-        ),
-        argv[end_of_words + 1 :],
-    )
+    def __init__(self, words: list[str]) -> None:
+        """Read `NAME=VALUE…`."""
+        several: dict[str, list[str]] = {}
+        for word in words:
+            name, _, value = word.partition("=")
+            several.setdefault(name, []).append(value)
+        single = {name: values[-1] for name, values in several.items()}
+        self.memory_bytes = int(single.get("memory", 0))
+        self.processes = int(single.get("processes", 0))
+        self.open_files = int(single.get("open-files", 0))
+        self.folders = several.get("folder", [])
+        self.seccomp = bytes.fromhex(single.get("seccomp", ""))
+        self.landlock = "landlock" in single
+        self.readable = several.get("readable", [])
+        self.writable = several.get("writable", [])
+        self.devices = several.get("device", [])
 
 
 def descendants(ancestor: int) -> list[int]:
@@ -178,9 +139,9 @@ def _private_bytes(processes: list[int]) -> int:
     return pages * _PAGE
 
 
-def _file_bytes(folders: tuple[str, ...]) -> int:
+def _file_bytes(folders: list[str]) -> int:
     """Add up what lies in these folders; what vanishes meanwhile does not count."""
-    total, waiting = 0, list(folders)
+    total, waiting = 0, [*folders]
     while waiting:
         try:
             with os.scandir(waiting.pop()) as entries:
@@ -197,7 +158,7 @@ def _file_bytes(folders: tuple[str, ...]) -> int:
 class _Watch:
     """Looks at the bounds now and then, for at most a twentieth of the time."""
 
-    def __init__(self, bounds: Confinement) -> None:
+    def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self._looks = 0
         self._files = 0
@@ -231,7 +192,7 @@ class _Watch:
         return None
 
 
-def _start(program: list[str], confinement: Confinement) -> int:
+def _start(program: list[str], confinement: Bounds) -> int:
     """Start it, confined; give its process id. It does not run when it cannot be confined."""
     report, tell = os.pipe()  # ends of both close on exec
     child = os.fork()
@@ -263,7 +224,7 @@ def _start(program: list[str], confinement: Confinement) -> int:
     return child
 
 
-def _confine(program: list[str], confinement: Confinement) -> list[str]:
+def _confine(program: list[str], confinement: Bounds) -> list[str]:
     """Confine this process; give the words to start, with the filter's descriptor in them."""
     import resource
 
@@ -309,7 +270,8 @@ def main(argv: list[str]) -> int:
     """Run `WORD… -- PROGRAM…`; give the program's exit code."""
     import ctypes
 
-    confinement, program = parse(argv)
+    end_of_words = argv.index("--")
+    confinement, program = Bounds(argv[:end_of_words]), argv[end_of_words + 1 :]
     parent = os.getppid()
     awaited = {signal.SIGTERM, signal.SIGCHLD}
     signal.pthread_sigmask(signal.SIG_BLOCK, awaited)

@@ -10,8 +10,11 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
-from collections.abc import Sequence
-from typing import Final
+
+TYPE_CHECKING = False  # the supervisor imports this, and typing takes longer than all it does
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Final
 
 MIN_ABI: Final = 6  # Linux 6.12: the first that confines signals and abstract sockets
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on every machine

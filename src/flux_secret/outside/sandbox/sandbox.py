@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from flux_secret.outside.confinement import Confinement
 from flux_secret.outside.sandbox import view
 from flux_secret.outside.sandbox.seccomp import Sockets, program
-from flux_secret.outside.supervisor import FILTER, Confinement
+from flux_secret.outside.supervisor import FILTER
 
 MIB: Final = 1024 * 1024
 TEMPORARY_BYTES: Final = 64 * MIB  # of /tmp, and of /dev/shm, where they are private

@@ -45,9 +45,9 @@ def _folders(path: str) -> Iterator[str]:
         yield name
         if _is_system(str(folder.resolve())):
             continue
-        for program in folder.iterdir():
-            if program.is_symlink() and program.is_file():
-                yield str(program.resolve().parent)
+        with os.scandir(folder) as entries:  # tells links without asking for each
+            links = [Path(entry.path) for entry in entries if entry.is_symlink()]
+        yield from (str(link.resolve().parent) for link in links if link.is_file())
 
 
 def _is_system(folder: str) -> bool:
