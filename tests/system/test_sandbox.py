@@ -21,6 +21,7 @@ from flux_secret.model.target import Generation
 from flux_secret.outside import supervisor
 from flux_secret.outside.files import scratch
 from flux_secret.outside.process import run
+from flux_secret.outside.sandbox import view
 from flux_secret.outside.sandbox.probe import find_sandbox
 from flux_secret.outside.sandbox.sandbox import Bounds, Kind, Room, Sandbox
 from flux_secret.outside.workshop import Outcome, Workshop, Workshops
@@ -311,7 +312,7 @@ async def test_a_cancelled_command_leaves_nothing(kind: Kind, checkout: Path) ->
 
 async def test_a_program_that_cannot_be_confined_does_not_run(checkout: Path) -> None:
     sandbox = Sandbox(Kind.LANDLOCK)
-    room = Room((checkout,), PATH)
+    room = Room((checkout,), view.tools(PATH))
     argv, bounds = sandbox.confined(["/bin/sh", "-c", "echo ran >ran"], room, checkout)
     broken = bounds._replace(seccomp=b"\xff" * 8)
     done = await run(argv, env={}, cwd=checkout, supervised=broken)

@@ -26,6 +26,7 @@ from flux_secret.outside.process import (
     ProcessTimeoutError,
     run,
 )
+from flux_secret.outside.sandbox import view
 from flux_secret.outside.sandbox.sandbox import BOUNDS, Bounds, Room, Sandbox
 from flux_secret.outside.supervisor import NOT_CONFINED, OVER_MEMORY, OVER_PROCESSES
 from flux_secret.outside.toolbox import furnish
@@ -167,6 +168,7 @@ class Workshops:
                 **generation.env,
                 "PATH": f"{folders['bin']}:{wanted}",
             }
-            room = Room((checkout, place), wanted, network=generation.network, bounds=self.bounds)
+            tools = view.tools(wanted)
+            room = Room((checkout, place), tools, network=generation.network, bounds=self.bounds)
             async with open_channel(folders["calls"], ask) as channel:
                 yield Workshop(env, channel, self.max_output, self.sandbox, room)

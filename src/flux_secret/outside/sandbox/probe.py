@@ -9,7 +9,7 @@ from typing import Final
 from flux_secret.errors import ConfigurationError, FluxSecretError
 from flux_secret.outside.files import scratch
 from flux_secret.outside.process import Limits, run
-from flux_secret.outside.sandbox import landlock
+from flux_secret.outside.sandbox import landlock, view
 from flux_secret.outside.sandbox.sandbox import Kind, Room, Sandbox, find_bubblewrap
 
 PROBE_SECONDS: Final = 20.0
@@ -55,7 +55,7 @@ async def _fails(sandbox: Sandbox, path: str) -> str | None:
     """Run something small inside; say what went wrong, None when nothing did."""
     with scratch("probe") as place:
         file = Path(place) / _PROOF
-        room = Room(writable=(place,), path=path)
+        room = Room(writable=(place,), tools=view.tools(path))
         try:
             argv, confinement = sandbox.confined(
                 ["/bin/sh", "-c", f"echo {_PROOF} >{_PROOF}"], room, place

@@ -56,8 +56,8 @@ class Room:
 
     writable: tuple[Path, ...]
     """Its checkout and its scratch folder."""
-    path: str
-    """PATH of the commands."""
+    tools: tuple[str, ...]
+    """Folders of the programs on their PATH (`view.tools`), looked up once for all commands."""
     network: bool = False
     bounds: Bounds = BOUNDS
 
@@ -89,7 +89,7 @@ class Sandbox:
         return argv, bounds._replace(
             seccomp=program(Sockets.NETWORK if room.network else Sockets.NONE, one_group=True),
             landlock=True,
-            readable=(*view.SYSTEM, *view.PUBLIC, *view.tools(room.path)),
+            readable=(*view.SYSTEM, *view.PUBLIC, *room.tools),
             writable=tuple(map(str, room.writable)),
             devices=view.DEVICES,
         )
@@ -112,7 +112,7 @@ def _files(room: Room) -> list[str]:
             words += ["--symlink", os.readlink(name), name]  # noqa: PTH115 -- the same
         elif os.path.isdir(name):  # noqa: PTH112 -- the same
             words += ["--ro-bind", name, name]
-    for name in (*view.PUBLIC, *view.tools(room.path)):
+    for name in (*view.PUBLIC, *room.tools):
         words += ["--ro-bind-try", name, name]
     for folder in room.writable:
         words += ["--bind", str(folder), str(folder)]

@@ -34,7 +34,9 @@ def tools(path: str) -> tuple[str, ...]:
     wanted = dict.fromkeys(_folders(path))
     for prefix in (sys.prefix, sys.base_prefix):
         wanted[prefix] = None
-    return tuple(folder for folder in wanted if not _is_system(folder))
+    folders = [folder for folder in wanted if not _is_system(folder)]
+    # each costs a mount: what lies in another one is there with it
+    return tuple(one for one in folders if not any(one.startswith(f"{it}/") for it in folders))
 
 
 def _folders(path: str) -> Iterator[str]:
