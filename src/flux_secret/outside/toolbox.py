@@ -38,6 +38,8 @@ while [ "$left" -gt 0 ]; do
   esac
   set -- "$@" "$word"
 done
+# it ends before collecting garbage pays: a tenth less work, for some MiB more
+GOGC=${{GOGC:-400}} && export GOGC
 exec {kubectl} kustomize "$@"
 """
 _NO_KUSTOMIZE: Final = """#!/bin/sh
