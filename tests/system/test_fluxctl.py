@@ -17,7 +17,13 @@ from flux_secret.api.client import ask_for_sync
 from flux_secret.api.interface import Repository, SyncOutcome, TargetOutcome, Workload
 from flux_secret.api.metrics import Metrics
 from flux_secret.api.server import listening
-from flux_secret.errors import AccessError, ConfigurationError, FluxSecretError, UnreachableError
+from flux_secret.errors import (
+    AccessError,
+    ConfigurationError,
+    FluxSecretError,
+    UnreachableError,
+    UsageError,
+)
 from flux_secret.model.listening import Address
 from flux_secret.outside.process import Completed, Limits, run
 
@@ -233,6 +239,6 @@ async def test_a_confirmation_reaches_the_agent_and_what_is_none_is_refused() ->
         assert await ask_for_sync(url, None, 10.0, ["0123456789ab", "fe"]) == DONE
         assert agent.confirmed == {"0123456789ab", "fe"}
         for wrong in (["not hexadecimal"], ["a"] * 101, [""]):
-            with pytest.raises(UnreachableError, match="400"):
+            with pytest.raises(UsageError, match="refuses: the body is"):
                 await ask_for_sync(url, None, 10.0, wrong)
         assert agent.synced == 1

@@ -10,7 +10,7 @@ import aiohttp
 
 from flux_secret.api.interface import SyncOutcome, TargetOutcome
 from flux_secret.api.server import SYNC
-from flux_secret.errors import AccessError, UnreachableError
+from flux_secret.errors import AccessError, UnreachableError, UsageError
 
 _MAX_ANSWER: Final = 4 * 1024 * 1024  # bytes
 _SHOWN: Final = 500  # characters of what it says
@@ -23,7 +23,8 @@ async def ask_for_sync(
 
     `confirmed` are the tokens of held changes that it may make.
 
-    Raises `UnreachableError` when it does not answer in time, `AccessError` when it refuses.
+    Raises `UnreachableError` when it does not answer in time, `AccessError` when it refuses,
+    `UsageError` when a token is none.
     """
     headers = {"Accept": "application/json"}
     if token is not None:
@@ -41,6 +42,11 @@ async def ask_for_sync(
                 raise AccessError(
                     f"the agent at {url} refuses: {_help(body)}",
                     remedy="name the file with its token: --token-file FILE",
+                )
+            if answer.status == 400:  # noqa: PLR2004 -- HTTP's Bad Request
+                raise UsageError(
+                    f"the agent at {url} refuses: {_help(body)}",
+                    remedy="give --confirm the token that the error of the held change names",
                 )
             if answer.status != 200:  # noqa: PLR2004 -- HTTP's OK
                 raise UnreachableError(

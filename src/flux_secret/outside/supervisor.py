@@ -47,7 +47,7 @@ _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _SECTOR: Final = 512  # what st_blocks counts: stat(2)
 
 
-class Bounds:
+class Words:
     """What the words said; `Confinement` has the same names, and says what each of them means."""
 
     def __init__(self, words: list[str]) -> None:
@@ -158,7 +158,7 @@ def _file_bytes(folders: list[str]) -> int:
 class _Watch:
     """Looks at the bounds now and then, for at most a twentieth of the time."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: Words) -> None:
         self._bounds = bounds
         self._looks = 0
         self._files = 0
@@ -192,7 +192,7 @@ class _Watch:
         return None
 
 
-def _start(program: list[str], confinement: Bounds) -> int:
+def _start(program: list[str], confinement: Words) -> int:
     """Start it, confined; give its process id. It does not run when it cannot be confined."""
     report, tell = os.pipe()  # ends of both close on exec
     child = os.fork()
@@ -224,7 +224,7 @@ def _start(program: list[str], confinement: Bounds) -> int:
     return child
 
 
-def _confine(program: list[str], confinement: Bounds) -> list[str]:
+def _confine(program: list[str], confinement: Words) -> list[str]:
     """Confine this process; give the words to start, with the filter's descriptor in them."""
     import resource
 
@@ -271,7 +271,7 @@ def main(argv: list[str]) -> int:
     import ctypes
 
     end_of_words = argv.index("--")
-    confinement, program = Bounds(argv[:end_of_words]), argv[end_of_words + 1 :]
+    confinement, program = Words(argv[:end_of_words]), argv[end_of_words + 1 :]
     parent = os.getppid()
     awaited = {signal.SIGTERM, signal.SIGCHLD}
     signal.pthread_sigmask(signal.SIG_BLOCK, awaited)

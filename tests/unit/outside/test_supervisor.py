@@ -33,9 +33,9 @@ def test_the_words_of_a_confinement_say_all_of_it() -> None:
         1, 2, 3, ("/a", "/b"), b"\x01\xff", landlock=True,
         readable=("/r",), writable=("/w", "/x=y"), devices=("/dev/null",),
     )  # fmt: skip
-    read = vars(supervisor.Bounds(given.words()))
+    read = vars(supervisor.Words(given.words()))
     assert {name: tuple(v) if isinstance(v, list) else v for name, v in read.items()} == (
         given._asdict()
     )
-    nothing = vars(supervisor.Bounds(Confinement().words()))
+    nothing = vars(supervisor.Words(Confinement().words()))
     assert not any(nothing.values())
