@@ -69,7 +69,6 @@ class Connected:
     memory: Memory
     adopter: Callable[[Mode], Adopter]
     confirm: Callable[[Collection[str]], None]
-    client: kubernetes.Client
 
     async def round(self, *, anew: bool = False, confirmed: Collection[str] = ()) -> Round:
         """Deliver every target once, then sweep; `anew` generates also what has not changed.
@@ -141,25 +140,31 @@ async def connect(settings: Settings) -> AsyncIterator[Connected]:
         memory = Memory(settings.regenerate_interval_seconds)
         adopter = partial(Adopter, client, _options(settings.cluster))
         heads = Heads(sources, stores)
-        yield Connected(settings.targets, stages, heads, memory, adopter, applier.confirm, client)
+        yield Connected(settings.targets, stages, heads, memory, adopter, applier.confirm)
 
 
 async def examine(settings: Settings) -> list[Finding]:
     """Look at everything that a delivery needs, and change nothing; `doctor` prints it."""
-    findings = [*risks(settings), await _sandbox_finding(settings)]
-    try:
-        async with connect(settings) as connected:
-            keys = ", ".join(map(str, settings.keys.files)) or "those of the GnuPG home"
-            findings.append(Finding(Level.OK, "keys", keys))
-            findings += await connected.heads.findings()
-            try:
-                served = (await connected.client.kinds()).served
-            except FluxSecretError as failure:
-                findings.append(Finding.of("cluster", failure))
-            else:
-                findings.append(Finding(Level.OK, "cluster", f"it serves {len(served)} kinds"))
-    except FluxSecretError as failure:
-        findings.append(Finding.of("settings", failure))
+    git, cache = _git_access(settings), settings.git.cache
+    sources = {one.source: Mirror(one.source.url, cache, git) for one in settings.targets}
+    stores = {name: Mirror(url, cache, git) for name, url in settings.stores.items()}
+    findings = [
+        *risks(settings),
+        await _sandbox_finding(settings),
+        *await Heads(sources, stores).findings(),
+    ]
+    async with contextlib.AsyncExitStack() as resources:
+        try:
+            _keys(settings.keys, settings.tool_path, resources)
+            files = ", ".join(map(str, settings.keys.files)) or "those of the GnuPG home"
+            findings.append(Finding(Level.OK, "keys", files))
+        except FluxSecretError as failure:
+            findings.append(Finding.of("keys", failure))
+        try:
+            served = (await (await _client(settings, resources)).kinds()).served
+            findings.append(Finding(Level.OK, "cluster", f"it serves {len(served)} kinds"))
+        except FluxSecretError as failure:
+            findings.append(Finding.of("cluster", failure))
     return sorted(findings, key=lambda one: list(Level).index(one.level))
 
 

@@ -42,7 +42,11 @@ def test_every_thing_that_is_broken_is_named_with_its_remedy(world: World) -> No
     assert done.out.count("remedy:") == 2
 
 
-def test_a_key_that_cannot_be_read_is_named(world: World) -> None:
-    done = world.run("doctor", *world.flags(f"--git-gpg-key-import={world.root}/none.asc"))
-    assert done.code == 4
+def test_a_key_that_cannot_be_read_hides_nothing_else(world: World) -> None:
+    flags = world.flags(f"--git-gpg-key-import={world.root}/none.asc", "--context=none")
+    done = world.run("doctor", *flags)
+    assert done.code == 3, done.out + done.err
+    assert "error    keys: " in done.out
     assert "none.asc cannot be read" in done.out
+    assert "error    cluster: " in done.out  # one does not hide the other
+    assert "ok       store apps: " in done.out
