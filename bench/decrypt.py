@@ -26,7 +26,7 @@ from flux_secret.model.target import Source, Target
 from flux_secret.outside.git import GitAccess, LastGood, Mirror
 from flux_secret.outside.gpg import Gpg
 from flux_secret.outside.objects import Commit
-from flux_secret.store.openpgp import OpenPgp
+from flux_secret.store.crypto.openpgp import OpenPgp
 from flux_secret.store.stores import Stores
 from simulators.gnupg import Home, home
 from simulators.repositories import Repository

@@ -51,9 +51,9 @@ from flux_secret.settings.risks import risks
 from flux_secret.source.branch import Branch, watched
 from flux_secret.source.checkout import GitSource
 from flux_secret.source.interface import Marker
+from flux_secret.store.crypto.openpgp import GnuPgHome, OpenPgp
+from flux_secret.store.crypto.packets import is_public_only
 from flux_secret.store.interface import Decryptor
-from flux_secret.store.openpgp import GnuPgHome, OpenPgp
-from flux_secret.store.packets import is_public_only
 from flux_secret.store.stores import Stores
 
 _log = structlog.get_logger("flux_secret.wiring")

@@ -10,8 +10,8 @@ import pytest
 
 from flux_secret.errors import DecryptError, KeyFileError
 from flux_secret.outside.gpg import Gpg
-from flux_secret.store.openpgp import GnuPgHome, OpenPgp
-from flux_secret.store.packets import HIDDEN, recipients, split_keys
+from flux_secret.store.crypto.openpgp import GnuPgHome, OpenPgp
+from flux_secret.store.crypto.packets import HIDDEN, recipients, split_keys
 from simulators.gnupg import Home, home
 
 TEXT = b"correct horse battery staple\nuser: demo\n"

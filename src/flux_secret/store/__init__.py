@@ -1,1 +1,4 @@
-"""SecretPath ⇄ Plaintext: gopass and pass stores, read at one pinned commit."""
+"""SecretPath ⇄ Plaintext: gopass and pass stores.
+
+The agent reads them at one pinned commit (`reader`); people keep them in folders (`working`).
+"""

@@ -24,9 +24,9 @@ from flux_secret.model.names import SecretPath, StoreName
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.reference import Lookup
 from flux_secret.model.target import Target
-from flux_secret.store.document import SecretDocument
+from flux_secret.store.crypto.packets import HIDDEN, recipients
+from flux_secret.store.format.document import SecretDocument
 from flux_secret.store.interface import Decryptor
-from flux_secret.store.packets import HIDDEN, recipients
 from flux_secret.store.tree import StoreTree
 
 MAX_CIPHERTEXT: Final = 8 * 1024 * 1024  # bytes; a Secret holds at most 1 MiB

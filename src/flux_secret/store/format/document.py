@@ -18,7 +18,7 @@ from typing import Final
 
 from flux_secret.errors import KeyNotFoundError
 from flux_secret.model.reference import Lookup, Part
-from flux_secret.store.yamlbody import YamlBody, YamlBodyError
+from flux_secret.store.format.yamlbody import YamlBody, YamlBodyError
 
 _MIME_MARK: Final = b"GOPASS-SECRET-1.0"
 _HEADER: Final = re.compile(rb"([!-9;-~]+):[ \t]*(.*)")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from flux_secret.errors import KeyNotFoundError
 from flux_secret.model.names import SecretPath
 from flux_secret.model.reference import Lookup, Part
-from flux_secret.store.document import SecretDocument
+from flux_secret.store.format.document import SecretDocument
 
 PATH = SecretPath.parse("apps/demo")
 

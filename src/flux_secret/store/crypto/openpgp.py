@@ -9,7 +9,7 @@ import pysequoia
 
 from flux_secret.errors import KeyFileError
 from flux_secret.model.plaintext import Plaintext
-from flux_secret.store.packets import key_ids, split_keys
+from flux_secret.store.crypto.packets import key_ids, split_keys
 
 
 class Fallback(Protocol):

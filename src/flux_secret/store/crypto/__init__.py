@@ -1,0 +1,1 @@
+"""Ciphertext ⇄ plaintext, and who a ciphertext is for: OpenPGP and age."""

@@ -1,0 +1,1 @@
+"""Decrypted bytes ⇄ a secret's parts, as gopass reads and writes them; pure."""
