@@ -95,6 +95,20 @@ def test_a_hand_edit_is_repaired_and_what_has_not_changed_is_not_read_again(worl
         until(lambda: running.has_said("repaired: data.demosecret was changed by kubectl-patch"))
 
 
+def test_a_remark_is_said_when_it_is_new_and_makes_nothing_be_generated_again(world: World) -> None:
+    flux_yaml = f"{APPLICATION}/.flux.yaml"
+    text = (world.ops.path / flux_yaml).read_text()
+    world.ops.commit({flux_yaml: f"{text}patchFiles: x\n"})
+    with agent(world, "--sync-interval=1s", "--git-poll-interval=10m") as running:
+        until(lambda: running.has_said("reads=0 changes=4 failed=0"))  # not generated anew
+        lines = running.log.read_text().splitlines()
+        logged = [line for line in lines if "msg=delivery.remark" in line]
+        assert len(logged) == 1
+        assert f'about="{flux_yaml}, line 6" says="\'patchFiles\' is none' in logged[0]
+        done = world.run("sync", f"--url={address(running)}")
+        assert f"warning: {APPLICATION}: {flux_yaml}, line " in done.err
+
+
 def test_a_damaged_entry_is_said_and_mended_by_the_next_commit(world: World) -> None:
     with agent(world, "--sync-interval=10m", "--git-poll-interval=1s") as running:
         until(lambda: value(world) == FIRST)

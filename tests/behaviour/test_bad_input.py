@@ -50,8 +50,9 @@ def must_fail(world: World, done: Done, code: int, *words: str) -> None:
         ({SCRIPT: Executable("gopass $NOPE/demo\n" + f"printf '{MAP}'\n".replace("\n", "\\n"))}, 3,
          []),
         ({FLUX: "version: 2\n"}, 3, ["version must be the number 1", "line 1"]),
-        ({FLUX: commands("a") + "scanForFiles: {}\n"}, 3, ["commandUpdated and scanForFiles"]),
-        ({FLUX: commands("a") + "extra: 1\n"}, 3, ["no field 'extra'"]),
+        ({FLUX: commands("a") + "patchUpdated: {}\n"}, 3, ["commandUpdated and patchUpdated"]),
+        ({FLUX: commands("a", '""') + "extra: 1\n"}, 3, ["exit status 127", "'extra' is none of"]),
+        ({FLUX: commands('""')}, 3, ["gave no object at all", "a command is empty"]),
         ({"out": Link("../outside")}, 3, ["leads out of the repository"]),
     ],
 )  # fmt: skip

@@ -20,6 +20,7 @@ from flux_secret.errors import (
     ManifestError,
 )
 from flux_secret.generate.generator import Generator
+from flux_secret.model.delivery import Remark
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.manifest import Manifests
 from flux_secret.model.names import SecretPath
@@ -76,6 +77,7 @@ async def generate(
     path: str | None = None,
     timeout_seconds: float = 20.0,
     max_output: int = 16 * 1024 * 1024,
+    remarks: list[Remark] | None = None,
 ) -> Manifests:
     for name, text in files.items():
         (place / name).write_text(text)
@@ -84,7 +86,8 @@ async def generate(
     target = Target(Source(GitUrl.parse("file:///ops"), "main"), "demo", generation=generation)
     sandbox = await find_sandbox(os.environ["PATH"])
     workshops = Workshops(path or os.environ["PATH"], sandbox, max_output=max_output)
-    return await Generator(workshops.open).generate(target, Checkout(place, place), reader)
+    remarks = [] if remarks is None else remarks
+    return await Generator(workshops.open).generate(target, Checkout(place, place), reader, remarks)
 
 
 def shell_path(place: Path, shell: str) -> str:

@@ -88,7 +88,7 @@ def _help(body: Any) -> str:  # noqa: ANN401 -- what came
 def _outcome(body: Any) -> SyncOutcome:  # noqa: ANN401 -- what came
     try:
         targets = [
-            TargetOutcome(**{**one, "changes": tuple(one["changes"])})
+            TargetOutcome(**{**one, "changes": tuple(one["changes"]), "notes": tuple(one["notes"])})
             for one in body.pop("targets")
         ]
         return SyncOutcome(**body, targets=targets)

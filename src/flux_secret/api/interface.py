@@ -18,6 +18,8 @@ class TargetOutcome:
     """What went wrong and the remedy; never a value."""
     changes: Sequence[str] = ()
     """`deployment/demo configured`, a line each."""
+    notes: Sequence[str] = ()
+    """What to look at though nothing failed; never a value."""
 
 
 @dataclass(frozen=True, slots=True)

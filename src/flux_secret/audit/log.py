@@ -13,7 +13,7 @@ class LogAuditor:
     """Says how each delivery ended: names, commits and counts, never a value."""
 
     async def record(self, delivery: Delivery) -> None:
-        """Write one line for the delivery, and one for each read that was refused."""
+        """Write one line for the delivery, and one for each refused read, note and remark."""
         for read in delivery.reads:
             if read.error is not None:
                 _log.warning(
@@ -25,6 +25,13 @@ class LogAuditor:
                 )
         for note in delivery.notes:
             _log.warning("delivery.note", target=delivery.target.name, note=note)
+        for remark in delivery.remarks:
+            _log.warning(
+                "delivery.remark",
+                target=delivery.target.name,
+                about=remark.about,
+                says=remark.says.replace("\n", "\\n"),
+            )
         say = _log.info if delivery.exit_code == 0 else _log.error
         say(
             "delivery.finished",

@@ -44,6 +44,8 @@ def sync(
     for target in done.targets:
         for change in target.changes:
             voice.say(change)
+        for note in target.notes:
+            voice.warn(f"{target.target}: {note}")
         at = f" at {target.revision}" if target.revision else ""
         voice.say(f"{target.target}: {'not delivered' if target.error else 'delivered'}{at}")
     for line in done.error.splitlines():

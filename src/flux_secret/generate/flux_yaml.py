@@ -1,11 +1,14 @@
 """`.flux.yaml` → what it asks for; Flux v1's format, its crashes turned into errors.
 
 The nearest file upwards counts, from the target to the repository's root (facts: flux-v1 §1.1-1.2).
+What Flux v1 passes over without a word is passed over here too, and remarked: it may be a typing
+mistake.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +20,7 @@ from flux_secret.errors import FluxYamlError, ManifestError, UsageError
 from flux_secret.generate import scalars
 from flux_secret.generate.inside import read_inside
 from flux_secret.generate.yamltree import PLAIN, STRING, documents, line_of
+from flux_secret.model.delivery import Remark
 from flux_secret.model.duration import parse_duration
 
 NAME: Final = ".flux.yaml"
@@ -25,8 +29,12 @@ _EXAMPLE: Final = (
     "write version: 1, and commandUpdated: with generators: a list of command: TEXT, each with a "
     "timeout: 90s if it needs one; or scanForFiles: {}"
 )
+MAX_REMARKED: Final = 10  # keys that count for nothing; the others are counted
+_MAX_NAME: Final = 64  # characters of such a key
 T = TypeVar("T")
-_SECTIONS: Final = ("commandUpdated", "patchUpdated", "scanForFiles")
+_COMMANDS: Final = ("commandUpdated", "patchUpdated")
+_SCAN: Final = "scanForFiles"
+_SECTIONS: Final = (*_COMMANDS, _SCAN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,8 @@ class Found:
     source: str
     """Its path in the repository, for messages."""
     work_directory: Path
+    remarks: tuple[Remark, ...] = ()
+    """What in it counts for nothing."""
 
 
 def find(root: Path, target: Path) -> Found | None:
@@ -94,18 +104,34 @@ def _found(root: Path, file: Path, work_directory: Path) -> Found:
         text = read_inside(root, file, max_bytes=MAX_BYTES)
     except ManifestError as error:
         raise FluxYamlError(error.what, remedy=error.remedy) from None
-    return Found(parse(text, source), source, work_directory)
+    config, remarks = parse(text, source)
+    return Found(config, source, work_directory, remarks)
 
 
-def parse(text: bytes, source: str) -> Config:
-    """Read a `.flux.yaml`; raise `FluxYamlError`."""
+def parse(text: bytes, source: str) -> tuple[Config, tuple[Remark, ...]]:
+    """Read a `.flux.yaml`: its first document, as Flux v1; raise `FluxYamlError`."""
+    with closing(documents(text, source)) as rest:
+        try:
+            number, node = next(rest, (0, None))
+        except ManifestError as error:
+            raise FluxYamlError(error.what, remedy=error.remedy) from None
+        if node is None or number != 1:
+            empty = "its first document is empty" if number else "it is empty"
+            raise FluxYamlError(f"{source}: {empty}", remedy=_EXAMPLE)
+        reader = _Reader(source)
+        config = reader.config(node)
+        return config, (*reader.remarks(), *_passed_over(rest, source))
+
+
+def _passed_over(rest: Iterator[tuple[int, yaml.Node]], source: str) -> Iterator[Remark]:
     try:
-        nodes = [node for _, node in documents(text, source)]
-    except ManifestError as error:
-        raise FluxYamlError(error.what, remedy=error.remedy) from None
-    if len(nodes) != 1:
-        raise FluxYamlError(f"{source} holds {len(nodes)} documents, not one", remedy=_EXAMPLE)
-    return _Reader(source).config(nodes[0])
+        _, node = next(rest, (0, None))
+    except ManifestError:  # Flux v1 never looks there
+        yield Remark(source, "only its first document counts; the rest of it is no YAML")
+        return
+    if node is not None:
+        rest_is = f"another one, at line {line_of(node)}, counts for nothing"
+        yield Remark(source, f"only its first document counts: {rest_is}")
 
 
 class _Violation(Exception):  # noqa: N818 -- what Flux's schema calls it
@@ -123,6 +149,7 @@ class _Reader:
     def __init__(self, source: str) -> None:
         self._source = source
         self._violations: list[_Violation] = []
+        self._remarks: list[tuple[int, str]] = []
 
     def config(self, node: yaml.Node) -> Config:
         """Read the file; raise `FluxYamlError` with everything that is wrong in it."""
@@ -134,6 +161,13 @@ class _Reader:
         what = lines[0] if len(lines) == 1 else "\n  ".join(["config file is not valid:", *lines])
         raise FluxYamlError(f"{self._source}: {what}", remedy=_EXAMPLE)
 
+    def remarks(self) -> Iterator[Remark]:
+        """Give what counts for nothing, in the order of the lines."""
+        for line, says in sorted(self._remarks)[:MAX_REMARKED]:
+            yield Remark(f"{self._source}, line {line}", says)
+        if (more := len(self._remarks) - MAX_REMARKED) > 0:
+            yield Remark(self._source, f"{more} more such keys or commands count for nothing")
+
     def _checked(self, read: Callable[[], T]) -> T | None:
         """Read one part; note what is wrong with it and go on."""
         try:
@@ -144,21 +178,43 @@ class _Reader:
 
     def _config(self, node: yaml.Node) -> Config:
         fields = self._mapping(node, "the file")
-        self._only(fields, "the file", {"version", *_SECTIONS})
         self._checked(lambda: self._version(node, fields.get("version")))
-        sections = [name for name in _SECTIONS if name in fields]
-        if len(sections) != 1:
-            given = " and ".join(sections) or "none of them"
+        commands = [name for name in _COMMANDS if name in fields]
+        scan = fields.get(_SCAN)
+        if scan is not None and commands and _is_null(scan):
+            self._remark(scan, f"{_SCAN} is empty (null) and counts for nothing")
+            scan = None
+        if not commands:
+            self._only(node, "the file", {"version", *_SECTIONS})
+        if len(commands) > 1 or not (commands or scan):
+            given = " and ".join(name for name in _SECTIONS if name in fields) or "none of them"
             self._refuse(node, f"it must have one of {', '.join(_SECTIONS)}, and has {given}")
-        section = fields[sections[0]]
-        match sections[0]:
-            case "scanForFiles":
-                self._only(self._section(section, "scanForFiles"), "scanForFiles", set())
-                return ScanForFiles()
-            case "patchUpdated":
-                return self._patch_updated(section)
-            case _:
-                return self._command_updated(section)
+        self._remark_unknown(node)
+        if scan is None:
+            return self._commands(commands[0], fields[commands[0]])
+        if commands:
+            section = fields[commands[0]]
+            self._remark(scan, f"{_SCAN} counts, so no command of {commands[0]} runs")
+            if not _is_null(section):
+                self._checked(partial(self._commands, commands[0], section))
+        self._section(scan, _SCAN)
+        self._only(scan, _SCAN, set())
+        return ScanForFiles()
+
+    def _commands(self, name: str, section: yaml.Node) -> CommandUpdated | PatchUpdated:
+        if name == "patchUpdated":
+            return self._patch_updated(section)
+        return self._command_updated(section)
+
+    def _remark_unknown(self, node: yaml.Node) -> None:
+        """Flux v1's schema lets them pass beside a section with commands."""
+        for key, _ in node.value:
+            if key.value not in {"version", *_SECTIONS}:
+                shown = ascii(key.value[:_MAX_NAME])
+                self._remark(key, f"{shown} is none of its keys and counts for nothing")
+
+    def _remark(self, node: yaml.Node, says: str) -> None:
+        self._remarks.append((line_of(node), says))
 
     def _version(self, node: yaml.Node, version: yaml.Node | None) -> None:
         if version is None:
@@ -169,7 +225,7 @@ class _Reader:
 
     def _command_updated(self, node: yaml.Node) -> CommandUpdated:
         fields = self._section(node, "commandUpdated")
-        self._only(fields, "commandUpdated", {"generators", "updaters"})
+        self._only(node, "commandUpdated", {"generators", "updaters"})
         if "updaters" in fields:  # image automation; checked so that a mistake shows
             for updater in self._sequence(fields["updaters"], "updaters"):
                 self._checked(partial(self._updater, updater))
@@ -182,7 +238,7 @@ class _Reader:
 
     def _patch_updated(self, node: yaml.Node) -> PatchUpdated:
         fields = self._section(node, "patchUpdated")
-        self._only(fields, "patchUpdated", {"generators", "patchFile"})
+        self._only(node, "patchUpdated", {"generators", "patchFile"})
         if "patchFile" not in fields:
             self._refuse(node, "patchUpdated has no patchFile")
         file = self._strict_text(fields["patchFile"], "patchFile")
@@ -199,17 +255,17 @@ class _Reader:
             self._refuse(node, "generators is empty")
         for command in commands:
             read = self._checked(partial(self._command, command))
-            if read is not None:
+            if read is not None and read.command.strip():
                 yield read
+            elif read is not None:
+                self._remark(command, "a command is empty and runs nothing")
 
     def _command(self, node: yaml.Node) -> Command:
         fields = self._mapping(node, "a command")
-        self._only(fields, "a command", {"command", "timeout"})
+        self._only(node, "a command", {"command", "timeout"})
         if "command" not in fields:
             self._refuse(node, "a command has no field 'command'")
         text = self._strict_text(fields["command"], "a command")
-        if not text.strip():
-            self._refuse(node, "a command is empty")
         if "timeout" not in fields:
             return Command(text)
         try:
@@ -232,7 +288,7 @@ class _Reader:
 
     def _section(self, node: yaml.Node, name: str) -> dict[str, yaml.Node]:
         """Read a section; written without anything it crashed Flux v1."""
-        if isinstance(node, yaml.ScalarNode) and node.tag == PLAIN and scalars.is_null(node.value):
+        if _is_null(node):
             self._refuse(node, f"{name} is empty (null)")
         return self._mapping(node, name)
 
@@ -260,12 +316,16 @@ class _Reader:
                 self._refuse(node, f"{what} is not a text; quote it if it is meant so")
         return text
 
-    def _only(self, fields: Mapping[str, yaml.Node], what: str, known: set[str]) -> None:
-        for name, node in fields.items():
-            if name not in known:
+    def _only(self, node: yaml.Node, what: str, known: set[str]) -> None:
+        for key, _ in node.value:
+            if key.value not in known:
                 allowed = ", ".join(sorted(known)) or "no field"
-                problem = f"{what} has no field {name!r}; it may have {allowed}"
-                self._violations.append(_Violation(line_of(node), problem))
+                problem = f"{what} has no field {key.value!r}; it may have {allowed}"
+                self._violations.append(_Violation(line_of(key), problem))
 
     def _refuse(self, node: yaml.Node, problem: str) -> NoReturn:
         raise _Violation(line_of(node), problem)
+
+
+def _is_null(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag == PLAIN and scalars.is_null(node.value)

@@ -5,6 +5,7 @@
 3. A `gopass` that did not succeed wins over whatever the script made of it: it poisons the whole
    generation even when every command exits 0 (design decision 2).
 4. Nothing at all is an error: an empty target would remove everything it once had.
+5. What a command that succeeds complains of is remarked, not dropped (facts: flux-v1 §1.3).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from flux_secret.generate.interface import (
 from flux_secret.generate.manifests import parse, without_duplicates
 from flux_secret.generate.masking import masked
 from flux_secret.generate.patching import patched, read_patches
+from flux_secret.model.delivery import Remark
 from flux_secret.model.manifest import Manifest, Manifests
 from flux_secret.model.target import Target
 
@@ -40,20 +42,24 @@ class Generator:
     def __init__(self, open_workshop: OpenWorkshop) -> None:
         self._open_workshop = open_workshop
 
-    async def generate(self, target: Target, checkout: Checkout, reader: SecretReader) -> Manifests:
+    async def generate(
+        self, target: Target, checkout: Checkout, reader: SecretReader, remarks: list[Remark]
+    ) -> Manifests:
         """Give what the target wants in the cluster, references not yet filled in.
 
-        Raises `ConfigurationError` for what the repository does wrong, and the reader's own
-        refusal when a command asked for something that could not be read.
+        `remarks` is filled in place: it is known also when a later command fails. Raises
+        `ConfigurationError` for what the repository does wrong, and the reader's own refusal when a
+        command asked for something that could not be read.
         """
         root, directory = checkout.root.resolve(), checkout.directory.resolve()
         found = flux_yaml.find(root, directory) if target.generation.enabled else None
+        remarks += found.remarks if found else ()
         if found is None or isinstance(found.config, ScanForFiles):
             items = without_duplicates(
                 plain.load(root, found.work_directory if found else directory)
             )
         else:
-            items = without_duplicates(await self._run(root, target, found, reader))
+            items = without_duplicates(await self._run(root, target, found, reader, remarks))
         if not items:
             raise ManifestError(
                 f"target {target.name} gave no object at all",
@@ -62,14 +68,14 @@ class Generator:
         return Manifests(items)
 
     async def _run(
-        self, root: Path, target: Target, found: Found, reader: SecretReader
+        self, root: Path, target: Target, found: Found, reader: SecretReader, remarks: list[Remark]
     ) -> list[Manifest]:
         if isinstance(found.config, ScanForFiles):
             raise BugError("a plain tree runs no command")
         answers = GopassAnswers(reader)
         manifests: list[Manifest] = []
         async with self._open_workshop(target.generation, root, answers.answer) as workshop:
-            run = _Run(target, found, workshop, reader, answers)
+            run = _Run(target, found, workshop, reader, answers, remarks)
             for command in found.config.generators:
                 manifests += await run.command(command)
             if isinstance(found.config, PatchUpdated):
@@ -89,6 +95,7 @@ class _Run:
     workshop: Workshop
     reader: SecretReader
     answers: GopassAnswers
+    remarks: list[Remark]
 
     async def command(self, command: Command) -> list[Manifest]:
         """Run one command and parse what it prints."""

@@ -6,7 +6,7 @@ An error names source, line and document, never an excerpt: the text may be a se
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any, Final
 
 import yaml
@@ -56,7 +56,7 @@ class _Loader(yaml.CSafeLoader):
         self._depth -= 1
 
 
-def documents(text: bytes, source: str) -> Iterator[tuple[int, yaml.Node]]:
+def documents(text: bytes, source: str) -> Generator[tuple[int, yaml.Node], None, None]:
     """Give each document's number, from 1, and its root node; empty documents are left out.
 
     Raises `ManifestError` for bad UTF-8, tabs, unclosed quotes and whatever else is no YAML.

@@ -43,6 +43,22 @@ class Read:
     error: FluxSecretError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What generating gives to remark though nothing fails; never a value.
+
+    It follows from what the target is made of: it is said when the target is made, and keeps
+    nothing from being remembered.
+    """
+
+    about: str
+    """A place in the repository: `demo/.flux.yaml, line 5`."""
+    says: str
+
+    def __str__(self) -> str:
+        return f"{self.about}: {self.says}"
+
+
 @dataclass(slots=True)
 class Delivery:
     """One try, filled in place: what was done stays known whatever happens next."""
@@ -54,6 +70,8 @@ class Delivery:
     error: FluxSecretError | None = None
     notes: list[str] = field(default_factory=list)
     """What people should know though nothing failed: `delivered from the last good copy of …`."""
+    remarks: list[Remark] = field(default_factory=list)
+    """What its generation gave to remark; empty when nothing was generated anew."""
 
     @property
     def exit_code(self) -> int:

@@ -105,6 +105,7 @@ def _target(one: Delivery) -> TargetOutcome:
         revision=str(one.revision) if one.revision else "",
         error=_said(one.error) if one.error else "",
         changes=[str(change) for change in one.changes],
+        notes=[*one.notes, *map(str, one.remarks)],
     )
 
 

@@ -39,7 +39,7 @@ async def _make(delivery: Delivery, stages: DeliveryStages) -> bool:
     ):
         delivery.revision = Revision(checkout.commit, reader.revisions)
         delivery.notes += [*checkout.notes, *reader.notes]
-        manifests = await stages.generator.generate(target, checkout, reader)
+        manifests = await stages.generator.generate(target, checkout, reader, delivery.remarks)
         bundle = await stages.resolver.resolve(manifests, reader)
     await stages.applier.apply(delivery, bundle, delivery.changes)
     return reader.listed

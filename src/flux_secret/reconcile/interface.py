@@ -10,7 +10,7 @@ from typing import Protocol
 
 from flux_secret.errors import FluxSecretError
 from flux_secret.model.change import ChangeSet
-from flux_secret.model.delivery import Delivery, Read, StoreRevision
+from flux_secret.model.delivery import Delivery, Read, Remark, StoreRevision
 from flux_secret.model.manifest import Bundle, Manifests
 from flux_secret.model.names import SecretPath, StoreName
 from flux_secret.model.plaintext import Plaintext
@@ -128,8 +128,10 @@ class PinnedReader(SecretReader, Protocol):
 class GenerateStage(Protocol):
     """Makes a target's manifests."""
 
-    async def generate(self, target: Target, checkout: Checkout, reader: SecretReader) -> Manifests:
-        """Run the generators, or read the tree, and parse the result."""
+    async def generate(
+        self, target: Target, checkout: Checkout, reader: SecretReader, remarks: list[Remark]
+    ) -> Manifests:
+        """Run the generators, or read the tree, and parse the result; note what to look at."""
 
 
 class ResolveStage(Protocol):

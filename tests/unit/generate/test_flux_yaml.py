@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from flux_secret.errors import FluxYamlError
 from flux_secret.generate.flux_yaml import (
     MAX_BYTES,
+    MAX_REMARKED,
     Command,
     CommandUpdated,
+    Config,
     PatchUpdated,
     ScanForFiles,
     find,
@@ -20,47 +22,124 @@ from flux_secret.generate.flux_yaml import (
 )
 
 GOOD = "version: 1\ncommandUpdated:\n  generators:\n  - command: kustomize build .\n"
+BUILD = CommandUpdated((Command("kustomize build ."),))
+
+
+def read(text: str) -> Config:
+    """Read a file that leaves nothing to remark."""
+    config, remarks = parse(text.encode(), "x")
+    assert remarks == ()
+    return config
+
+
+def remarked(text: str) -> tuple[Config, list[str]]:
+    config, remarks = parse(text.encode(), "demo/.flux.yaml")
+    return config, [str(remark) for remark in remarks]
 
 
 def test_commands_and_their_timeouts_are_read() -> None:
     text = f"{GOOD}  - {{command: ./secrets.yaml.sh, timeout: 1m30s}}\n"
-    assert parse(text.encode(), ".flux.yaml") == CommandUpdated(
+    assert read(text) == CommandUpdated(
         (Command("kustomize build ."), Command("./secrets.yaml.sh", 90.0))
     )
 
 
 def test_a_version_of_1_point_0_counts_as_flux_has_it() -> None:
-    assert parse(GOOD.replace("1", "1.0", 1).encode(), "x") == parse(GOOD.encode(), "x")
+    assert read(GOOD.replace("1", "1.0", 1)) == BUILD
 
 
 def test_updaters_are_accepted_and_checked() -> None:
     updaters = "  updaters:\n  - containerImage: {command: x}\n    other: 1\n"
-    assert parse((GOOD + updaters).encode(), "x") == parse(GOOD.encode(), "x")
+    assert read(GOOD + updaters) == BUILD
     with pytest.raises(FluxYamlError, match="no field 'nope'"):
         parse((GOOD + updaters.replace("command: x", "nope: x")).encode(), "x")
 
 
 def test_a_plain_scan_is_read() -> None:
-    assert parse(b"version: 1\nscanForFiles: {}\n", "x") == ScanForFiles()
+    assert read("version: 1\nscanForFiles: {}\n") == ScanForFiles()
+
+
+def test_what_flux_passed_over_is_passed_over_and_remarked() -> None:
+    assert remarked(f"{GOOD}patchFile:\n  p.yaml\n\u00e9: 1\n") == (
+        BUILD,
+        [
+            "demo/.flux.yaml, line 5: 'patchFile' is none of its keys and counts for nothing",
+            "demo/.flux.yaml, line 7: '\\xe9' is none of its keys and counts for nothing",
+        ],
+    )
+
+
+def test_many_keys_that_count_for_nothing_are_counted() -> None:
+    extra = "".join(f"key{number}: 1\n" for number in range(MAX_REMARKED + 5))
+    _, said = remarked(GOOD + extra)
+    assert len(said) == MAX_REMARKED + 1
+    assert said[-1] == "demo/.flux.yaml: 5 more such keys or commands count for nothing"
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        "commandUpdated: {generators: [{command: a}]}",
+        "commandUpdated:",
+        "patchUpdated: {generators: [{command: a}], patchFile: p.yaml}",
+    ],
+)
+def test_scan_for_files_counts_beside_commands(section: str) -> None:
+    config, said = remarked(f"version: 1\n{section}\nscanForFiles: {{}}\n")
+    name = section.partition(":")[0]
+    assert config == ScanForFiles()
+    assert said == [f"demo/.flux.yaml, line 3: scanForFiles counts, so no command of {name} runs"]
+
+
+def test_a_scan_for_files_without_anything_counts_for_nothing_beside_commands() -> None:
+    assert remarked(f"{GOOD}scanForFiles:\n") == (
+        BUILD, ["demo/.flux.yaml, line 5: scanForFiles is empty (null) and counts for nothing"]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rest", "says"),
+    [
+        (f"---\n# nothing\n---\n{GOOD}", "another one, at line 8, counts for nothing"),
+        ("---\n\t{{ no YAML }}\n", "the rest of it is no YAML"),
+    ],
+)
+def test_only_the_first_document_counts(rest: str, says: str) -> None:
+    config, (said,) = remarked(GOOD + rest)
+    assert config == BUILD
+    assert said.startswith("demo/.flux.yaml: only its first document counts")
+    assert said.endswith(says)
+
+
+def test_documents_without_content_after_the_first_are_not_worth_a_remark() -> None:
+    assert read(f"# first\n---\n{GOOD}---\n# nothing\n---\n") == BUILD
+
+
+def test_an_empty_command_runs_nothing() -> None:
+    assert remarked(f"{GOOD}  - command: ' '\n") == (
+        BUILD, ["demo/.flux.yaml, line 5: a command is empty and runs nothing"]
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "holds 0 documents"),
-        (f"{GOOD}---\n{GOOD}", "holds 2 documents"),
+        ("", "demo/.flux.yaml: it is empty"),
+        (f"---\n---\n{GOOD}", "demo/.flux.yaml: its first document is empty"),
         ("version: 1\n", "has none of them"),
         (GOOD.replace("version: 1\n", ""), "has no version"),
         (GOOD.replace("1", "2", 1), "line 1: version must be the number 1"),
         (GOOD.replace("1", "'1'", 1), "version must be the number 1"),
-        (f"{GOOD}scanForFiles: {{}}\n", "has commandUpdated and scanForFiles"),
         (f"{GOOD}patchUpdated: {{}}\n", "has commandUpdated and patchUpdated"),
-        (f"{GOOD}extra: 1\n", "line 5: the file has no field 'extra'"),
+        (f"{GOOD}scanForFiles: {{}}\npatchUpdated: {{}}\n", "has commandUpdated and patchUpdated"),
+        ("version: 1\nscanForFiles: {}\nextra: 1\n", "line 3: the file has no field 'extra'"),
+        ("version: 1\ncommandUpdatd: {}\n", "line 2: the file has no field 'commandUpdatd'"),
+        ("version: 1\ncommandUpdated: {}\nscanForFiles: {}\n", "line 2: it has no generators"),
+        ("version: 1\ncommandUpdated:\nscanForFiles: {a: b}\n", "scanForFiles has no field 'a'"),
         ("version: 1\ncommandUpdated:\n", r"line 2: commandUpdated is empty \(null\)"),
         ("version: 1\nscanForFiles:\n", r"line 2: scanForFiles is empty \(null\)"),
         ("version: 1\ncommandUpdated: {}\n", "has no generators"),
         ("version: 1\ncommandUpdated: {generators: []}\n", "generators is empty"),
-        ("version: 1\ncommandUpdated: {generators: [{command: ''}]}\n", "a command is empty"),
         (
             "version: 1\ncommandUpdated: {generators: [{command: a, timeout: 5}]}\n",
             "not a duration",
@@ -127,7 +206,7 @@ def test_a_target_may_be_the_file_itself_or_a_raw_file(tmp_path: Path) -> None:
 
 def test_the_walkthroughs_own_file_is_read() -> None:
     vectors = Path(__file__).parents[2] / "vectors" / "walkthrough"
-    assert parse((vectors / "flux.yaml").read_bytes(), ".flux.yaml") == CommandUpdated(
+    assert read((vectors / "flux.yaml").read_text()) == CommandUpdated(
         (Command("kustomize build ."), Command("./secrets.yaml.sh"))
     )
 
@@ -136,7 +215,7 @@ def test_every_violation_is_named_with_its_line() -> None:
     text = """version: "1"
 commandUpdated:
   generators:
-  - command: ""
+  - command: 5
   - timeout: 5
   - command: a
     timeout: bogus
@@ -151,7 +230,7 @@ commandUpdated:
     ]  # fmt: skip
     assert "quote" not in lines[1]
     assert "version must be the number 1" in lines[1]
-    assert "a command is empty" in lines[2]
+    assert "quote it" in lines[2]
     assert "has no field 'command'" in lines[3]
     assert "timeout is not a duration" in lines[4]
     assert "has no field 'extra'" in lines[5]
@@ -159,17 +238,17 @@ commandUpdated:
 
 def test_a_patch_is_read_into_its_type() -> None:
     text = "version: 1\npatchUpdated: {generators: [{command: a}], patchFile: p.yaml}\n"
-    assert parse(text.encode(), "x") == PatchUpdated((Command("a"),), "p.yaml")
+    assert read(text) == PatchUpdated((Command("a"),), "p.yaml")
 
 
 def test_json_is_yaml_too() -> None:
     text = '{"version": 1, "commandUpdated": {"generators": [{"command": "a"}]}}'
-    assert parse(text.encode(), "x") == CommandUpdated((Command("a"),))
+    assert read(text) == CommandUpdated((Command("a"),))
 
 
 def test_a_timeout_below_a_second_counts_as_none_as_in_flux() -> None:
     text = "version: 1\ncommandUpdated: {generators: [{command: a, timeout: 900ms}]}\n"
-    assert parse(text.encode(), "x") == CommandUpdated((Command("a", None),))
+    assert read(text) == CommandUpdated((Command("a", None),))
 
 
 def test_every_error_says_what_to_write() -> None:

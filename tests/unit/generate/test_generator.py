@@ -19,6 +19,7 @@ from flux_secret.errors import (
 )
 from flux_secret.generate.generator import Generator
 from flux_secret.generate.interface import Ask
+from flux_secret.model.delivery import Remark
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.manifest import Manifests
 from flux_secret.model.plaintext import Plaintext
@@ -109,11 +110,15 @@ async def generate(
     *,
     directory: str = "demo",
     enabled: bool = True,
+    remarks: list[Remark] | None = None,
 ) -> Manifests:
     checkout = Checkout(root, root / directory)
     generator = Generator(workshop.open)
     return await generator.generate(
-        target(enabled=enabled), checkout, reader or SimulatedReader({"apps/demo": VALUE})
+        target(enabled=enabled),
+        checkout,
+        reader or SimulatedReader({"apps/demo": VALUE}),
+        [] if remarks is None else remarks,
     )
 
 
@@ -274,6 +279,25 @@ async def test_a_target_without_any_object_is_an_error(tmp_path: Path) -> None:
     root = repository(tmp_path, {"demo/README": ""})
     with pytest.raises(ManifestError, match="target demo gave no object at all"):
         await generate(root, FakeWorkshop({}))
+
+
+async def test_a_target_whose_commands_are_all_empty_is_an_error(tmp_path: Path) -> None:
+    text = "version: 1\ncommandUpdated: {generators: [{command: ''}]}\n"
+    root = repository(tmp_path, {"demo/.flux.yaml": text})
+    with pytest.raises(ManifestError, match="target demo gave no object at all"):
+        await generate(root, FakeWorkshop({}))
+
+
+async def test_what_the_flux_yaml_leaves_to_remark_is_known_also_when_a_command_fails(
+    tmp_path: Path,
+) -> None:
+    root = repository(tmp_path, {"demo/.flux.yaml": f"{TWO}extra: 1\n"})
+    remarks: list[Remark] = []
+    with pytest.raises(GenerateError):
+        await generate(root, FakeWorkshop({"one": Printed(code=1)}), remarks=remarks)
+    assert [str(remark) for remark in remarks] == [
+        "demo/.flux.yaml, line 3: 'extra' is none of its keys and counts for nothing"
+    ]
 
 
 async def test_patch_updated_without_patches_only_sorts(tmp_path: Path) -> None:

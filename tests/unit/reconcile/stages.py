@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flux_secret.errors import FluxSecretError
 from flux_secret.model.change import Action, Change, ChangeSet
-from flux_secret.model.delivery import Delivery, Read, StoreRevision
+from flux_secret.model.delivery import Delivery, Read, Remark, StoreRevision
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.manifest import Bundle, Manifests
 from flux_secret.model.names import ObjectKey, SecretPath, StoreName
@@ -41,6 +41,7 @@ class World:
     is_settled: bool = True
     repeats: bool = True
     notes: Sequence[str] = ()
+    remarks: Sequence[Remark] = ()
     down: Sequence[str] = ()
     delivered: frozenset[Source] = frozenset()
 
@@ -100,8 +101,9 @@ class World:
         raise NotImplementedError(prefix)  # the same
 
     async def generate(
-        self, target: Target, _checkout: Checkout, _reader: SecretReader
+        self, target: Target, _checkout: Checkout, _reader: SecretReader, remarks: list[Remark]
     ) -> Manifests:
+        remarks += self.remarks
         self._step("generate", target)
         return Manifests(())
 

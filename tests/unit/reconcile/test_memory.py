@@ -9,7 +9,7 @@ import pytest
 
 from flux_secret.errors import DecryptError, UnreachableError
 from flux_secret.model.change import Action, Change
-from flux_secret.model.delivery import Delivery, StoreRevision
+from flux_secret.model.delivery import Delivery, Remark, StoreRevision
 from flux_secret.model.names import StoreName
 from flux_secret.model.target import Generation
 from flux_secret.reconcile.deliver import deliver
@@ -54,6 +54,24 @@ async def test_what_has_not_changed_is_not_generated_again() -> None:
     assert again.revision.commit == agent.world.commit
     assert again.exit_code == 0
     assert agent.world.log[-1] == "record a"
+
+
+async def test_a_remark_is_made_when_a_target_is_generated_and_keeps_nothing_from_being_known() -> (
+    None
+):
+    agent = Agent()
+    agent.world.remarks = [Remark("demo/.flux.yaml, line 5", "'extra' counts for nothing")]
+    assert (await agent.deliver()).remarks == agent.world.remarks
+    assert (await agent.deliver()).remarks == []
+    assert not agent.generated()
+
+
+async def test_a_note_generates_anew_since_it_may_be_gone_next_time() -> None:
+    agent = Agent()
+    agent.world.notes = ["delivered from the last good copy"]
+    await agent.deliver()
+    await agent.deliver()
+    assert agent.generated()
 
 
 def commit(agent: Agent) -> None:

@@ -9,6 +9,7 @@ import pytest
 from flux_secret.errors import DecryptError, FluxSecretError, HeldError, RejectedError
 from flux_secret.errors import UnreachableError as Unreachable
 from flux_secret.model.change import Action, Change
+from flux_secret.model.delivery import Remark
 from flux_secret.model.manifest import Manifests
 from flux_secret.model.target import Target
 from flux_secret.reconcile.deliver import deliver
@@ -65,7 +66,7 @@ async def test_the_record_is_written_even_when_the_delivery_is_cancelled() -> No
 
     class Slow(World):
         async def generate(
-            self, target: Target, _checkout: Checkout, _reader: SecretReader
+            self, target: Target, _checkout: Checkout, _reader: SecretReader, _told: list[Remark]
         ) -> Manifests:
             started.set()
             await asyncio.Event().wait()
