@@ -103,8 +103,9 @@ def test_a_remark_is_said_when_it_is_new_and_makes_nothing_be_generated_again(wo
         until(lambda: running.has_said("reads=0 changes=4 failed=0"))  # not generated anew
         lines = running.log.read_text().splitlines()
         logged = [line for line in lines if "msg=delivery.remark" in line]
-        assert len(logged) == 1
+        assert len(logged) == 2
         assert f'about="{flux_yaml}, line 6" says="\'patchFiles\' is none' in logged[0]
+        assert 'about="`kustomize build .`" says="# Warning: \'bases\' is' in logged[1]
         done = world.run("sync", f"--url={address(running)}")
         assert f"warning: {APPLICATION}: {flux_yaml}, line " in done.err
 

@@ -224,6 +224,22 @@ async def test_values_in_error_output_are_masked(tmp_path: Path) -> None:
     assert "bad ***" in caught.value.what
 
 
+async def test_what_kustomize_warns_of_is_remarked(tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    base.mkdir()
+    (base / "kustomization.yaml").write_text("resources: [map.yaml]\n")
+    (base / "map.yaml").write_text(MAP)
+    files = {
+        ".flux.yaml": flux_yaml("kustomize build ."),
+        "kustomization.yaml": "bases: [base]\n",
+    }
+    remarks: list[Remark] = []
+    await generate(tmp_path, files, Reader({}), remarks=remarks)
+    (remark,) = remarks
+    assert remark.about == "`kustomize build .`"
+    assert "'bases' is deprecated" in remark.says
+
+
 def processes(marker: str) -> list[str]:
     found = []
     for file in Path("/proc").glob("[0-9]*/cmdline"):

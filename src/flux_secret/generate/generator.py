@@ -26,7 +26,7 @@ from flux_secret.generate.interface import (
     Workshop,
 )
 from flux_secret.generate.manifests import parse, without_duplicates
-from flux_secret.generate.masking import masked
+from flux_secret.generate.masking import masked, untraced
 from flux_secret.generate.patching import patched, read_patches
 from flux_secret.model.delivery import Remark
 from flux_secret.model.manifest import Manifest, Manifests
@@ -112,6 +112,8 @@ class _Run:
             raise self._explained(command, failure) from None
         if self.answers.refusal is not None:
             raise self.answers.refusal
+        if said := self._masked(untraced(outcome.untrusted_stderr)):
+            self.remarks.append(Remark(f"`{_short(command)}`", said))
         return manifests
 
     def _manifests(self, command: Command, outcome: Outcome) -> list[Manifest]:
@@ -123,7 +125,8 @@ class _Run:
             # Flux v1 takes it for zero objects, and garbage collection deletes them all
             raise GenerateError(
                 f"it printed no manifest, and exited 0{self._said(outcome)}",
-                remedy="a failure inside a pipe is hidden from the shell; run it by hand",
+                remedy="a failure inside a pipe is hidden from the shell: run it by hand; one that "
+                "only prepares something belongs to the next: `prepare && kustomize build .`",
             )
         return manifests
 

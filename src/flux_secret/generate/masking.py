@@ -20,6 +20,7 @@ from flux_secret.model.plaintext import MASK, Plaintext
 MIN_MASKED: Final = 3  # bytes; shorter values would mask half of every message
 MAX_SHOWN: Final = 2000  # characters, the last ones
 _WRAP_COLUMNS: Final = (76, 64)  # base64's own, and PEM's
+_TRACED: Final = re.compile(rb"^\++ .*\n?", re.MULTILINE)
 _WRAPPED_LINE: Final = 16  # characters; the last line of wrapped base64 may be shorter
 
 
@@ -31,6 +32,11 @@ def masked(text: bytes, values: Iterable[Plaintext]) -> str:
         text = text.replace(form, MASK.encode())
     shown = text.decode(errors="replace").strip()[-MAX_SHOWN:]
     return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in shown)
+
+
+def untraced(text: bytes) -> bytes:
+    """Leave out what a shell prints under `set -x`: every value on its way, also in parts."""
+    return _TRACED.sub(b"", text)
 
 
 def _forms(value: bytes) -> Iterator[bytes]:

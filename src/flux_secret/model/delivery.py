@@ -52,11 +52,14 @@ class Remark:
     """
 
     about: str
-    """A place in the repository: `demo/.flux.yaml, line 5`."""
+    """A place in the repository, as `demo/.flux.yaml, line 5`; or a command."""
     says: str
+    """One line or several."""
 
     def __str__(self) -> str:
-        return f"{self.about}: {self.says}"
+        lines = self.says.splitlines()
+        said = f" {self.says}" if len(lines) == 1 else "".join(f"\n  {line}" for line in lines)
+        return f"{self.about}:{said}"
 
 
 @dataclass(slots=True)

@@ -19,6 +19,7 @@ from flux_secret.errors import (
 )
 from flux_secret.generate.generator import Generator
 from flux_secret.generate.interface import Ask
+from flux_secret.generate.masking import MAX_SHOWN
 from flux_secret.model.delivery import Remark
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.manifest import Manifests
@@ -298,6 +299,47 @@ async def test_what_the_flux_yaml_leaves_to_remark_is_known_also_when_a_command_
     assert [str(remark) for remark in remarks] == [
         "demo/.flux.yaml, line 3: 'extra' is none of its keys and counts for nothing"
     ]
+
+
+async def test_what_a_command_that_succeeds_complains_of_is_remarked_and_masked(
+    tmp_path: Path,
+) -> None:
+    root = repository(tmp_path, {"demo/.flux.yaml": TWO})
+    complaint = b"\n++ echo corr\nWarning: \x1b[31mold\x1b[0m\ntried correct horse\n+ exit\n"
+    workshop = FakeWorkshop(
+        {
+            "one": Printed(config_map("a"), complaint=complaint, asks=("apps/demo",)),
+            "two": Printed(config_map("b"), complaint=b" \n+ set -x\n"),
+        }
+    )
+    remarks: list[Remark] = []
+    assert names(await generate(root, workshop, remarks=remarks)) == ["a", "b"]
+    (remark,) = remarks
+    assert remark.about == "`one`"
+    assert remark.says == "Warning: \ufffd[31mold\ufffd[0m\ntried ***"
+    assert str(remark) == "`one`:\n  Warning: \ufffd[31mold\ufffd[0m\n  tried ***"
+
+
+async def test_what_a_command_complains_of_is_remarked_up_to_a_limit(tmp_path: Path) -> None:
+    root = repository(tmp_path, {"demo/.flux.yaml": TWO})
+    printed = Printed(config_map("a"), complaint=b"x" * 10_000 + b"\nthe end\n")
+    workshop = FakeWorkshop({"one": printed, "two": Printed(config_map("b"))})
+    remarks: list[Remark] = []
+    await generate(root, workshop, remarks=remarks)
+    assert len(remarks[0].says) == MAX_SHOWN
+    assert remarks[0].says.endswith("\nthe end")
+
+
+async def test_a_command_whose_read_was_refused_leaves_an_error_and_no_remark(
+    tmp_path: Path,
+) -> None:
+    root = repository(tmp_path, {"demo/.flux.yaml": TWO})
+    printed = Printed(config_map("a"), complaint=b"it went well\n", asks=("apps/demo",))
+    remarks: list[Remark] = []
+    reader = SimulatedReader({}, damaged=["apps/demo"])
+    with pytest.raises(DecryptError):
+        await generate(root, FakeWorkshop({"one": printed}), reader, remarks=remarks)
+    assert remarks == []
 
 
 async def test_patch_updated_without_patches_only_sorts(tmp_path: Path) -> None:
