@@ -30,7 +30,7 @@ from cluster.control_plane import ControlPlane
 from flux_secret.generate.answering import GopassAnswers
 from flux_secret.outside.kubernetes.transport import Traffic
 from flux_secret.settings import Flags, Settings
-from flux_secret.wiring import Connected, connect
+from flux_secret.wiring.agent import Connected, connect
 from simulators.gnupg import Home, home
 from simulators.repositories import Content, Executable, Repository
 

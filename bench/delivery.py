@@ -23,7 +23,7 @@ import structlog
 from cluster.control_plane import ControlPlane
 from flux_secret.reconcile.round import Round
 from flux_secret.settings import Flags, Settings
-from flux_secret.wiring import Connected, connect
+from flux_secret.wiring.agent import Connected, connect
 from simulators.gnupg import Home, home
 from simulators.repositories import Executable, Repository
 

@@ -14,6 +14,7 @@ FluxSecretError
 │   ├── DecryptError          no key of ours, or damaged ciphertext
 │   ├── EmptyValueError       a value that is, or would become, empty or null
 │   ├── KeyFileError          a private key that cannot be loaded
+│   ├── RecipientError        somebody whom an entry cannot be encrypted to
 │   ├── ReadRefusedError      policy: this target may not read that
 │   ├── LeakError             a secret's value found outside a `Secret`
 │   └── HeldError             kept back until a person confirms
@@ -104,6 +105,10 @@ class EmptyValueError(AccessError):
 
 class KeyFileError(AccessError):
     """A private key that cannot be read, parsed or unlocked."""
+
+
+class RecipientError(AccessError):
+    """Somebody who is to read an entry cannot be encrypted to; nothing is written instead."""
 
 
 class ReadRefusedError(AccessError):

@@ -18,13 +18,15 @@ def commands() -> Mapping[str, click.Command]:
     """Every command under the name that people type, groups opened: `store ls`."""
     from flux_secret.cli.main import main
 
-    assert main.commands
     return dict(_opened(main, ""))
 
 
 def _opened(group: click.Group, prefix: str) -> list[tuple[str, click.Command]]:
     opened: list[tuple[str, click.Command]] = []
-    for name, command in sorted(group.commands.items()):
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         if isinstance(command, click.Group):
             opened += _opened(command, f"{prefix}{name} ")
         else:

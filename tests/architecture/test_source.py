@@ -90,5 +90,6 @@ def test_only_settings_reads_the_environment(modules: Mapping[str, ast.Module]) 
     }
     assert readers == {
         "flux_secret/settings/environment.py",
+        "flux_secret/settings/person.py",
         "flux_secret/settings/settings.py",
     }

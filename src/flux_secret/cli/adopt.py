@@ -11,7 +11,7 @@ from flux_secret.cli import voice
 from flux_secret.cli.options import delivery_options, flags, go_bool
 from flux_secret.model.adoption import Direction, Mode
 from flux_secret.settings import Settings
-from flux_secret.wiring import connect
+from flux_secret.wiring.agent import connect
 
 
 @click.command()

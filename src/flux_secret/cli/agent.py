@@ -24,7 +24,7 @@ from flux_secret.reconcile.board import Board
 from flux_secret.reconcile.loop import Intervals, Loop
 from flux_secret.reconcile.round import Round
 from flux_secret.settings import Flags, Settings
-from flux_secret.wiring import connect, serving
+from flux_secret.wiring.agent import connect, serving
 
 _DEFAULTS = Flags()
 STORES_SECONDS: Final = 2.0  # between two looks at `--stores-from`

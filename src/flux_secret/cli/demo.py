@@ -11,7 +11,7 @@ from flux_secret.demo.place import Place, open_place
 from flux_secret.demo.story import Stage, Story
 from flux_secret.reconcile.round import Round
 from flux_secret.settings import Flags, Settings, current_kubeconfig, tool_environment
-from flux_secret.wiring import connect
+from flux_secret.wiring.agent import connect
 
 
 @click.command()

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
 import flux_secret
 from flux_secret.cli import logs, voice
-from flux_secret.cli.adopt import adopt
-from flux_secret.cli.agent import agent
-from flux_secret.cli.deliver import deliver
-from flux_secret.cli.demo import demo
-from flux_secret.cli.doctor import doctor
-from flux_secret.cli.sync import sync
+from flux_secret.cli.lazy import LazyGroup
 from flux_secret.errors import BugError, FluxSecretError
 from flux_secret.settings import from_environment
 
@@ -22,7 +17,17 @@ PROGRAM: Final = "flux-secret"
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+_COMMANDS: Final = (
+    "adopt", "agent", "deliver", "demo", "doctor", "store", "sync",
+)  # fmt: skip
+
+
+@click.group(
+    cls=LazyGroup,
+    names=_COMMANDS,
+    package="flux_secret.cli",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(flux_secret.__version__, prog_name=PROGRAM)
 @click.option(
     "--log-level",
@@ -32,18 +37,14 @@ INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 @click.pass_context
 def main(context: click.Context, log_level: str | None) -> None:
     """Bring secrets from gopass to Kubernetes applications, by GitOps."""
-    quiet = "info" if context.invoked_subcommand == agent.name else "critical"
+    quiet = "info" if context.invoked_subcommand == "agent" else "critical"
     logs.configure(log_level or quiet)
-
-
-for _command in (demo, deliver, agent, sync, adopt, doctor):
-    main.add_command(_command)
 
 
 def run() -> NoReturn:
     """Run the command line; every expected failure is a sentence and an exit code (design §6)."""
     try:
-        code = main.main(prog_name=PROGRAM, standalone_mode=False, default_map=_environment())
+        code = main.main(prog_name=PROGRAM, standalone_mode=False, default_map=_Environment())
     except FluxSecretError as failure:
         voice.fail(failure)
         sys.exit(failure.exit_code)
@@ -64,18 +65,16 @@ def run() -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _environment() -> dict[str, dict[str, str | list[str]]]:
-    """Give click's defaults: what `FLUX_SECRET_*` says of each command's options."""
-    return {
-        name: from_environment(
-            {
-                option.name: option.multiple
-                for option in command.params
-                if isinstance(option, click.Option) and option.name
-            }
-        )
-        for name, command in main.commands.items()
-    }
+class _Environment(dict[str, Any]):
+    """Click's defaults: what `FLUX_SECRET_*` says of the one command that runs."""
+
+    def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 -- dict's own signature
+        """Give the values for a command's options; a group's commands take none."""
+        command = main.get_command(click.Context(main), name)
+        if command is None or isinstance(command, click.Group):
+            return default
+        options = [one for one in command.params if isinstance(one, click.Option) and one.name]
+        return from_environment({one.name: one.multiple for one in options if one.name})
 
 
 def _where(failure: BaseException) -> str:

@@ -56,7 +56,7 @@ class Gpg:
             message = place / "message.gpg"
             write_atomic(message, ciphertext)
             done = await self._gpg(home, "--decrypt", "--", str(message))
-        status = _status(done.untrusted_stderr)
+        status = status_of(done.untrusted_stderr)
         if done.returncode == 0 and {"DECRYPTION_OKAY", "GOODMDC"} <= status.keys():
             return done.untrusted_stdout
         raise DecryptError(_reason(status, done.untrusted_stderr))
@@ -73,7 +73,7 @@ class Gpg:
             write_atomic(file, message)
             words = ("--armor", "--detach-sign", "--local-user", key, "--output", "-")
             done = await self._gpg(home, *words, "--", str(file))
-        if done.returncode == 0 and "SIG_CREATED" in _status(done.untrusted_stderr):
+        if done.returncode == 0 and "SIG_CREATED" in status_of(done.untrusted_stderr):
             return done.untrusted_stdout
         raise KeyFileError(
             f"gpg cannot sign with the key {key!a} of --git-signing-key",
@@ -104,7 +104,7 @@ class Gpg:
         write_atomic(file, key)
         done = await self._gpg(home, "--import", "--", str(file))
         file.unlink()
-        if "IMPORT_OK" not in _status(done.untrusted_stderr):
+        if "IMPORT_OK" not in status_of(done.untrusted_stderr):
             raise KeyFileError(
                 "gpg cannot import the key", remedy="check the file with `gpg --show-keys FILE`"
             )
@@ -123,14 +123,22 @@ class Gpg:
         await self._gpg(home, "--import-ownertrust", str(file))
         file.unlink()
 
-    async def _gpg(self, home: Path, *arguments: str) -> Completed:
-        own = self._persons_home is None
-        unlock = ("--pinentry-mode", "loopback", "--passphrase-fd", "0") if own else ()
+    async def run(
+        self, *arguments: str, stdin: bytes | None = None, limits: Limits = _LIMITS
+    ) -> Completed:
+        """Run gpg in this home; what it reports stands on stderr, for `status` to read."""
+        return await self._gpg(await self._prepared(), *arguments, stdin=stdin, limits=limits)
+
+    async def _gpg(
+        self, home: Path, *arguments: str, stdin: bytes | None = None, limits: Limits = _LIMITS
+    ) -> Completed:
+        # our own home's passphrase takes the place of standard input
+        unlocks = self._persons_home is None and stdin is None
+        unlock = ("--pinentry-mode", "loopback", "--passphrase-fd", "0") if unlocks else ()
         argv = ["gpg", *_SAFE, "--status-fd", "2", *unlock, *arguments]
+        given = self._passphrase if stdin is None else stdin
         try:
-            return await run(
-                argv, env=self._env(home), cwd=home, stdin=self._passphrase, limits=_LIMITS
-            )
+            return await run(argv, env=self._env(home), cwd=home, stdin=given, limits=limits)
         except CommandNotFoundError:
             raise DecryptError(
                 "this key or message needs the gpg program, which is not here",
@@ -144,7 +152,7 @@ class Gpg:
         return env
 
 
-def _status(untrusted_stderr: bytes) -> dict[str, str]:
+def status_of(untrusted_stderr: bytes) -> dict[str, str]:
     """Give gpg's status keywords and their arguments (doc/DETAILS of GnuPG)."""
     status = {}
     for line in untrusted_stderr.decode(errors="replace").splitlines():

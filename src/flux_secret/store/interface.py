@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from flux_secret.errors import DecryptError
 from flux_secret.model.names import StoreName
 from flux_secret.model.plaintext import Plaintext
 
@@ -87,3 +89,27 @@ class Decryptor(Protocol):
 
 MirrorOf = Callable[[StoreName], Mirror]
 OpenCommit = Callable[[Path, str], Commit]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a store's files are called."""
+
+    extension: str
+    """Of entries."""
+    recipients: str
+    """The file that says who may read what lies beside and below it."""
+
+
+class Crypto(Protocol):
+    """How one store's entries are encrypted: OpenPGP or age."""
+
+    @property
+    def layout(self) -> Layout:
+        """What the store's files are called."""
+
+    async def encrypt(self, text: Plaintext, ids: Collection[str], where: str) -> bytes:
+        """Encrypt to exactly these recipients; raise `RecipientError` naming who cannot be."""
+
+    async def decrypt_all(self, messages: Sequence[bytes]) -> list[Plaintext | DecryptError]:
+        """Decrypt; each message that cannot be is its own `DecryptError`."""

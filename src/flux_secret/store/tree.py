@@ -8,18 +8,23 @@ from functools import cached_property
 from typing import Final
 
 from flux_secret.errors import AccessError
-from flux_secret.store.interface import Commit, Entry
+from flux_secret.store.format.recipients import RecipientsFile
+from flux_secret.store.interface import Commit, Entry, Layout
 
-_EXTENSION: Final = ".gpg"
 _MAX_LINKS: Final = 8
 _MAX_DEPTH: Final = 100  # folders; gopass walks up at most 100 levels too
+
+
+GPG: Final = Layout(".gpg", ".gpg-id")
+AGE: Final = Layout(".age", ".age-recipients")
 
 
 class StoreTree:
     """Entries by name, as gopass lists them (facts: gopass §1.2)."""
 
-    def __init__(self, commit: Commit) -> None:
+    def __init__(self, commit: Commit, layout: Layout = GPG) -> None:
         self._commit = commit
+        self.layout = layout
         self._folders: dict[str, dict[str, Entry]] = {}
 
     @property
@@ -33,7 +38,7 @@ class StoreTree:
         A link, as `gopass link` makes it, is followed inside the store; one that leads out of it,
         or in circles, raises `AccessError`.
         """
-        path = f"{name}{_EXTENSION}"
+        path = f"{name}{self.layout.extension}"
         for _ in range(_MAX_LINKS):
             entry = self._entry(path)
             if entry is None or entry.is_folder:
@@ -60,15 +65,65 @@ class StoreTree:
         return tuple(sorted(self._walk("", 0), key=str.encode))
 
     def wanted_recipients(self, name: str) -> tuple[str, ...]:
-        """Give the ids of the nearest `.gpg-id` upwards, sorted; the file replaces its parents'."""
-        folder = posixpath.dirname(name)
+        """Give the ids of the nearest recipients file upwards, sorted; none where there is none."""
+        found = self._nearest(posixpath.dirname(name))
+        readable = found is not None and not found[1].is_folder and not found[1].is_link
+        return self._recipients(found[1]).ids if found and readable else ()
+
+    def recipients_file(self, folder: str) -> tuple[str, RecipientsFile]:
+        """Give the path and content of what says who may read below a folder.
+
+        The nearest one upwards counts, and replaces those above it. Raises `AccessError` where
+        there is none, or where it is no file: never does its absence mean "anyone".
+        """
+        found = self._nearest(folder)
+        where = folder or "the store"
+        if found is None:
+            raise AccessError(
+                f"nothing says who may read {where}: there is no {self.layout.recipients}",
+                remedy="make it: flux-secret store init KEY…",
+            )
+        path, entry = found
+        if entry.is_folder or entry.is_link:
+            raise AccessError(
+                f"{path} is a {'folder' if entry.is_folder else 'link'}, not a file of recipients",
+                remedy="put the file itself there",
+            )
+        recipients = self._recipients(entry)
+        if not recipients.ids:
+            raise AccessError(
+                f"{path} names nobody", remedy="bring it back from git history, or name a key in it"
+            )
+        return path, recipients
+
+    @property
+    def recipients_files(self) -> tuple[str, ...]:
+        """The folders that have a recipients file of their own, the root as "" first."""
+        return tuple(self._folders_with(self.layout.recipients, "", 0))
+
+    def _folders_with(self, name: str, folder: str, depth: int) -> Iterator[str]:
+        if depth > _MAX_DEPTH:
+            return
+        entries = list(self._commit.children(folder))
+        if any(entry.name == name and not entry.is_folder for entry in entries):
+            yield folder
+        for entry in entries:
+            if entry.is_folder and not entry.name.startswith("."):
+                path = f"{folder}/{entry.name}" if folder else entry.name
+                yield from self._folders_with(name, path, depth + 1)
+
+    def _nearest(self, folder: str) -> tuple[str, Entry] | None:
         while True:
-            entry = self._commit.entry(posixpath.join(folder, ".gpg-id"))
-            if entry is not None and not entry.is_folder and not entry.is_link:
-                return _ids(self._commit.read(entry.blob))
+            path = posixpath.join(folder, self.layout.recipients)
+            entry = self._commit.entry(path)
+            if entry is not None:
+                return path, entry
             if not folder:
-                return ()
+                return None
             folder = posixpath.dirname(folder)
+
+    def _recipients(self, entry: Entry) -> RecipientsFile:
+        return RecipientsFile(self._commit.read(entry.blob))
 
     def _entry(self, path: str) -> Entry | None:
         """Find a file; a folder is listed once: git would parse it again for each of its files."""
@@ -97,11 +152,5 @@ class StoreTree:
             path = f"{folder}/{entry.name}" if folder else entry.name
             if entry.is_folder and not entry.name.startswith("."):
                 yield from self._walk(path, depth + 1)
-            elif entry.name.endswith(_EXTENSION) and not entry.is_folder:
-                yield path.removesuffix(_EXTENSION)
-
-
-def _ids(text: bytes) -> tuple[str, ...]:
-    """Read recipients as gopass does: any line break, comments after `#` (facts: gopass §1.3)."""
-    lines = text.decode(errors="replace").replace("\r", "\n").split("\n")
-    return tuple(sorted({line.partition("#")[0].strip() for line in lines} - {""}))
+            elif entry.name.endswith(self.layout.extension) and not entry.is_folder:
+                yield path.removesuffix(self.layout.extension)

@@ -60,7 +60,7 @@ def test_go_style_booleans_are_read(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen = {}
-    command = module.main.commands["deliver"]
+    command = module.main.get_command(click.Context(module.main), "deliver")
 
     def note(**options: object) -> None:
         seen.update(options)

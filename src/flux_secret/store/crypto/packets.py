@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 _PKESK: Final = 1
+_SEIPD: Final = 18
 _SECRET_KEY: Final = 5
 _PUBLIC_KEYS: Final = frozenset({6, 14})
 _MAX_PACKETS: Final = 10_000
@@ -35,6 +36,15 @@ def recipients(ciphertext: bytes) -> tuple[str, ...]:
         if packet.tag == _PKESK
         for key_id in _pkesk(packet.body)
     )
+
+
+def is_readable_by_all(ciphertext: bytes) -> bool:
+    """Say whether every gpg since 2.0 can read a message: SEIPD version 1 (RFC 9580 §5.13.1).
+
+    gpg 2.2 reads no AEAD message, and gopass then shows an empty secret (facts: gopass §2.1).
+    """
+    packets = _packets(_dearmored(ciphertext))
+    return any(packet.tag == _SEIPD and packet.body[:1] == b"\x01" for packet in packets)
 
 
 def key_ids(key: bytes) -> tuple[str, ...]:

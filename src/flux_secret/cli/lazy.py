@@ -1,0 +1,33 @@
+"""A command's name → its module, imported when somebody calls it: a person waits for one only."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+
+class LazyGroup(click.Group):
+    """A group whose command `some-name` is `some_name` of module `PACKAGE.some_name`."""
+
+    def __init__(self, *args: Any, names: Sequence[str], package: str, **more: Any) -> None:  # noqa: ANN401 -- click's own signature
+        super().__init__(*args, **more)
+        self._names = tuple(sorted(names))
+        self._package = package
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name every command."""
+        del ctx
+        return list(self._names)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command; None when there is no such."""
+        del ctx
+        if cmd_name not in self._names:
+            return None
+        name = cmd_name.replace("-", "_")
+        command = getattr(importlib.import_module(f"{self._package}.{name}"), name)
+        assert isinstance(command, click.Command)  # noqa: S101 -- the names are our own
+        return command

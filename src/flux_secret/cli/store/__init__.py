@@ -1,0 +1,16 @@
+"""`flux-secret store`: what an administrator does with secrets, one file a command."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from flux_secret.cli.lazy import LazyGroup
+
+_COMMANDS: Final = ("insert", "ls", "show")
+
+
+@click.group(cls=LazyGroup, names=_COMMANDS, package="flux_secret.cli.store")
+def store() -> None:
+    """Read and change secrets in the gopass and pass stores that you have."""

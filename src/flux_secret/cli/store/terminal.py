@@ -1,0 +1,36 @@
+"""What a command knows of the person's terminal: whether there is one, and what is typed there."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from flux_secret.errors import UsageError
+from flux_secret.model.plaintext import Plaintext
+
+
+def shows_to_a_person() -> bool:
+    """Whether standard output is a terminal, where a value could be read over a shoulder."""
+    return sys.stdout.isatty()
+
+
+def print_value(value: Plaintext, *, newline: bool = False) -> None:
+    """Write a value to standard output, byte for byte; with a line break for a terminal."""
+    data = value.reveal()
+    sys.stdout.buffer.write(data + (b"\n" if newline and not data.endswith(b"\n") else b""))
+    sys.stdout.buffer.flush()
+
+
+def given_value(what: str, *, limit: int) -> Plaintext:
+    """Take a value from standard input to its end; on a terminal, ask for it twice, unseen."""
+    if sys.stdin.isatty():
+        typed: str = click.prompt(what, hide_input=True, confirmation_prompt=True, err=True)
+        return Plaintext(typed.encode())
+    data = sys.stdin.buffer.read(limit + 1)
+    if len(data) > limit:
+        raise UsageError(
+            f"standard input holds more than {limit} bytes",
+            remedy="keep large files elsewhere; a Secret holds at most 1 MiB",
+        )
+    return Plaintext(data)

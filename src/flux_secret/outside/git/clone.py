@@ -1,0 +1,220 @@
+"""Changes of files → one commit of a person's clone, and then the same files in their folder.
+
+A commit is made of objects first, beside the branch and the folder; whatever ends us until then
+leaves nothing behind. Then the steps that others see:
+
+1. what is about to happen is noted in a journal, inside `.git`;
+2. the branch moves, if it is still where it was;
+3. each changed file that still is as the old commit has it becomes as the new one has it;
+4. the index follows, and the journal is removed.
+
+Whoever comes next finishes from the journal what 2 began. So a store's folder holds each entry as
+the old commit or as the new one has it, whole, and nothing that somebody else wrote is touched.
+Files that a person has changed and not committed stay out of it, as long as they are others.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pygit2
+
+from flux_secret.errors import ConfigurationError, UnreachableError
+from flux_secret.outside.files import write_atomic
+from flux_secret.outside.git.person import PersonGit, git_words
+from flux_secret.outside.objects import Commit, Kind
+from flux_secret.outside.workfolder import WorkFolder
+
+JOURNAL: Final = "flux-secret-change"
+_ZERO: Final = "0" * 40
+_OBJECT_ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
+_UNFINISHED: Final = {
+    "MERGE_HEAD": "a merge",
+    "rebase-merge": "a rebase",
+    "rebase-apply": "a rebase",
+    "CHERRY_PICK_HEAD": "a cherry-pick",
+    "REVERT_HEAD": "a revert",
+}
+Files = Mapping[str, bytes | None]
+"""Path below the root → its new bytes; None takes it away."""
+
+
+class _Content(NamedTuple):
+    """What a file holds, or where a link points to."""
+
+    data: bytes
+    is_link: bool
+
+
+class Clone:
+    """One store's repository and its folder."""
+
+    def __init__(self, folder: WorkFolder, git_dir: Path, git: PersonGit) -> None:
+        self.folder = folder
+        self.git_dir = git_dir
+        self.git = git
+
+    @classmethod
+    async def find(cls, folder: WorkFolder, git: PersonGit) -> Clone | None:
+        """Open the repository of a folder; None when it is no repository at all."""
+        top = await git.ask(folder.root, "rev-parse", "--show-toplevel")
+        git_dir = await git.ask(folder.root, "rev-parse", "--absolute-git-dir")
+        if top is None or git_dir is None:
+            if (folder.root / ".git").exists():
+                done = await git.run(folder.root, "rev-parse", "--show-toplevel")
+                raise ConfigurationError(
+                    f"git cannot use the repository in {folder.root}: {git_words(done)}",
+                    remedy=f"mend it first: git -C {folder.root} status",
+                )
+            return None
+        if not folder.is_at(Path(top)):
+            raise ConfigurationError(
+                f"the store {folder.root} lies inside another repository, {top}",
+                remedy="give the store a repository of its own: git init there",
+            )
+        return cls(folder, Path(git_dir), git)
+
+    async def head(self) -> str | None:
+        """Give the commit that is checked out; None before the first."""
+        return await self.git.ask(self.folder.root, "rev-parse", "--quiet", "--verify", "HEAD")
+
+    def at(self, commit: str) -> Commit:
+        """Open a commit's tree."""
+        return Commit(self.git_dir, commit)
+
+    def unfinished(self) -> str:
+        """Say what a person, or gopass, has begun here and not ended; empty when nothing."""
+        return next(
+            (what for name, what in _UNFINISHED.items() if (self.git_dir / name).exists()), ""
+        )
+
+    def differing(self, commit: str | None, paths: Collection[str]) -> list[str]:
+        """Give the paths whose file in the folder is not as the commit has it."""
+        tree = self.at(commit) if commit else None
+        return sorted(path for path in paths if self._in(tree, path) != self._now(path))
+
+    async def commit(
+        self, files: Files, message: str, *, parents: tuple[str, ...] = (), base: str | None = None
+    ) -> str:
+        """Make a commit of changed files; nothing that others see is changed yet.
+
+        The tree is that of `base` (the first parent when it is not named) with `files` in it. A
+        person's identity, and `commit.gpgSign`, count as in `git commit`; no hook runs.
+        """
+        tree = self._tree(base or (parents[0] if parents else None), files)
+        signs = await self.git.ask(
+            self.folder.root, "config", "--type=bool", "--get", "commit.gpgSign"
+        )
+        words = ["commit-tree", tree, *(["-S"] if signs == "true" else [])]
+        words += [word for parent in parents for word in ("-p", parent)]
+        done = await self.git.run(self.folder.root, *words, "-F", "-", stdin=message.encode())
+        commit = done.untrusted_stdout.decode(errors="replace").strip()
+        if done.returncode != 0 or not _OBJECT_ID.match(commit):
+            raise ConfigurationError(
+                f"git cannot make a commit in {self.folder.root}: {git_words(done)}",
+                remedy="if it does not know you: git config --global user.name and user.email",
+            )
+        return commit
+
+    async def advance(self, old: str | None, new: str, message: str) -> None:
+        """Move the branch from `old` to `new`, and bring the folder after it."""
+        write_atomic(self._journal, json.dumps({"old": old, "new": new}).encode())
+        subject = message.partition("\n")[0]
+        moved = await self.git.run(
+            self.folder.root, "update-ref", "-m", f"flux-secret: {subject}", "HEAD", new,
+            old or _ZERO,
+        )  # fmt: skip
+        if moved.returncode != 0:
+            self._journal.unlink(missing_ok=True)
+            raise UnreachableError(
+                f"somebody else committed to {self.folder.root} meanwhile; nothing was changed",
+                remedy="try again",
+            )
+        await self._bring(old, new)
+
+    async def recover(self) -> bool:
+        """Finish what was interrupted after the branch had moved; say whether there was any."""
+        try:
+            noted = json.loads(self._journal.read_bytes())
+            old, new = noted["old"], str(noted["new"])
+        except FileNotFoundError:
+            return False
+        except (ValueError, KeyError, TypeError):
+            self._journal.unlink()  # written in one step, so this is not ours
+            return False
+        if await self.git.ask(self.folder.root, "merge-base", "--is-ancestor", new, "HEAD") is None:
+            self._journal.unlink()  # the branch never moved
+            return False
+        await self._bring(old, new)
+        return True
+
+    async def _bring(self, old: str | None, new: str) -> None:
+        """Bring the folder from `old` to `new`, file by file; then the index, then be done."""
+        before, after = (self.at(old) if old else None), self.at(new)
+        paths = self._changed(old, new)
+        for path in paths:
+            was, will = self._in(before, path), self._in(after, path)
+            if self._now(path) == was:
+                self._put(path, will)
+        listed = b"".join(path.encode(errors="surrogateescape") + b"\0" for path in paths)
+        await self.git.do(
+            self.folder.root, "update-index", "--add", "--remove", "-z", "--stdin", stdin=listed
+        )
+        self._journal.unlink(missing_ok=True)
+
+    @property
+    def _journal(self) -> Path:
+        return self.git_dir / JOURNAL
+
+    def _put(self, path: str, will: _Content | None) -> None:
+        if will is None:
+            self.folder.remove(path)
+        elif will.is_link:
+            self.folder.link(path, will.data)
+        else:
+            self.folder.write(path, will.data)
+
+    def _now(self, path: str) -> _Content | None:
+        found = self.folder.entry(path)
+        if found is None or found.is_folder:
+            return None
+        return _Content(self.folder.read(path), found.is_link)
+
+    @staticmethod
+    def _in(tree: Commit | None, path: str) -> _Content | None:
+        found = tree.entry(path) if tree else None
+        if tree is None or found is None or found.kind in {Kind.TREE, Kind.SUBMODULE}:
+            return None
+        return _Content(tree.read(found.blob), found.is_link)
+
+    def _repository(self) -> pygit2.Repository:
+        return pygit2.Repository(str(self.git_dir), pygit2.enums.RepositoryOpenFlag.BARE)
+
+    def _tree(self, base: str | None, files: Files) -> str:
+        repository = self._repository()
+        index = pygit2.Index()
+        if base:
+            index.read_tree(repository[base].peel(pygit2.Tree))
+        for path, data in files.items():
+            if data is not None:
+                blob = repository.create_blob(data)
+                index.add(pygit2.IndexEntry(path, blob, pygit2.enums.FileMode.BLOB))
+            elif path in index:
+                index.remove(path)
+        return str(index.write_tree(repository))
+
+    def _changed(self, old: str | None, new: str) -> list[str]:
+        repository = self._repository()
+        tree = repository[new].peel(pygit2.Tree)
+        if old:
+            diff = repository[old].peel(pygit2.Tree).diff_to_tree(tree)
+        else:
+            diff = tree.diff_to_tree(swap=True)
+        paths = {
+            path for delta in diff.deltas for path in (delta.old_file.path, delta.new_file.path)
+        }
+        return sorted(paths)

@@ -1,0 +1,187 @@
+"""A store's folder on a person's machine: files read and replaced whole, links kept inside.
+
+A folder is read through the same words as a commit (`outside.objects.Commit`), so that whoever
+knows a store's tree knows both; an object's id is its path here. What is written replaces the old
+file in one step, and has gopass's modes: 0600 for files, 0700 for folders (facts: gopass §1.1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from flux_secret.errors import ConfigurationError, UnreachableError
+from flux_secret.outside.files import write_atomic
+from flux_secret.outside.process import MIB
+
+MAX_FILE: Final = 64 * MIB
+LOCK_SECONDS: Final = 30.0
+_PAUSE_SECONDS: Final = 0.02
+_REMEDIES: Final = {
+    errno.ENOSPC: "make room on the disk; nothing was changed",
+    errno.EDQUOT: "make room in your quota; nothing was changed",
+    errno.EROFS: "the file system is read-only: mount it writable",
+    errno.EACCES: "mend the rights: the store belongs to you, mode 0700",
+    errno.EPERM: "mend the rights: the store belongs to you, mode 0700",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FolderEntry:
+    """One name in a folder."""
+
+    name: str
+    blob: str
+    """Its path below the root."""
+    is_folder: bool
+    is_link: bool
+
+
+class WorkFolder:
+    """One folder and what lies below it."""
+
+    commit = ""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def is_at(self, place: Path) -> bool:
+        """Say whether this is that very folder, by whatever name."""
+        return place.exists() and place.samefile(self.root)
+
+    def entry(self, path: str) -> FolderEntry | None:
+        """Find a file or folder; links are not followed, neither at the end nor on the way."""
+        name = path.rpartition("/")[2]
+        if not path:
+            return FolderEntry("", "", is_folder=True, is_link=False)
+        try:
+            mode = self._inside(path).lstat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return FolderEntry(name, path, is_folder=stat.S_ISDIR(mode), is_link=stat.S_ISLNK(mode))
+
+    def children(self, path: str) -> Iterator[FolderEntry]:
+        """List one folder, bytewise; what is neither file, link nor folder is left out."""
+        try:
+            with os.scandir(self._inside(path) if path else self.root) as scanned:
+                found = sorted(scanned, key=lambda one: os.fsencode(one.name))
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for one in found:
+            inner = f"{path}/{one.name}" if path else one.name
+            is_folder, is_link = one.is_dir(follow_symlinks=False), one.is_symlink()
+            if is_folder or is_link or one.is_file(follow_symlinks=False):
+                yield FolderEntry(one.name, inner, is_folder=is_folder, is_link=is_link)
+
+    def size(self, blob: str) -> int:
+        """Give a file's size in bytes."""
+        return self._inside(blob).lstat().st_size
+
+    def read(self, blob: str) -> bytes:
+        """Give a file's bytes, or where a link points to."""
+        path = self._inside(blob)
+        with _explained(path, "read"):
+            if path.is_symlink():
+                return os.fsencode(os.readlink(path))  # noqa: PTH115 -- bytes as they are
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(handle, "rb") as file:
+                data = file.read(MAX_FILE + 1)
+        if len(data) > MAX_FILE:
+            raise ConfigurationError(
+                f"{path} is larger than {MAX_FILE} bytes",
+                remedy="keep large files elsewhere; a Secret holds at most 1 MiB",
+            )
+        return data
+
+    def write(self, path: str, data: bytes) -> None:
+        """Put a file there whole, or leave the old one."""
+        file = self._inside(path)
+        with _explained(file, "written"):
+            self._make_folder(file.parent)
+            write_atomic(file, data)
+
+    def link(self, path: str, to: bytes) -> None:
+        """Put a link there, as `gopass link` makes it."""
+        file = self._inside(path)
+        beside = file.with_name(f".{file.name}.{os.getpid()}")
+        with _explained(file, "written"):
+            self._make_folder(file.parent)
+            beside.unlink(missing_ok=True)
+            beside.symlink_to(os.fsdecode(to))
+            beside.replace(file)
+
+    def remove(self, path: str) -> None:
+        """Take a file away, and folders that it leaves empty."""
+        file = self._inside(path)
+        with _explained(file, "removed"):
+            file.unlink(missing_ok=True)
+            for folder in file.parents:
+                if folder == self.root or not folder.is_dir() or any(folder.iterdir()):
+                    break
+                folder.rmdir()
+
+    @asynccontextmanager
+    async def locked(self) -> AsyncIterator[None]:
+        """Be the only flux-secret that changes this store; the lock ends with the process."""
+        with _explained(self.root, "locked"):
+            handle = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            await self._acquire(handle)
+            yield
+        finally:
+            os.close(handle)
+
+    async def _acquire(self, handle: int) -> None:
+        deadline = asyncio.get_running_loop().time() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if asyncio.get_running_loop().time() >= deadline:
+                    raise UnreachableError(
+                        f"another flux-secret is changing {self.root}, since {LOCK_SECONDS:g} s",
+                        remedy="wait for it to end, then try again",
+                    ) from None
+                await asyncio.sleep(_PAUSE_SECONDS)
+            else:
+                return
+
+    def _make_folder(self, folder: Path) -> None:
+        for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+            missing.mkdir(mode=0o700)
+
+    def _inside(self, path: str) -> Path:
+        """Give the place of a path; a folder on the way that is a link leads out of the store."""
+        parts = path.split("/")
+        if any(part in {"", ".", ".."} or "\0" in part for part in parts):
+            raise ConfigurationError(
+                f"{path!a} is no path inside a store", remedy="name it without '.' and '..'"
+            )
+        place = self.root
+        for part in parts[:-1]:
+            place /= part
+            if place.is_symlink():
+                raise ConfigurationError(
+                    f"the folder {place} is a link, which leads out of the store's tree",
+                    remedy="put the folder itself there",
+                )
+        return place / parts[-1]
+
+
+@contextmanager
+def _explained(path: Path, done: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be {done}: {error.strerror}",
+            remedy=_REMEDIES.get(error.errno or 0, "look at it with `ls -ld`"),
+        ) from None

@@ -1,0 +1,97 @@
+"""A person's environment → the stores they have, and the programs and keys that open them.
+
+Stores are found where gopass and pass find them (facts: gopass §4.1):
+
+1. mounts and the root store of gopass's configuration, below `GOPASS_HOMEDIR`, `XDG_CONFIG_HOME` or
+   the home directory;
+2. `PASSWORD_STORE_DIR` takes the place of the root store, whatever the configuration says;
+3. without a configured root, `~/.password-store` if it is there, else gopass's own place.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from flux_secret.outside.gitconfig import read_config
+from flux_secret.settings.environment import gnupg_home
+
+ROOT: Final = ""
+"""The name of the store that entries lie in when no mount's name leads them."""
+_GIT: Final = (
+    "HOME", "PATH", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", "SSH_AGENT_PID",
+    "GNUPGHOME", "GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "TERM",
+    "TMPDIR", "USER", "LOGNAME", "EMAIL", "GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL",
+    "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "GIT_SSH_COMMAND", "GIT_SSH", "GIT_SSH_VARIANT",
+    "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "https_proxy", "HTTPS_PROXY",
+    "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY",
+)  # fmt: skip
+_PINENTRY: Final = ("HOME", "GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "TERM")
+
+
+@dataclass(frozen=True, slots=True)
+class PersonSettings:
+    """What one person has on their machine."""
+
+    stores: Mapping[str, Path]
+    """Mount name → folder; the root store under `ROOT`."""
+    gnupg_home: Path
+    tool_path: str = os.defpath
+    git_env: Mapping[str, str] = field(default_factory=dict)
+    """What a person's own git needs: identity, ssh-agent, proxies, signing."""
+    pinentry_env: Mapping[str, str] = field(default_factory=dict)
+    """What gpg's pinentry needs to find a terminal or a screen."""
+    pushes: bool = True
+    """Whether a change is pushed at once: gopass's `core.autopush`. pass never pushes."""
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> PersonSettings:
+        """Read the environment and gopass's configuration; raise `ConfigurationError`."""
+        environ = os.environ if environ is None else environ
+        home = Path(environ.get("GOPASS_HOMEDIR") or environ.get("HOME") or "/root")
+        config = read_config(_config_folder(environ) / "gopass" / "config")
+        persons_home = Path(environ.get("HOME") or "/root")
+        return cls(
+            stores=_stores(config, environ, home),
+            gnupg_home=gnupg_home(environ) or persons_home / ".gnupg",
+            tool_path=environ.get("PATH", os.defpath),
+            git_env={name: environ[name] for name in _GIT if name in environ},
+            pinentry_env={name: environ[name] for name in _PINENTRY if name in environ},
+            pushes=bool(config) and dict(config).get("core.autopush", "true").lower() in _TRUE,
+        )
+
+
+_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+
+
+def _config_folder(environ: Mapping[str, str]) -> Path:
+    if environ.get("GOPASS_HOMEDIR"):
+        return Path(environ["GOPASS_HOMEDIR"]) / ".config"
+    return Path(environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME') or '/root'}/.config")
+
+
+def _stores(
+    config: list[tuple[str, str]], environ: Mapping[str, str], home: Path
+) -> Mapping[str, Path]:
+    stores: dict[str, Path] = {}
+    for name, value in config:
+        if name == "mounts.path":
+            stores[ROOT] = _expanded(value, home)
+        elif name.startswith("mounts.") and name.endswith(".path"):
+            mount = name.removeprefix("mounts.").removesuffix(".path")
+            stores[mount] = _expanded(value, home)
+    if environ.get("PASSWORD_STORE_DIR"):
+        stores[ROOT] = _expanded(environ["PASSWORD_STORE_DIR"], home)
+    if ROOT not in stores:
+        usual = home / ".password-store"
+        data = environ.get("XDG_DATA_HOME") if not environ.get("GOPASS_HOMEDIR") else None
+        gopass = Path(data or home / ".local" / "share") / "gopass" / "stores" / "root"
+        stores[ROOT] = usual if usual.is_dir() else gopass
+    return stores
+
+
+def _expanded(text: str, home: Path) -> Path:
+    return home / text.removeprefix("~/") if text.startswith("~/") else Path(text)

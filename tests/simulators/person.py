@@ -1,0 +1,101 @@
+"""A person with a machine of their own: a home, keys, stores, and the programs that open them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from simulators.gnupg import Home, home
+from simulators.measured import measured
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: bytes = field(repr=False)
+    err: str
+
+
+@dataclass(frozen=True)
+class Person:
+    """One person; nothing of whoever runs the tests is in their environment."""
+
+    home: Path
+    gnupg: Home
+    gopass: Path | None = None
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def store(self) -> Path:
+        """Where pass, gopass and flux-secret find their root store."""
+        return self.home / ".password-store"
+
+    def run(self, *argv: str | Path, stdin: bytes = b"", check: bool = True) -> Done:
+        """Run a program as this person does, with a pipe for a terminal."""
+        done = subprocess.run(
+            [str(word) for word in argv], env=self.environment, input=stdin, cwd=self.home,
+            capture_output=True, timeout=110, check=False,
+        )  # fmt: skip
+        err = done.stderr.decode(errors="replace")
+        assert not check or done.returncode == 0, err or done.stdout.decode(errors="replace")
+        return Done(done.returncode, done.stdout, err)
+
+    def flux(self, *words: str, stdin: bytes = b"", check: bool = True) -> Done:
+        """Run flux-secret."""
+        return self.run(sys.executable, "-m", "flux_secret", *words, stdin=stdin, check=check)
+
+    def git(self, *words: str, check: bool = True) -> str:
+        """Run git in the root store."""
+        return self.run("git", "-C", self.store, *words, check=check).out.decode().strip()
+
+    def passes(self, *words: str, stdin: bytes = b"", check: bool = True) -> Done:
+        """Run pass."""
+        return self.run("pass", *words, stdin=stdin, check=check)
+
+    def gopasses(self, *words: str, stdin: bytes = b"", check: bool = True) -> Done:
+        """Run the real gopass."""
+        assert self.gopass is not None, "this person has no gopass"
+        return self.run(self.gopass, *words, stdin=stdin, check=check)
+
+    def makes_store(self, *ids: str) -> Path:
+        """Make the root store by pass, in git, for these recipients."""
+        self.passes("init", *ids)
+        self.passes("git", "init", "-q")
+        return self.store
+
+    def can_read(self, name: str) -> bytes:
+        """Decrypt an entry's file by gpg alone, whatever any store says."""
+        return self.gnupg.gpg("--decrypt", str(self.store / f"{name}.gpg"))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What their programs see."""
+        return {
+            "PATH": os.environ["PATH"], "HOME": str(self.home), "LC_ALL": "C.UTF-8",
+            "GNUPGHOME": str(self.gnupg.path), "GIT_CONFIG_NOSYSTEM": "1",
+            "GOPASS_NO_REMINDER": "1", "PASSWORD_STORE_DIR": str(self.store),
+            **measured(), **self.env,
+        }  # fmt: skip
+
+
+@contextmanager
+def person(
+    place: Path, emails: Sequence[str] = (), *, gopass: Path | None = None
+) -> Iterator[Person]:
+    """Make a person with a key for each address; the first is their own."""
+    with home() as gnupg:
+        for email in emails:
+            gnupg.curve25519(email)
+        place.mkdir(parents=True, exist_ok=True)
+        made = Person(place, gnupg, gopass)
+        made.run("git", "config", "--global", "user.name", place.name)
+        made.run("git", "config", "--global", "user.email", (emails or ["nobody@example.org"])[0])
+        made.run("git", "config", "--global", "init.defaultBranch", "master")
+        yield made
