@@ -3,7 +3,7 @@
 Three formats are tried in gopass's order, the first that fits wins:
 
 1. MIME, written by gopass 1.10: the first line is `GOPASS-SECRET-1.0`.
-2. YAML: a line that starts with `---` after the first one, and a mapping behind it.
+2. YAML: a line that starts with `---`, with a mapping from there on.
 3. AKV, everything else: the first line is the password, `key: value` lines, and a body.
 """
 
@@ -13,15 +13,33 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Final
 
 from flux_secret.errors import KeyNotFoundError
 from flux_secret.model.reference import Lookup, Part
-from flux_secret.store.format.yamlbody import YamlBody, YamlBodyError
+from flux_secret.store.format.yamlbody import YamlBody
+from flux_secret.store.format.yamlscalars import YamlBodyError
 
 _MIME_MARK: Final = b"GOPASS-SECRET-1.0"
+_MARKER: Final = b"---"
+_BLANKS: Final = (  # what Go's TrimSpace trims; Python's strip() takes U+001C to U+001F, too
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
 _HEADER: Final = re.compile(rb"([!-9;-~]+):[ \t]*(.*)")
+
+
+class Format(Enum):
+    """How an entry's text is to be read."""
+
+    AKV = "key-value"
+    YAML = "YAML"
+    MIME = "MIME"
+    """Of gopass 1.10; gopass turns it into AKV when it writes."""
+    FILE = "file"
+    """AKV whose body is the base64 of a file that `gopass cat` or `fscopy` put there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +54,9 @@ class SecretDocument:
     """Key → its values joined by line breaks, as `gopass show ENTRY KEY` prints them."""
     body: bytes = field(repr=False)
     """What is neither password nor key."""
+    format: Format = Format.AKV
+    yaml: YamlBody | None = field(default=None, repr=False)
+    """The mapping of a YAML entry."""
 
     @classmethod
     def parse(cls, text: bytes) -> SecretDocument:
@@ -66,12 +87,7 @@ class SecretDocument:
                 return self.keys[lookup.key]
 
     def _binary(self, lookup: Lookup) -> bytes:
-        encodings = {
-            name: self.keys[name]
-            for name in ("Content-Transfer-Encoding", "content-transfer-encoding")
-            if name in self.keys
-        }
-        if not any(value.strip().lower() == b"base64" for value in encodings.values()):
+        if not _is_base64(self.keys):
             return self.text
         try:
             return base64.b64decode(self.body.translate(None, b"\r\n"), validate=True)
@@ -80,6 +96,12 @@ class SecretDocument:
                 f"{lookup.path} says it is base64, and is not",
                 remedy="write it again with `gopass fscopy FILE ENTRY`",
             ) from None
+
+
+def trimmed(text: bytes) -> bytes:
+    """Trim as Go's `TrimSpace` does."""
+    decoded = text.decode(errors="surrogateescape").strip(_BLANKS)
+    return decoded.encode(errors="surrogateescape")
 
 
 def _lines(text: bytes) -> list[bytes]:
@@ -97,49 +119,67 @@ def _akv(text: bytes) -> SecretDocument:
     for line in lines[1:]:
         name, separator, value = line.partition(b": ")
         if separator:
-            keys.setdefault(name.strip().decode(errors="surrogateescape"), []).append(value)
+            keys.setdefault(trimmed(name).decode(errors="surrogateescape"), []).append(value)
         else:
             body.append(line + b"\n")
     is_clean = text.endswith(b"\n") and b"\r" not in text
+    joined = {name: b"\n".join(values) for name, values in keys.items()}
     return SecretDocument(
         text=text if is_clean else b"".join(line + b"\n" for line in lines) or b"\n",
         password=lines[0] if lines else b"",
-        keys={name: b"\n".join(values) for name, values in keys.items()},
+        keys=joined,
         body=b"".join(body),
+        format=Format.FILE if _is_base64(joined) else Format.AKV,
     )
 
 
-def _yaml(text: bytes) -> SecretDocument | None:
-    if b"---" not in text:  # most entries: nothing to look for
-        return None
+def _is_base64(keys: Mapping[str, bytes]) -> bool:
+    return any(
+        trimmed(keys[name].partition(b"\n")[0]).lower() == b"base64"
+        for name in ("Content-Transfer-Encoding", "content-transfer-encoding")
+        if name in keys
+    )
+
+
+def yaml_start(text: bytes) -> int | None:
+    """Give where the YAML of an entry begins, if there is a place where it could.
+
+    That is the line with the marker, for gopass hands it to its YAML parser, too: a `---foo: bar`
+    is a key. Only a marker in the first line is taken away.
+    """
     first, newline, rest = text.partition(b"\n")
     if not newline:
         return None
-    if first.strip() == b"---":
-        password, before, yaml = b"", b"", rest
-    else:
-        password = first.strip()
-        marker = re.search(rb"^---.*(?:\n|\Z)", rest, re.MULTILINE)
-        if marker is None:
-            return None
-        before, yaml = rest[: marker.start()], rest[marker.end() :]
+    if trimmed(first) == _MARKER:
+        return len(first) + 1
+    if rest.startswith(_MARKER):
+        return len(first) + 1
+    at = rest.find(b"\n" + _MARKER)
+    return None if at < 0 else len(first) + 1 + at + 1
+
+
+def _yaml(text: bytes) -> SecretDocument | None:
+    start = yaml_start(text)
+    if start is None:  # most entries: nothing to look for
+        return None
+    first, _, rest = text[:start].partition(b"\n")
     try:
-        mapping = YamlBody.parse(yaml)
+        mapping = YamlBody.parse(text[start:])
     except YamlBodyError:
         return None
-    head = password + (b"\n" + before if before or mapping.is_empty is False else b"")
-    if mapping.is_empty:
-        whole = password + (b"\n" + before if before else b"")
-    else:
-        whole = head + (b"" if head.endswith(b"\n") else b"\n") + b"---\n" + mapping.dump()
-    return SecretDocument(whole, password, mapping.rendered(), before)
+    password = b"" if trimmed(first) == _MARKER else trimmed(first)
+    whole = password + (b"\n" + rest if rest else b"")
+    if not mapping.is_empty:
+        whole += (b"" if rest.endswith(b"\n") else b"\n") + b"---\n" + mapping.dump()
+    return SecretDocument(whole, password, mapping.rendered(), rest, Format.YAML, mapping)
 
 
 def _mime(text: bytes) -> SecretDocument | None:
     mark, newline, rest = text.partition(b"\n")
-    if not newline or mark.strip() != _MIME_MARK:
+    if not newline or trimmed(mark) != _MIME_MARK:
         return None
     head, _, body = rest.replace(b"\r\n", b"\n").partition(b"\n\n")
+    head = head.removesuffix(b"\n")  # where the headers are all there is
     headers: dict[str, list[bytes]] = {}
     last = ""
     for line in head.split(b"\n"):
@@ -155,5 +195,5 @@ def _mime(text: bytes) -> SecretDocument | None:
     lines = [
         name.encode() + b": " + value + b"\n" for name in sorted(headers) for value in headers[name]
     ]
-    akv = _akv(password + b"\n" + b"".join(lines) + body)
-    return SecretDocument(akv.text, akv.password, akv.keys, akv.body)
+    whole = password + b"\n" + b"".join(lines) + body
+    return replace(_akv(whole), text=whole, format=Format.MIME)

@@ -1,112 +1,83 @@
 """The YAML part of an entry → its keys as gopass prints them, and the text it would write back.
 
-gopass uses yaml.v3: `yes` and `on` stay text, `0123` is octal, dates are timestamps; values are
-printed with Go's `%v` (facts: gopass §3.2).
+gopass uses yaml.v3, a port of libyaml, so libyaml reads here: it takes the same tabs and breaks.
+What scalars mean is `yamlscalars`' business (facts: gopass §3.2).
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cmp_to_key
 from typing import Any, Final
 
 import yaml
 
-_MAX_DEPTH: Final = 64
-
-
-class YamlBodyError(ValueError):
-    """This text is no mapping that gopass would take for YAML; it is read as AKV instead."""
-
-
-class _Loader(yaml.SafeLoader):
-    """yaml.v3's scalars; duplicate keys and aliases are errors, so that AKV is tried."""
-
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 -- PyYAML's own class attribute
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 -- PyYAML's signature
-        names = [key.value for key, _ in node.value]
-        if len(set(map(str, names))) != len(names):
-            raise YamlBodyError("duplicate key")
-        return super().construct_mapping(node, deep=deep)
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise YamlBodyError("alias")
-        return super().compose_node(parent, index)
-
-
-def _go_int(text: str) -> int:
-    plain = text.replace("_", "")
-    sign = -1 if plain.startswith("-") else 1
-    digits = plain.lstrip("+-")
-    if re.fullmatch(r"0[0-7]+", digits):
-        return sign * int(digits, 8)
-    return sign * int(digits, 0)
-
-
-_RESOLVERS: Final = (  # tag, whole text, first letters; in yaml.v3's order
-    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-    (
-        "int",
-        r"[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*)",
-        list("-+0123456789"),
-    ),
-    (
-        "float",
-        (
-            r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
-            r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
-        ),
-        list("-+0123456789."),
-    ),
-    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    (
-        "timestamp",
-        (
-            r"\d{4}-\d{1,2}-\d{1,2}(?:(?:[Tt]|\s+)\d{1,2}:\d\d:\d\d(?:\.\d*)?"
-            r"(?:\s*(?:Z|[-+]\d\d?(?::?\d\d)?))?)?"
-        ),
-        list("0123456789"),
-    ),
+from flux_secret.store.format.yamlscalars import (
+    Scalar,
+    YamlBodyError,
+    is_plain,
+    printed,
+    resolve,
+    resolve_tagged,
+    written,
 )
-for _name, _pattern, _letters in _RESOLVERS:
-    _Loader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_name}", re.compile(rf"(?:{_pattern})\Z"), _letters
-    )
-_Loader.add_constructor("tag:yaml.org,2002:int", lambda _, node: _go_int(str(node.value)))
+
+_MAX_DEPTH: Final = 64  # levels; libyaml's composer ends the process with SIGSEGV at 200,000
+_MAX_NODES: Final = 100_000  # values, aliases unfolded: yaml.v3 refuses alias bombs, too
+_MAX_RUN: Final = 1_000  # digits of a number in a key, for its order
+_STRING: Final = "tag:yaml.org,2002:str"
+_PLAIN: Final = "\0plain"
+"""The tag of a scalar without quotes and without a tag of its own; nobody can write it."""
+_MERGE: Final = "<<"
 
 
-class _Dumper(yaml.SafeDumper):
-    """yaml.v3's layout: 4 blanks, lists indented, no folding, double quotes."""
+class _Loader(yaml.CSafeLoader):
+    """Composes nodes without guessing what plain scalars mean."""
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: FBT001, FBT002 -- PyYAML's signature
-        del indentless
-        super().increase_indent(flow, indentless=False)
+    # PyYAML's own class attribute: whatever it begins with, a plain scalar is just that
+    yaml_implicit_resolvers: dict[str | None, Any] = {None: [(_PLAIN, re.compile(""))]}  # noqa: RUF012
 
-    def ignore_aliases(self, data: object) -> bool:
-        del data
-        return True
+    _depth = 0
+
+    def descend_resolver(self, _current_node: yaml.Node | None, _index: object) -> None:
+        """Go down one level."""
+        self._depth += 1
+        if self._depth > _MAX_DEPTH + 1:  # the document's root counts too
+            raise YamlBodyError("too deep")
+
+    def ascend_resolver(self) -> None:
+        """Come up one level."""
+        self._depth -= 1
 
 
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    if "\n" in text:
-        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|")
-    resolved = _Loader("").resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]  # untyped in types-PyYAML
-    ambiguous = resolved != "tag:yaml.org,2002:str" or text.lower() in _OLD_BOOLEANS
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if ambiguous else None)
+def compose(text: str) -> yaml.Node | None:
+    """Give the root node of the first document, or None if it is empty.
+
+    Raises `YamlBodyError` for what is no YAML. Marks count characters of `text`.
+    """
+    loader = None
+    try:
+        loader = _Loader(text)
+        return loader.get_node() if loader.check_node() else None
+    except (yaml.YAMLError, ValueError):  # ValueError: a lone surrogate
+        raise YamlBodyError("not YAML") from None
+    finally:
+        if loader is not None:
+            loader.dispose()
 
 
-_OLD_BOOLEANS: Final = frozenset({"y", "n", "yes", "no", "on", "off"})  # yaml.v3 quotes them
-_Dumper.add_representer(str, _text)
-_Dumper.add_representer(
-    dt.date,
-    lambda dumper, day: dumper.represent_scalar(
-        "tag:yaml.org,2002:timestamp", f"{day.isoformat()}T00:00:00Z"
-    ),
-)
+def top_level(root: yaml.Node | None) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
+    """Give the pairs of the first document's mapping; raise `YamlBodyError` if it is none."""
+    if root is None or _is_null(root):
+        return
+    if not isinstance(root, yaml.MappingNode):
+        raise YamlBodyError("no mapping")
+    for key, value in root.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise YamlBodyError("a key that is no scalar")
+        yield key, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +90,14 @@ class YamlBody:
     def parse(cls, text: bytes) -> YamlBody:
         """Parse the first document; raise `YamlBodyError` when it is no mapping."""
         try:
-            loaded = next(iter(yaml.load_all(text.decode(), Loader=_Loader)), None)
-        except (yaml.YAMLError, ValueError, RecursionError, OverflowError):
-            raise YamlBodyError("not YAML") from None
-        if loaded is None:
-            loaded = {}
-        if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
-            raise YamlBodyError("no mapping")
-        return cls(loaded)
+            root = compose(text.decode())
+        except UnicodeDecodeError:
+            raise YamlBodyError("not UTF-8") from None
+        pairs = list(top_level(root))
+        if root is None or not pairs:
+            return cls({})
+        # gopass decodes into a map whose keys are texts: `1: a` has the key "1"
+        return cls(_Values().mapping(root, lambda key: None if _is_null(key) else str(key.value)))
 
     @property
     def is_empty(self) -> bool:
@@ -135,48 +106,189 @@ class YamlBody:
 
     def rendered(self) -> dict[str, bytes]:
         """Give each top-level value as Go's `%v` prints it."""
-        return {key: _go(value, 0).encode() for key, value in self._mapping.items()}
+        return {
+            key: _go(value).encode(errors="surrogateescape") for key, value in self._mapping.items()
+        }
+
+    def typed(self) -> dict[str, str]:
+        """Give each top-level value so that two are equal only if value and type are."""
+        return {key: _typed(value) for key, value in self._mapping.items()}
 
     def dump(self) -> bytes:
         """Give the text that gopass would write: sorted keys, 4 blanks."""
-        text = yaml.dump(
-            dict(self._mapping), Dumper=_Dumper, sort_keys=True, indent=4, allow_unicode=True,
-            width=float("inf"), default_flow_style=False,
-        )  # fmt: skip
-        return str(text).encode()
+        return dump(self._mapping)
 
 
-def _go(value: object, depth: int) -> str:  # noqa: PLR0911 -- one line a Go type
+class _Values:
+    """Nodes → values, as yaml.v3 decodes them."""
+
+    def __init__(self) -> None:
+        self._left = _MAX_NODES
+
+    def value(self, node: yaml.Node, depth: int = 0) -> Any:  # noqa: ANN401 -- whatever YAML holds
+        self._left -= 1
+        if self._left < 0 or depth > _MAX_DEPTH:
+            raise YamlBodyError("aliases that unfold to too much")
+        if isinstance(node, yaml.MappingNode):
+            return self.mapping(node, lambda key: self.value(key, depth + 1), depth)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(inner, depth + 1) for inner in node.value]
+        return _scalar(node)
+
+    def mapping(self, node: yaml.Node, name: Any, depth: int = 0) -> dict[Any, Any]:  # noqa: ANN401 -- a function of a node
+        texts = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if len(set(texts)) != len(texts):
+            raise YamlBodyError("duplicate key")
+        pairs, merged = {}, None
+        for key, value in node.value:
+            if _is_merge(key):
+                merged = value
+                continue
+            named = name(key)
+            if isinstance(named, (dict, list)):
+                raise YamlBodyError("a key that is no scalar")
+            if named is not None or depth:
+                pairs[named] = self.value(value, depth + 1)
+        for source in self._sources(merged):
+            for key, value in self.value(source, depth + 1).items():
+                pairs.setdefault(key, value)
+        return pairs
+
+    @staticmethod
+    def _sources(merged: yaml.Node | None) -> list[yaml.Node]:
+        sources = merged.value if isinstance(merged, yaml.SequenceNode) else [merged]
+        if merged is None:
+            return []
+        if not all(isinstance(source, yaml.MappingNode) for source in sources):
+            raise YamlBodyError("a merge of what is no mapping")
+        return list(sources)
+
+
+def _scalar(node: yaml.Node) -> Scalar:
+    text = str(node.value)
+    if node.tag == _PLAIN:
+        return resolve(text)
+    return text if node.tag == _STRING else resolve_tagged(node.tag, text)
+
+
+def _is_null(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and _scalar(node) is None
+
+
+def _is_merge(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.value == _MERGE and node.tag == _PLAIN
+
+
+class _Dumper(yaml.SafeDumper):
+    """yaml.v3's layout: 4 blanks, lists indented, no folding, double quotes."""
+
+    # PyYAML's own class attribute: nothing means anything here, quotes are decided in `_node`
+    yaml_implicit_resolvers: dict[str | None, Any] = {}  # noqa: RUF012
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: FBT001, FBT002 -- PyYAML's signature
+        """Indent to the next multiple of 4, but behind a list's dash by its 2 columns."""
+        del flow, indentless
+        self.indents.append(self.indent)
+        if self.indent is None:
+            self.indent = 0
+        elif self.states and self.states[-1] == self.expect_block_sequence_item:
+            self.indent += 2
+        else:
+            self.indent = self.best_indent * (self.indent // self.best_indent + 1)
+
+    def analyze_scalar(self, scalar: str) -> yaml.emitter.ScalarAnalysis:
+        """Let tabs stand in blocks, where PyYAML would write double quotes."""
+        analysis = super().analyze_scalar(scalar.replace("\t", "t"))
+        if "\t" in scalar:
+            analysis.allow_flow_plain = analysis.allow_block_plain = False
+            analysis.allow_single_quoted = False
+        analysis.scalar = scalar
+        return analysis
+
+
+def dump(mapping: Mapping[Any, Any]) -> bytes:
+    """Give the text that yaml.v3 writes for a mapping."""
+    text = yaml.serialize(
+        _node(mapping), Dumper=_Dumper, indent=4, allow_unicode=True, width=float("inf")
+    )
+    # yaml.v3 prints nothing beyond U+FFFF as it is, so such a scalar stands in double quotes
+    escaped = re.sub(r"[^\0-\uffff]", lambda match: f"\\U{ord(match[0]):08X}", str(text))
+    return escaped.encode()
+
+
+def _node(value: object) -> yaml.Node:
+    if isinstance(value, Mapping):
+        pairs = [(_node(key), _node(value[key])) for key in sorted(value, key=cmp_to_key(_compare))]
+        return yaml.MappingNode("tag:yaml.org,2002:map", pairs, flow_style=not pairs)
+    if isinstance(value, list):
+        items = [_node(item) for item in value]
+        return yaml.SequenceNode("tag:yaml.org,2002:seq", items, flow_style=not items)
+    if not isinstance(value, str):
+        return yaml.ScalarNode(_STRING, written(value))  # type: ignore[arg-type]  # a Scalar
+    return yaml.ScalarNode(_STRING, value, style=_style(value))
+
+
+def _style(text: str) -> str | None:
+    if any(letter > "\uffff" for letter in text):
+        return '"'
+    if "\n" in text:
+        return "|"
+    return None if is_plain(text) else '"'
+
+
+def _compare(left: object, right: object) -> int:
+    """Order keys as yaml.v3 does (`sorter.go`): digits count as numbers, letters come last."""
+    left_number, right_number = _number(left), _number(right)
+    if left_number is not None and right_number is not None:
+        return (left_number > right_number) - (left_number < right_number)
+    if left_number is not None or right_number is not None:
+        return 1 if left_number is None else -1
+    return _compare_texts(_go(left), _go(right))
+
+
+def _number(key: object) -> float | None:
+    return float(key) if isinstance(key, (bool, int, float)) else None
+
+
+def _compare_texts(left: str, right: str) -> int:
+    at = next((at for at, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), None)
+    if at is None:
+        return len(left) - len(right)
+    letters = left[at].isalpha(), right[at].isalpha()
+    if letters == (True, True):
+        return ord(left[at]) - ord(right[at])
+    if any(letters):  # behind a digit a letter comes first, elsewhere last
+        is_behind_digit = at > 0 and left[at - 1].isdecimal()
+        return -1 if letters[0] == is_behind_digit else 1
+    started = "0" in (left[at], right[at]) and bool(re.search(r"[1-9]\d*\Z", left[:at]))
+    runs = [_digits(text[at:])[:_MAX_RUN] for text in (left, right)]
+    values = [int(("1" if started else "") + run or "0") for run in runs]
+    return values[0] - values[1] or len(runs[0]) - len(runs[1]) or ord(left[at]) - ord(right[at])
+
+
+def _digits(text: str) -> str:
+    match = re.match(r"\d*", text)
+    return match[0] if match else ""
+
+
+def _go(value: object) -> str:
     """Print as Go's `%v` does."""
-    if depth > _MAX_DEPTH:
-        return "…"
     match value:
-        case None:
-            return "<nil>"
-        case bool():
-            return "true" if value else "false"
-        case float():
-            return _go_float(value)
-        case dt.datetime():
-            return f"{value.isoformat(sep=' ')} +0000 UTC"
-        case dt.date():
-            return f"{value.isoformat()} 00:00:00 +0000 UTC"
         case dict():
-            pairs = sorted((str(key), _go(inner, depth + 1)) for key, inner in value.items())
+            pairs = sorted((_go(key), _go(inner)) for key, inner in value.items())
             return f"map[{' '.join(f'{key}:{inner}' for key, inner in pairs)}]"
         case list():
-            return f"[{' '.join(_go(inner, depth + 1) for inner in value)}]"
+            return f"[{' '.join(map(_go, value))}]"
         case _:
-            return str(value)
+            return printed(value)  # type: ignore[arg-type]  # a Scalar
 
 
-def _go_float(value: float) -> str:
-    """Print as Go's `%v` does: %g with the shortest digits, exponents of two digits."""
-    if value != value:  # noqa: PLR0124 -- NaN is the one value that differs from itself
-        return "NaN"
-    if value in {float("inf"), float("-inf")}:
-        return "+Inf" if value > 0 else "-Inf"
-    text = repr(value).removesuffix(".0")
-    if "e" not in text and abs(value) >= 1e21:  # noqa: PLR2004 -- Go's %v switches at 21 digits
-        text = f"{value:e}"
-    return text
+def _typed(value: object) -> str:
+    match value:
+        case dict():
+            pairs = sorted((_typed(key), _typed(inner)) for key, inner in value.items())
+            return repr(pairs)
+        case list():
+            return repr([_typed(inner) for inner in value])
+        case _:
+            return f"{type(value).__name__}:{printed(value)}"  # type: ignore[arg-type]  # a Scalar

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from flux_secret.errors import KeyNotFoundError
 from flux_secret.model.names import SecretPath
 from flux_secret.model.reference import Lookup, Part
-from flux_secret.store.format.document import SecretDocument
+from flux_secret.store.format.document import Format, SecretDocument
 
 PATH = SecretPath.parse("apps/demo")
 
@@ -32,6 +32,14 @@ def part(text: bytes, part: Part, key: str = "") -> bytes:
         (b"pw\n---\nnot a mapping\n", b"pw\n---\nnot a mapping\n"),
         (b"pw\n---\na: 1\na: 2\n", b"pw\n---\na: 1\na: 2\n"),
         (b"---\na: yes\n", b'\n---\na: "yes"\n'),
+        (b"pw\n---foo: bar\n", b"pw\n---\n'---foo': bar\n"),
+        (b"pw\n--- {a: b}\n", b"pw\n---\na: b\n"),
+        (b"pw\n-----BEGIN X-----\na: b\n", b"pw\n-----BEGIN X-----\na: b\n"),
+        (b"pw\n---\na10: 1\na2: 1\n9: 1\n1b: 1\n", b'pw\n---\n1b: 1\n"9": 1\na2: 1\na10: 1\n'),
+        (b'pw\n---\na: "x\\n\\ty"\nb: "\\t"\n', b'pw\n---\na: |-\n    x\n    \ty\nb: "\\t"\n'),
+        (b"pw\n---\nl:\n- a: 1\n  b: []\n", b"pw\n---\nl:\n    - a: 1\n      b: []\n"),
+        ("pw\n---\na: \U0001f600\n".encode(), b'pw\n---\na: "\\U0001F600"\n'),
+        (b"GOPASS-SECRET-1.0\nPassword: pw\nUser: me", b"pw\nuser: me\n"),
     ],
 )
 def test_the_whole_is_what_gopass_would_print(text: bytes, whole: bytes) -> None:
@@ -51,11 +59,80 @@ def test_the_whole_is_what_gopass_would_print(text: bytes, whole: bytes) -> None
         (b"pw\n---\nmap: {b: 1, a: x}\n", "map", b"map[a:x b:1]"),
         (b"pw\n---\nnone: ~\n", "none", b"<nil>"),
         (b"pw\n---\nday: 2001-01-23\n", "day", b"2001-01-23 00:00:00 +0000 UTC"),
+        (b"pw\n---\nday: 2001-1-3t1:2:3.50+02:00\n", "day", b"2001-01-03 01:02:03.5 +0200 +0200"),
+        (b"pw\n---\nday: 2001-02-30\n", "day", b"2001-02-30"),
+        (b"pw\n---\nn: 12345678.0\n", "n", b"1.2345678e+07"),
+        (b"pw\n---\nn: 123456.0\n", "n", b"123456"),
+        (b"pw\n---\nn: 18446744073709551616\n", "n", b"1.8446744073709552e+19"),
+        (b"pw\n---\nn: +9223372036854775808\n", "n", b"9.223372036854776e+18"),
+        (b"pw\n---\nn: -0.0\n", "n", b"-0"),
+        (b"pw\n---\nn: -.inf\n", "n", b"-Inf"),
+        (b"pw\n---\nn: .nan\n", "n", b"NaN"),
+        (b"pw\n---\nn: 1e999\n", "n", b"1e999"),
+        (b"pw\n---\n1_0: a\n", "1_0", b"a"),
+        (b"pw\n---\na: &x 1\nb: *x\n", "b", b"1"),
+        (b"pw\n---\n<<: [{z: 1}, {z: 2, a: 3}]\na: b\n", "z", b"1"),
+        (b"pw\n---\na:\tb\t# c\n", "a", b"b"),
+        (b"pw\n---\na: !!float 5\nb: !foo 5\n", "b", b"5"),
+        (b"pw\n---\na: !!binary //4=\n", "a", b"\xff\xfe"),
+        (b"pw\n\xe2\x80\x83user\xc2\xa0: a\n", "user", b"a"),
         (b"GOPASS-SECRET-1.0\nPassword: pw\nUser: me\n\nbody\n", "user", b"me"),
     ],
 )
 def test_a_key_is_what_gopass_would_print(text: bytes, key: str, value: bytes) -> None:
     assert part(text, Part.KEY, key) == value
+
+
+BOMB = b"pw\n---\na0: &a0 [x, x]\n" + b"".join(
+    b"a%d: &a%d [*a%d, *a%d]\n" % (n, n, n - 1, n - 1) for n in range(1, 40)
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"pw\n---\nnot a mapping\n",
+        b"pw\n---\na: 1\na: 2\n",
+        b"pw\n---\na: !!int x\n",
+        b"pw\n---\na: !!binary x\n",
+        b"pw\n---\n<<: 1\n",
+        b"pw\n---\n[a]: b\n",
+        b"pw\n---\na: {[b]: c}\n",
+        b"pw\n---\na: \xff\n",
+        b"pw\n---\na: " + b"[" * 100 + b"]" * 100 + b"\n",
+        b"pw\n---\na: &x [*x]\n",
+        BOMB,
+    ],
+    ids=range(11),
+)
+def test_what_is_no_mapping_for_gopass_is_no_yaml(text: bytes) -> None:
+    document = SecretDocument.parse(text)
+    assert (document.format, document.text, document.yaml) == (Format.AKV, text, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_read_as"),
+    [
+        (b"pw\n", Format.AKV),
+        (b"pw\n---\na: b\n", Format.YAML),
+        (b"pw\n---", Format.YAML),
+        (b"GOPASS-SECRET-1.0\nPassword: pw\n", Format.MIME),
+        (b"\nContent-Transfer-Encoding: Base64\nAP8K\n", Format.FILE),
+    ],
+)
+def test_a_document_knows_how_it_was_read(text: bytes, is_read_as: Format) -> None:
+    assert SecretDocument.parse(text).format is is_read_as
+
+
+def test_values_are_told_apart_by_type_too() -> None:
+    def typed(value: str) -> str:
+        yaml = SecretDocument.parse(f"pw\n---\na: {value}\n".encode()).yaml
+        assert yaml is not None
+        return yaml.typed()["a"]
+
+    values = ["1", "'1'", "1.0", "true", "'true'", "~", "2001-01-01", "[1]", "['1']", "{1: 2}"]
+    assert len({typed(value) for value in values}) == len(values)
+    assert typed("{a: 1, b: 2}") == typed("{b: 2, a: 1}")
 
 
 def test_a_missing_key_names_the_keys_there_are_but_no_value() -> None:
