@@ -155,7 +155,15 @@ class ForbiddenError(ObjectError):
 
 
 class RejectedError(ObjectError):
-    """The API server says that the object is not valid."""
+    """The API server says that the object is not valid.
+
+    `said` are its own words, in so far as they may be repeated; `what` ends in them.
+    """
+
+    def __init__(self, what: str, *, remedy: str = "", said: str = "") -> None:
+        super().__init__(f"{what}: {said}" if said else what, remedy=remedy)
+        self.said = said
+        self.brief = what
 
 
 class NotOursError(ObjectError):

@@ -9,17 +9,16 @@ import pwd
 import select
 import shutil
 import socket
-import ssl
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+from simulators.tls import LOOPBACK, tls_server
+
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin") or "sshd (apt: openssh-server)"
-LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -120,31 +119,10 @@ class HttpsHost:
 
 @contextlib.contextmanager
 def https_host(folder: Path, repositories: Path) -> Iterator[HttpsHost]:
-    folder.mkdir()
-    certificate, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-         "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", key, "-out", certificate,
-         "-addext", f"subjectAltName=IP:{LOOPBACK},DNS:localhost"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    host = HttpsHost(0, certificate, repositories)
-    server = ThreadingHTTPServer((LOOPBACK, 0), _handler(host))
-    server.daemon_threads = True
-    server.socket = context.wrap_socket(
-        server.socket, server_side=True, do_handshake_on_connect=False
-    )
-    host.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    host = HttpsHost(0, folder, repositories)
+    with tls_server(folder, _handler(host)) as server:
+        host.port, host.ca_file = server.port, server.ca_file
         yield host
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def _handler(host: HttpsHost) -> type[BaseHTTPRequestHandler]:

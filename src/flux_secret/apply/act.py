@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from flux_secret.apply import order
 from flux_secret.apply.cluster import Cluster
 from flux_secret.apply.established import Established
 from flux_secret.apply.inventory import Entry, Inventory
 from flux_secret.apply.plan import Write
+from flux_secret.apply.unsaid import unsaid
 from flux_secret.apply.write import Written, write
 from flux_secret.errors import FluxSecretError, ObjectError
 from flux_secret.model.change import Action, Change, ChangeSet
 from flux_secret.model.names import ObjectKey
+from flux_secret.model.plaintext import Plaintext
 from flux_secret.outside.kubernetes import ServedKind, crd_kinds
 
 
 class Actor:
     """Acts for one target; decides nothing."""
 
-    def __init__(self, cluster: Cluster, revision: str, changes: ChangeSet) -> None:
+    def __init__(
+        self, cluster: Cluster, revision: str, changes: ChangeSet, values: Collection[Plaintext]
+    ) -> None:
+        """`values` are those of the target's Secrets: no failure may show them."""
         self._cluster = cluster
+        self._values = values
         self._revision = revision
         self._changes = changes
         self._established = Established(cluster)
@@ -48,10 +54,13 @@ class Actor:
     async def _one(self, one: Write) -> None:
         try:
             done = await self._written(one)
-        except ObjectError as error:
-            done = Written(Change(one.key, Action.FAILED, error=error), None)
-        except FluxSecretError as error:
-            self._stopped = self._stopped or error
+        except ObjectError as refused:
+            error = unsaid(refused, self._values)
+            done = Written(
+                Change(one.key, Action.FAILED, error=error, origin=one.want.origin), None
+            )
+        except FluxSecretError as failure:
+            self._stopped = self._stopped or failure
             return
         if done is None:
             return

@@ -84,8 +84,8 @@ class Adopter:
         await cluster.ledger.open()
         inventory, kinds = cluster.ledger.inventory(target), await cluster.kinds()
         placed = place(bundle, kinds, delivery.target.default_namespace, inventory.applyset)
-        for key, error in placed.failed:
-            changes.add(Change(key, Action.FAILED, error=error))
+        for one in placed.failed:
+            changes.add(Change(one.key, Action.FAILED, error=one.error, origin=one.origin))
         allowed = delivery.target.allowed_namespaces
         wanted = {want.key: want for want in placed.wanted if is_allowed(want.key, allowed)}
         if self._mode.direction is Direction.OURS:

@@ -74,7 +74,8 @@ class ClusterApplier:
         self._pass.want(decided.inventory.target, decided.wanted)
         for one in decided.steps:
             self._note(decided.inventory.target, one, changes)
-        actor = Actor(self._cluster, str(delivery.revision), changes)
+        values = [value for item in bundle.items for value in item.secret_data.values()]
+        actor = Actor(self._cluster, str(delivery.revision), changes, values)
         await actor.act(decided.inventory, decided.writes)
 
     async def settled(self, target: Target, changes: ChangeSet) -> bool:
@@ -129,12 +130,12 @@ class ClusterApplier:
             cluster.options.adopt_existing,
             cluster.options.daemon,
         )
-        steps: list[Step] = [Refuse(key, error) for key, error in placed.failed]
+        steps: list[Step] = [Refuse(one.key, one.error, one.origin) for one in placed.failed]
         steps += [Keep(key, inventory.entries.get(key), OUTSIDE) for key in barred]
         steps += [Keep(key, None, f"left out: {why.reason}") for key, why in placed.left_out]
         for want in wanted:
             if error := found.failed.get(want.key):
-                steps.append(Refuse(want.key, error))
+                steps.append(Refuse(want.key, error, want.origin))
                 continue
             sent = to_bytes(want.body, want.values)
             steps.append(step(want, digest_key.digest(OBJECTS, want.key.namespace, sent), around))
@@ -150,8 +151,8 @@ class ClusterApplier:
         match one:
             case Keep(key=key, note=note):
                 changes.add(Change(key, Action.SKIPPED if note else Action.UNCHANGED, note))
-            case Refuse(key=key, error=error):
-                changes.add(Change(key, Action.FAILED, error=error))
+            case Refuse(key=key, error=error, origin=origin):
+                changes.add(Change(key, Action.FAILED, error=error, origin=origin))
             case Claim(key=key, owner=owner):
                 self._pass.claim(target, one)
                 note = f"it belongs to {owner}; the end of this pass decides"

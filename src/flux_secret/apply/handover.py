@@ -17,7 +17,7 @@ from flux_secret.apply.cluster import Cluster, Sought
 from flux_secret.apply.hold import held
 from flux_secret.apply.inventory import Entry, TargetId
 from flux_secret.apply.plan import Claim, Refuse, Step, Surroundings, Write, step
-from flux_secret.errors import NotOursError, ObjectError
+from flux_secret.errors import FluxSecretError, NotOursError, ObjectError
 from flux_secret.model.change import Action, Change, ChangeSet
 from flux_secret.model.delivery import Delivery
 from flux_secret.model.names import ObjectKey
@@ -43,12 +43,12 @@ class HandOver:
         """Hand over, or refuse."""
         refusal = self._refusal(claimant, claim)
         if refusal is not None:
-            changes.add(Change(claim.key, Action.FAILED, error=refusal))
+            changes.add(_failed(claim, refusal))
             return
         try:
             await self._hand_over(claimant, claim, changes)
         except ObjectError as error:
-            changes.add(Change(claim.key, Action.FAILED, error=error))
+            changes.add(_failed(claim, error))
 
     def _refusal(self, claimant: TargetId, claim: Claim) -> NotOursError | None:
         owner = self._cluster.ledger.owner(claim.key)
@@ -106,11 +106,11 @@ class HandOver:
         match decided:
             case Write(note=note):
                 said = f"handed over by {owner}" if owner else note
-                actor = Actor(self._cluster, revision, changes)
+                actor = Actor(self._cluster, revision, changes, [*decided.want.values.values()])
                 inventory = self._cluster.ledger.inventory(claimant)
                 await actor.act(inventory, [replace(decided, note=said)])
-            case Refuse(key=key, error=error):
-                changes.add(Change(key, Action.FAILED, error=error))
+            case Refuse(key=key, error=error, origin=origin):
+                changes.add(Change(key, Action.FAILED, error=error, origin=origin))
             case _:
                 changes.add(Change(decided.key, Action.SKIPPED, f"handed over by {owner}"))
 
@@ -125,3 +125,7 @@ class HandOver:
         if claim.key in found.failed:
             raise found.failed[claim.key]
         return found.live[claim.key]
+
+
+def _failed(claim: Claim, error: FluxSecretError) -> Change:
+    return Change(claim.key, Action.FAILED, error=error, origin=claim.want.origin)

@@ -48,7 +48,12 @@ async def held(
         refused |= {
             key: guard.held_for_loss(losses, revision, token) for key, losses in lost.items()
         }
-    return tuple(Refuse(one.key, refused[one.key]) if one.key in refused else one for one in steps)
+    return tuple(
+        Refuse(one.key, refused[one.key], one.want.origin)
+        if isinstance(one, Write) and one.key in refused
+        else one
+        for one in steps
+    )
 
 
 async def _losses(cluster: Cluster, want: Wanted, live: LiveObject) -> list[guard.Loss]:

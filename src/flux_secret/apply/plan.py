@@ -74,6 +74,8 @@ class Refuse:
 
     key: ObjectKey
     error: FluxSecretError
+    origin: str = ""
+    """Where its manifest stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,10 @@ def step(want: Wanted, digest: str, around: Surroundings) -> Step:
     policy = _policy(want)
     if policy is None:
         known = ", ".join(known.value for known in Policy)
-        return Refuse(want.key, RejectedError(f"{want.key.long}: {APPLY} is none of {known}"))
+        error = RejectedError(
+            f"{want.key.long}: {APPLY} is none of {known}", remedy="mend that annotation"
+        )
+        return Refuse(want.key, error, want.origin)
     if why := _left_alone(want, policy, live):
         return Keep(want.key, entry, why)
     if entry is None and want.key in around.others:
@@ -137,7 +142,7 @@ def _left_alone(want: Wanted, policy: Policy, live: LiveObject | None) -> str:
 def _about_live(want: Wanted, digest: str, live: LiveObject, around: Surroundings) -> Step:
     entry, policy = around.inventory.entries.get(want.key), _policy(want)
     if live.is_going:
-        return Refuse(want.key, _going(want.key))
+        return Refuse(want.key, _going(want.key), want.origin)
     if entry is None or not is_ours(entry, live, around.inventory.applyset):
         return _first_contact(want, digest, live, around)
     if policy is Policy.IF_NOT_PRESENT:
@@ -165,13 +170,11 @@ def _first_contact(want: Wanted, digest: str, live: LiveObject, around: Surround
         return _adoption(want, digest, live, f"it was there before{_managers(live)}")
     if around.daemon is not None and live.labels.get(MARK) == around.daemon.mark(want.key):
         return _adoption(want, digest, live, "Flux v1 delivered it from here")
-    return Refuse(
-        want.key,
-        NotOursError(
-            f"{want.key.long} exists already and was not made by flux-secret{_managers(live)}",
-            remedy="delete it, rename yours, or take it over with --adopt-existing",
-        ),
+    error = NotOursError(
+        f"{want.key.long} exists already and was not made by flux-secret{_managers(live)}",
+        remedy="delete it, rename yours, or take it over with --adopt-existing",
     )
+    return Refuse(want.key, error, want.origin)
 
 
 def _adoption(want: Wanted, digest: str, live: LiveObject, why: str) -> Write:

@@ -54,11 +54,20 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Unplaced:
+    """An object that cannot have a full name, or no place to go to."""
+
+    key: ObjectKey
+    error: FluxSecretError
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
 class Placed:
     """The bundle, each object with its full name."""
 
     wanted: tuple[Wanted, ...]
-    failed: tuple[tuple[ObjectKey, FluxSecretError], ...]
+    failed: tuple[Unplaced, ...]
     left_out: tuple[tuple[ObjectKey, LeftOut], ...]
     """Objects whose scope is not known, and why."""
 
@@ -78,16 +87,17 @@ def place(bundle: Bundle, kinds: Kinds, default_namespace: str, applyset: str) -
         for kind in crd_kinds(body_of(item, item.key, applyset))
     ]
     wanted: dict[ObjectKey, Wanted] = {}
-    failed: list[tuple[ObjectKey, FluxSecretError]] = []
+    failed: list[Unplaced] = []
     left_out: list[tuple[ObjectKey, LeftOut]] = []
     keys: set[ObjectKey] = set()
     for item in bundle.items:
         found = _kind(item, kinds, coming, default_namespace)
+        origin = str(item.manifest.origin)
         if isinstance(found, FluxSecretError | LeftOut):
             if isinstance(found, LeftOut):
                 left_out.append((item.key, found))
             else:
-                failed.append((item.key, found))
+                failed.append(Unplaced(item.key, found, origin))
             spaces = (item.key.namespace, item.key.namespace or default_namespace, "")
             keys.update(replace(item.key, namespace=namespace) for namespace in spaces)
             continue
@@ -96,11 +106,10 @@ def place(bundle: Bundle, kinds: Kinds, default_namespace: str, applyset: str) -
         key = replace(item.key, namespace=namespace)
         if key in wanted:
             raise ManifestError(
-                f"{key.long} stands twice: in {wanted[key].origin} and in {item.manifest.origin}",
+                f"{key.long} stands twice: in {wanted[key].origin} and in {origin}",
                 remedy="remove one of them, or give one another name or namespace",
             )
         body = body_of(item, key, applyset)
-        origin = str(item.manifest.origin)
         wanted[key] = Wanted(key, kind, body, item.secret_data, origin, awaited=awaited)
     keys.update(wanted)
     return Placed(tuple(wanted.values()), tuple(failed), tuple(left_out), frozenset(keys))
@@ -118,7 +127,7 @@ def _kind(
     )
     if not all(part.isprintable() and _PATH_SEGMENT.fullmatch(part) for part in named):
         return RejectedError(
-            f"{key.long!r}, {item.manifest.origin}: that is no name of an object",
+            f"{key.long!r} is no name of an object",
             remedy="use letters, digits, '-' and '.'",
         )
     version = api_version.rpartition("/")[2]
@@ -127,10 +136,9 @@ def _kind(
     for kind in coming:
         if (kind.group, kind.version, kind.kind) == (key.group, version, key.kind):
             return kind, True
-    where = f"{key.long}, {item.manifest.origin}"
     if (key.group, version) in kinds.failing:
         return UnknownKindError(
-            f"{where}: the API {api_version} is registered but does not answer now",
+            f"{key.long}: the API {api_version} is registered but does not answer now",
             remedy=f"see why: kubectl describe apiservice {version}.{key.group}",
         )
     reason = f"the API server serves no {key.kind} of {api_version}"
@@ -138,5 +146,5 @@ def _kind(
     if other is None:
         return LeftOut(f"{reason} ({item.manifest.origin})")
     return UnknownKindError(
-        f"{where}: {reason}", remedy=f"it serves {other.api_version}: change apiVersion"
+        f"{key.long}: {reason}", remedy=f"it serves {other.api_version}: change apiVersion"
     )

@@ -35,7 +35,9 @@ async def write(client: Client, one: Write, kind: ServedKind) -> Written:
             f"{key.long} was made by somebody else at the same moment",
             remedy="delete it, rename yours, or take it over with --adopt-existing",
         )
-        return Written(Change(key, Action.FAILED, error=error), None, is_foreign=True)
+        return Written(
+            Change(key, Action.FAILED, error=error, origin=want.origin), None, is_foreign=True
+        )
     own = live.applied_by(FIELD_MANAGER)
     entry = Entry(key, live.uid, one.adopted, one.digest, own.digest if own else "")
     return Written(Change(key, _action(one, live), one.note), entry)

@@ -10,10 +10,10 @@ _log = structlog.get_logger("flux_secret.delivery")
 
 
 class LogAuditor:
-    """Says how each delivery ended: names, commits and counts, never a value."""
+    """Says how each delivery ended: names, commits, counts and reasons, never a value."""
 
     async def record(self, delivery: Delivery) -> None:
-        """Write one line for the delivery, and one for each refused read, note and remark."""
+        """Write a line for the delivery, each refused read, note, remark and failed object."""
         for read in delivery.reads:
             if read.error is not None:
                 _log.warning(
@@ -31,6 +31,13 @@ class LogAuditor:
                 target=delivery.target.name,
                 about=remark.about,
                 says=remark.says.replace("\n", "\\n"),
+            )
+        for change in delivery.changes.failed:
+            _log.error(
+                "object.failed",
+                target=delivery.target.name,
+                reason=change.failure,
+                remedy=change.error.remedy if change.error else "",
             )
         say = _log.info if delivery.exit_code == 0 else _log.error
         say(

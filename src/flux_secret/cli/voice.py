@@ -45,9 +45,13 @@ def warn(text: str) -> None:
 def fail(failure: FluxSecretError, *, about: str = "") -> None:
     """State a failure and its remedy on stderr."""
     prefix = f"{about}: " if about else ""
-    click.secho(f"error: {printable(prefix + failure.what)}", fg="red", err=True)
-    if failure.remedy:
-        click.echo(f"  remedy: {printable(failure.remedy)}", err=True)
+    _fail(prefix + failure.what, failure.remedy)
+
+
+def _fail(what: str, remedy: str) -> None:
+    click.secho(f"error: {printable(what)}", fg="red", err=True)
+    if remedy:
+        click.echo(f"  remedy: {printable(remedy)}", err=True)
 
 
 def report_finding(finding: Finding) -> None:
@@ -104,4 +108,4 @@ def _report_delivery(delivery: Delivery, word: str) -> None:
 def _report_change(change: Change) -> None:
     click.secho(printable(str(change)), fg=_COLOURS.get(change.action))
     if change.error is not None:
-        fail(change.error, about=change.key.long)
+        _fail(change.failure, change.error.remedy)

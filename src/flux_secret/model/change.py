@@ -34,6 +34,20 @@ class Change:
     note: str = ""
     """Why, in a few words, for people: `repaired: spec.replicas was changed by kubectl-edit`."""
     error: FluxSecretError | None = None
+    origin: str = ""
+    """Where its manifest stands, for people: file or command, document, line."""
+
+    @property
+    def failure(self) -> str:
+        """Say in one sentence which object failed, where it is written, and why."""
+        if self.error is None:
+            return ""
+        name = self.key.long
+        about = f"{name} ({self.origin})" if self.origin else name
+        what = self.error.what
+        if what.startswith((f"{name} ", f"{name}:")):  # it is the sentence's own subject
+            return about + what.removeprefix(name)
+        return f"{about}: {what}"
 
     def __str__(self) -> str:
         """One line in kubectl's words: `secret/demo-secret created`."""

@@ -28,7 +28,7 @@ class Origin:
 
     def __str__(self) -> str:
         where = f"{self.source}, document {self.document}"
-        return where if self.line is None else f"{where} (line {self.line})"
+        return where if self.line is None else f"{where}, line {self.line}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ class Board:
         return [
             Workload(
                 key.namespace, key.kind, key.name,
-                error=change.error.what if change.error else "",
+                error=change.failure,
             )
             for changes in self._changes.values()
             for change in changes
@@ -80,17 +80,14 @@ class Board:
 
 def outcome_of(done: Round) -> SyncOutcome:
     """Say how a round ended, in words for people; no value is among them."""
-    errors = [
-        f"{one.target.name}: {_said(error)}"
-        for one in done.deliveries
-        for error in [one.error, *(change.error for change in one.changes.failed)]
-        if error is not None
-    ]
+    errors = []
+    for one in done.deliveries:
+        if one.error is not None:
+            errors.append(f"{one.target.name}: {_said(one.error)}")
+        errors += [f"{one.target.name}: {_failed(change)}" for change in one.changes.failed]
     if done.sweep_error is not None:
         errors.append(f"removing what is no longer wanted: {_said(done.sweep_error)}")
-    errors += [
-        f"{change.key.long}: {_said(change.error)}" for change in done.swept.failed if change.error
-    ]
+    errors += map(_failed, done.swept.failed)
     return SyncOutcome(
         exit_code=done.exit_code,
         commit=next((sync.commit for sync in done.syncs), ""),
@@ -107,6 +104,11 @@ def _target(one: Delivery) -> TargetOutcome:
         changes=[str(change) for change in one.changes],
         notes=[*one.notes, *map(str, one.remarks)],
     )
+
+
+def _failed(change: Change) -> str:
+    remedy = change.error.remedy if change.error else ""
+    return f"{change.failure} ({remedy})" if remedy else change.failure
 
 
 def _said(error: FluxSecretError) -> str:

@@ -12,6 +12,7 @@ from flux_secret.errors import LeakError, SecretRefError
 from flux_secret.model.manifest import Manifest, Value
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.reference import SCHEME, Lookup, Part
+from flux_secret.model.shown import base64_inside
 
 MIN_INSIDE: Final = 8  # bytes; shorter values are found only where they are the whole scalar
 MIN_WHOLE: Final = 4  # bytes; shorter ones (`80`, `on`) stand everywhere by chance
@@ -27,7 +28,7 @@ class _Needle:
         """Whether the haystack shows the value, plainly or in base64 at any offset."""
         if len(self.value) < MIN_INSIDE:
             return haystack.strip() == self.value
-        return any(form in haystack for form in (self.value, *_encoded(self.value)))
+        return any(form in haystack for form in (self.value, *base64_inside(self.value)))
 
 
 def scalars(value: Value, path: str = "") -> Iterator[tuple[str, str]]:
@@ -91,13 +92,6 @@ def _needles(lookup: Lookup, value: Plaintext) -> Iterator[_Needle]:
     for piece in pieces:
         if len(piece) >= MIN_WHOLE:
             yield _Needle(lookup, piece)
-
-
-def _encoded(value: bytes) -> Iterator[bytes]:
-    """Give the part of the value's base64 that no neighbour can change, for each of 3 offsets."""
-    for offset, tainted in enumerate((0, 2, 3)):
-        text = base64.b64encode(bytes(offset) + value).rstrip(b"=")
-        yield text[tainted : len(text) - bool((offset + len(value)) % 3)]
 
 
 def _unwrapped(text: str) -> Iterator[bytes]:

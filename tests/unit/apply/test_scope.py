@@ -70,22 +70,23 @@ def test_an_unknown_kind_is_left_out_and_counts_under_every_name_it_may_have() -
 
 
 def test_a_version_that_is_not_served_names_the_one_that_is() -> None:
-    ((_, error),) = placed(item("Deployment", "d", api_version="apps/v1beta1")).failed
-    assert error.remedy == "it serves apps/v1: change apiVersion"
+    (one,) = placed(item("Deployment", "d", api_version="apps/v1beta1")).failed
+    assert one.error.remedy == "it serves apps/v1: change apiVersion"
 
 
 def test_a_kind_whose_api_does_not_answer_says_so() -> None:
-    ((_, error),) = placed(item("Widget", "w", api_version="x.org/v1")).failed
-    assert "does not answer now" in error.what
+    (one,) = placed(item("Widget", "w", api_version="x.org/v1")).failed
+    assert "does not answer now" in one.error.what
+    assert one.origin == "demo.yaml, document 1"
 
 
 @pytest.mark.parametrize(
     "name", ["..", ".", "a/b", "a%2e", "a\n", "x" * 254, "\x1b[2J", "a\u202eb"]
 )
 def test_a_name_that_would_lead_elsewhere_is_refused(name: str) -> None:
-    ((_, error),) = placed(item("ConfigMap", name)).failed
-    assert isinstance(error, RejectedError)
-    assert error.what.isprintable()
+    (one,) = placed(item("ConfigMap", name)).failed
+    assert isinstance(one.error, RejectedError)
+    assert one.error.what.isprintable()
 
 
 def test_a_scope_that_is_missing_is_told_once_and_once_when_it_is_found() -> None:

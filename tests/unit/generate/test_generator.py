@@ -139,7 +139,7 @@ async def test_commands_run_in_order_in_the_targets_directory_with_their_limits(
     assert workshop.ran == [("one", root / "demo", 33.0), ("two", root / "demo", 90.0)]
     assert workshop.env == {"APPLICATIONSTORE": "apps"}
     assert workshop.closed
-    assert str(found.items[1].origin) == ".flux.yaml: two, document 1 (line 1)"
+    assert str(found.items[1].origin) == ".flux.yaml: two, document 1, line 1"
 
 
 async def test_the_first_command_that_fails_ends_it(tmp_path: Path) -> None:

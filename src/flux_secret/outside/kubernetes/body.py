@@ -66,6 +66,23 @@ def text_map(tree: Json, *path: str) -> Mapping[str, str]:
     return {name: value for name, value in found if isinstance(value, str)}
 
 
+def names(untrusted: bytes) -> frozenset[str]:
+    """Give the names of all fields of a JSON document, at any depth; none when it is not one."""
+    try:
+        return frozenset(_names(json.loads(untrusted)))
+    except (ValueError, RecursionError):
+        return frozenset()
+
+
+def _names(tree: Json) -> Iterator[str]:
+    if isinstance(tree, Mapping):
+        yield from tree
+        tree = tuple(tree.values())
+    if isinstance(tree, Sequence) and not isinstance(tree, str):
+        for below in tree:
+            yield from _names(below)
+
+
 def _at(tree: Json, path: Sequence[str]) -> Json:
     for name in path:
         if not isinstance(tree, Mapping):

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from flux_secret.errors import UnreachableError
 from flux_secret.outside.kubernetes import discovery
-from flux_secret.outside.kubernetes.body import Json, encoded, items, mapping, parse, text
+from flux_secret.outside.kubernetes.body import Json, encoded, items, mapping, names, parse, text
 from flux_secret.outside.kubernetes.connection import Connection
 from flux_secret.outside.kubernetes.discovery import Kinds, ServedKind
 from flux_secret.outside.kubernetes.failure import NotFoundError, Request, failure
@@ -141,7 +141,7 @@ class Client:
             content_type=_APPLY,
             repeatable=True,
         )
-        live = LiveObject.parse(self._json(request, answer))
+        live = LiveObject.parse(self._json(request, answer, body))
         return Applied(live, created=answer.code == _CREATED)
 
     async def annotate(
@@ -214,7 +214,7 @@ class Client:
     async def _write(self, request: Request, method: str, path: str, body: bytes) -> LiveObject:
         params = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
         answer = await self._transport.send(method, path, accept=_ONE, params=params, body=body)
-        return LiveObject.parse(self._json(request, answer))
+        return LiveObject.parse(self._json(request, answer, body))
 
     async def _pages(
         self, request: Request, path: str, accept: str, labels: str
@@ -229,14 +229,14 @@ class Client:
             if not more:
                 return
 
-    def _json(self, request: Request, answer: Answer) -> Mapping[str, Json]:
-        self._check(request, answer)
+    def _json(self, request: Request, answer: Answer, sent: bytes = b"") -> Mapping[str, Json]:
+        self._check(request, answer, sent)
         return parse(answer.untrusted_body)
 
     @staticmethod
-    def _check(request: Request, answer: Answer) -> None:
+    def _check(request: Request, answer: Answer, sent: bytes = b"") -> None:
         if answer.code not in _OK:
-            raise failure(request, answer.code, _status(answer))
+            raise failure(request, answer.code, _status(answer), names(sent))
 
 
 def _status(answer: Answer) -> Json:

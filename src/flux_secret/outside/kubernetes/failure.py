@@ -1,15 +1,14 @@
 """A refusal of the API server → one of our errors, which never repeats a value.
 
-The API server quotes what it refuses (`Invalid value: "hunter2"`, CVE-2025-23216's class), so:
-
-1. for a `Secret`, only its field paths and the reasons' names are taken over;
-2. for any other object, whatever stands in quotes becomes `***`, except field names;
-3. no error has a cause or a context that holds the answer.
+What of its words may be repeated is decided in `refusal`. No error has a cause or a context that
+holds the answer. An admission webhook may answer with any code (401, 404, 409); it is a refusal of
+that one object all the same.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -23,12 +22,8 @@ from flux_secret.errors import (
     UnreachableError,
 )
 from flux_secret.outside.kubernetes.body import Json, items, text
+from flux_secret.outside.kubernetes.refusal import Refusal, known, refusal
 
-MAX_MESSAGE: Final = 500  # characters of the API server's words that a person gets to see
-_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|\'(?:[^\'\\]|\\.)*\'?|`[^`]*`?')
-_FIELD: Final = re.compile(r'((?:unknown|duplicate) field) "([A-Za-z0-9_.\[\]/-]{1,200})"')
-_PATH: Final = re.compile(r"[A-Za-z0-9_.\[\]/(){}:,*-]{1,200}")
-_REASON: Final = re.compile(r"[A-Za-z]{1,64}")
 _LATER: Final = frozenset({429, 500, 502, 503, 504})
 _RBAC: Final = re.compile(r"\bcannot [a-z*]+ resource\b")
 
@@ -89,12 +84,26 @@ class Request:
         )
 
 
-def failure(request: Request, code: int, status: Json) -> FluxSecretError:
-    """Give the error for an answer of HTTP status `code`; `status` is its body, if it was JSON."""
-    reason = _named(text(status, "reason")) or f"HTTP {code}"
-    message = text(status, "message")
+def failure(
+    request: Request, code: int, status: Json, sent: Collection[str] = ()
+) -> FluxSecretError:
+    """Give the error for an answer of HTTP status `code`; `status` is its body, if it was JSON.
+
+    `sent` are the names of the fields of the request's body: those may be repeated.
+    """
     if code in _LATER and status is None and not request.may_be_aggregated:
         return UnreachableError(f"{request}: HTTP {code} and no answer of an API server")
+    said = refusal(status, request.name, of_secret=request.is_of_secret, sent=sent)
+    if not said.refuser and (error := _by_code(request, code, status)):
+        return error
+    reason = f"({said.reason or f'HTTP {code}'})"
+    by = f"refused by {said.refuser} {reason}" if said.refuser else f"refused {reason}"
+    return RejectedError(f"{request}: {by}", remedy=_remedy(code, said), said=said.words)
+
+
+def _by_code(request: Request, code: int, status: Json) -> FluxSecretError | None:
+    """Give the error that the code alone tells; None for a refusal of what was sent."""
+    message = text(status, "message")
     if code == HTTPStatus.UNAUTHORIZED:
         return AccessError(
             f"the API server does not accept this identity (asked to {request})",
@@ -107,8 +116,8 @@ def failure(request: Request, code: int, status: Json) -> FluxSecretError:
     if code == HTTPStatus.NOT_FOUND:
         return _not_found(request, status)
     if code == HTTPStatus.CONFLICT or _is_another(status):
-        return _conflict(request, reason)
-    return RejectedError(f"{request}: {_said(request, reason, status)}", remedy=_remedy(code))
+        return _conflict(request, known(text(status, "reason")))
+    return None
 
 
 def _is_another(status: Json) -> bool:
@@ -119,7 +128,8 @@ def _is_another(status: Json) -> bool:
 
 def _not_found(request: Request, status: Json) -> NotFoundError:
     missing = text(status, "details", "name")
-    if text(status, "details", "kind") == "namespaces" and missing and missing != request.name:
+    # compared, since a webhook may have written it
+    if text(status, "details", "kind") == "namespaces" and missing == request.namespace != "":
         return NotFoundError(
             f"{request}: the namespace {missing} does not exist",
             remedy=f"add a Namespace manifest, or: kubectl create namespace {missing}",
@@ -136,35 +146,9 @@ def _conflict(request: Request, reason: str) -> ConflictError:
     )
 
 
-def _remedy(code: int) -> str:
-    if code in _LATER:
+def _remedy(code: int, said: Refusal) -> str:
+    if said.refuser:
+        return "ask who looks after it, or change the manifest as it wants it"
+    if code in _LATER and not said.is_about_manifest:
         return "the API server could not do it now; the next pass tries again"
     return "mend the manifest; `kubectl explain KIND` lists its fields"
-
-
-def _said(request: Request, reason: str, status: Json) -> str:
-    message = text(status, "message")
-    causes = [
-        (path, _named(text(cause, "reason")), text(cause, "message"))
-        for cause in items(status, "details", "causes")
-        if (path := text(cause, "field")) == "" or _PATH.fullmatch(path)
-    ][:5]
-    if request.is_of_secret:
-        named = "; ".join(f"{path or 'the object'}: {why or reason}" for path, why, _ in causes)
-        fields = "; ".join(f'{what} "{field}"' for what, field in _FIELD.findall(message))
-        return f"refused ({reason}) {named or fields}".rstrip()
-    if causes:
-        named = "; ".join(f"{path}: {redacted(said)}".lstrip(": ") for path, _, said in causes)
-        return f"refused ({reason}): {named}"[:MAX_MESSAGE]
-    return f"refused ({reason}): {redacted(message)}"[:MAX_MESSAGE]
-
-
-def redacted(message: str) -> str:
-    """Replace whatever stands in quotes, except the names of unknown and duplicate fields."""
-    kept = _FIELD.sub(r"\1 \2", message[: 8 * MAX_MESSAGE])
-    masked = _QUOTED.sub("***", kept)
-    return "".join(char if char.isprintable() else " " for char in masked)[:MAX_MESSAGE]
-
-
-def _named(reason: str) -> str:
-    return reason if _REASON.fullmatch(reason) else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -153,7 +154,7 @@ class Transport:
                 method,
                 URL(connection.server + path, encoded=True).update_query(params),
                 headers={**headers, **identity},
-                data=body,
+                data=None if body is None else io.BytesIO(body),  # a large one goes in pieces
                 proxy=connection.proxy,
                 allow_redirects=False,
                 server_hostname=connection.trust.server_name or None,
