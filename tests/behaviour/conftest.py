@@ -13,8 +13,9 @@ import pytest
 
 from simulators.fixtures import gnupg, walkthrough, world
 from simulators.measured import measured
+from simulators.programs import fluxctl
 
-__all__ = ["gnupg", "walkthrough", "world"]
+__all__ = ["fluxctl", "gnupg", "walkthrough", "world"]
 START_SECONDS = 30.0
 
 

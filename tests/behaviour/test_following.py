@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from behaviour.test_agent import agent, until, value
+from simulators.agents import agent, until, value
 from simulators.githosts import HttpsHost, https_host
 from simulators.world import APPLICATION, FIRST, SECOND, World
 

@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from cluster.control_plane import ControlPlane
+from simulators.programs import fluxctl
 
+__all__ = ["fluxctl"]
 KUBECTL_SECONDS = 60.0
 
 

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from build import FLUXCTL, GOPASS, build
+from build import GOPASS, build
+from simulators.programs import fluxctl
+
+__all__ = ["fluxctl"]
 
 
 @pytest.fixture(scope="session")
@@ -20,14 +23,3 @@ def gopass() -> Path:
     if shutil.which("go") is None:
         pytest.skip("no Go here to build the real gopass with, and GOPASS names none")
     return build(GOPASS) / "gopass"
-
-
-@pytest.fixture(scope="session")
-def fluxctl() -> Path:
-    """Give the real fluxctl 1.25.4: the one that FLUXCTL names, else one built from its module."""
-    named = os.environ.get("FLUXCTL")
-    if named:
-        return Path(named)
-    if not FLUXCTL.directory.is_dir() and shutil.which("go") is None:
-        pytest.skip("no Go here to build the real fluxctl with, and FLUXCTL names none")
-    return build(FLUXCTL) / "fluxctl"

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
-import re
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
 import pytest
+import yaml
 
 from flux_secret.api.client import ask_for_sync
-from flux_secret.api.interface import Repository, SyncOutcome, TargetOutcome, Workload
+from flux_secret.api.interface import Repository, SyncOutcome, TargetOutcome
 from flux_secret.api.metrics import Metrics
 from flux_secret.api.server import listening
 from flux_secret.errors import (
@@ -25,12 +26,31 @@ from flux_secret.errors import (
     UsageError,
 )
 from flux_secret.model.listening import Address
-from flux_secret.outside.process import Completed, Limits, run
+from flux_secret.model.names import ObjectKey
+from flux_secret.model.workload import Container, Workload
+from simulators.programs import ask, said
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TOKEN = "a-token-that-is-long-enough"
 DONE = SyncOutcome(0, COMMIT, [TargetOutcome("demo", COMMIT, changes=("secret/a created",))])
 FAILED = SyncOutcome(4, COMMIT, [TargetOutcome("demo", COMMIT, "it is damaged")], "demo: damaged")
+WORKLOADS = [
+    Workload(
+        ObjectKey("apps", "Deployment", "dev", "demo"), "ready",
+        [Container("nginx", "nginx:1.27"), Container("side", "host.example:5000/side@sha256:0a1b")],
+    ),
+    Workload(
+        ObjectKey("apps", "DaemonSet", "prod", "log"), "updating", [Container("log", "a:b:c")],
+        policies={"ignore": "true", "automated": "true", "tag.log": "glob:*"},
+        antecedent="this is no id", error="it was refused",
+    ),
+]  # fmt: skip
+EXPORT = b"""---
+{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "dev", "labels": {"a": "yes"}}}
+---
+{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "demo", "namespace": "dev"},
+ "spec": {"replicas": 2, "template": {"metadata": {"annotations": {"n": "\\u00851e3"}}}}}
+"""
 
 
 @dataclass
@@ -46,8 +66,13 @@ class FakeAgent:
     synced: int = 0
     hinted: int = 0
     confirmed: set[str] = field(default_factory=set)
+    failure: FluxSecretError | None = None
+    """Why the cluster cannot be asked."""
 
-    async def sync(self, confirmed: Collection[str] = ()) -> SyncOutcome:
+    async def sync(
+        self, confirmed: Collection[str] = (), *, begun: Callable[[], None] = lambda: None
+    ) -> SyncOutcome:
+        begun()
         self.synced += 1
         self.confirmed.update(confirmed)
         if isinstance(self.outcome, FluxSecretError):
@@ -57,9 +82,15 @@ class FakeAgent:
     def hint(self) -> None:
         self.hinted += 1
 
-    def workloads(self, namespace: str) -> Sequence[Workload]:
-        every = [Workload("dev", "Deployment", "demo"), Workload("prod", "DaemonSet", "log")]
-        return [one for one in every if not namespace or one.namespace == namespace]
+    async def workloads(self, namespace: str) -> Sequence[Workload]:
+        if self.failure is not None:
+            raise self.failure
+        return [one for one in WORKLOADS if namespace in {"", one.key.namespace}]
+
+    async def export(self) -> bytes:
+        if self.failure is not None:
+            raise self.failure
+        return EXPORT
 
 
 @asynccontextmanager
@@ -71,19 +102,6 @@ async def served(
         agent, metrics.text, api=Address("127.0.0.1", 0), metrics_at=metrics_at, token=token
     ) as address:
         yield f"http://{address}"
-
-
-async def ask(fluxctl: Path, url: str, *arguments: str) -> Completed:
-    return await run(
-        [str(fluxctl), f"--url={url}/api/flux", *arguments],
-        env={"HOME": "/nonexistent"},
-        cwd=Path("/"),
-        limits=Limits(60.0),
-    )
-
-
-def said(done: Completed) -> str:
-    return (done.untrusted_stdout + done.untrusted_stderr).decode()
 
 
 async def test_a_sync_that_succeeds(fluxctl: Path) -> None:
@@ -121,26 +139,70 @@ async def test_the_identity_is_the_deploy_keys(fluxctl: Path) -> None:
     assert "does not replace its deploy key" in said(done)
 
 
-async def test_workloads_are_listed(fluxctl: Path) -> None:
+async def test_workloads_are_listed_with_containers_images_and_status(fluxctl: Path) -> None:
     async with served(FakeAgent()) as url:
         every = said(await ask(fluxctl, url, "list-workloads", "--all-namespaces"))
         one = said(await ask(fluxctl, url, "list-workloads", "--namespace=prod"))
+        by_container = said(await ask(fluxctl, url, "list-workloads", "-a", "-c=side"))
         as_json = json.loads(
             (await ask(fluxctl, url, "list-workloads", "-a", "-o=json")).untrusted_stdout
         )
-    assert re.findall(r"^\S+:\S+", every, re.MULTILINE) == [
-        "dev:deployment/demo",
-        "prod:daemonset/log",
+    table = [line.split() for line in every.splitlines()]
+    assert table == [
+        ["WORKLOAD", "CONTAINER", "IMAGE", "RELEASE", "POLICY"],
+        ["dev:deployment/demo", "nginx", "nginx:1.27", "ready"],
+        ["side", "host.example:5000/side@sha256:0a1b"],
+        ["prod:daemonset/log", "log", "updating", "ignore"],  # no image that fluxctl could read
     ]
     assert "prod:daemonset/log" in one
     assert "dev:" not in one
-    assert [found["ID"] for found in as_json] == ["dev:deployment/demo", "prod:daemonset/log"]
+    assert "dev:deployment/demo" in by_container
+    assert "prod:" not in by_container
+    assert [(found["ID"], found["SyncError"]) for found in as_json] == [
+        ("dev:deployment/demo", ""),
+        ("prod:daemonset/log", "it was refused"),
+    ]
+    assert as_json[1]["Policies"] == {"ignore": "true", "automated": "true", "tag.log": "glob:*"}
+
+
+async def test_what_was_delivered_is_saved_a_file_each(fluxctl: Path, tmp_path: Path) -> None:
+    async with served(FakeAgent()) as url:
+        done = await ask(fluxctl, url, "save", f"--out={tmp_path}")
+        printed = await ask(fluxctl, url, "save")
+    assert done.returncode == 0, said(done)
+    assert {str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*.yaml")} == {
+        "dev-ns.yaml",
+        "dev/demo-dep.yaml",
+    }
+    saved = yaml.safe_load((tmp_path / "dev" / "demo-dep.yaml").read_text())
+    assert saved["spec"]["template"]["metadata"]["annotations"] == {"n": "\u00851e3"}
+    assert printed.untrusted_stdout.count(b"---") == 2
+
+
+async def test_a_cluster_that_does_not_answer_is_told_with_the_remedy(fluxctl: Path) -> None:
+    gone = UnreachableError("the API server does not answer", remedy="look at it")
+    async with served(FakeAgent(failure=gone)) as url:
+        for words in (["list-workloads", "-a"], ["save"]):
+            done = await ask(fluxctl, url, *words)
+            assert done.returncode != 0
+            assert "the API server does not answer (look at it)" in said(done)
+
+
+async def test_a_head_that_is_not_signed_is_a_warning_that_names_both_commits(
+    fluxctl: Path,
+) -> None:
+    older = dataclasses.replace(DONE, head="f" * 40)
+    async with served(FakeAgent(older)) as url:
+        done = await ask(fluxctl, url, "sync")
+    assert done.returncode == 0, said(done)
+    assert "Warning: The branch HEAD in the git repo is not verified" in said(done)
+    assert f"The last verified commit was {COMMIT[:8]}. HEAD is ffffffff." in said(done)
+    assert f"Revision of master to apply is {COMMIT[:7]}" in said(done)
 
 
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["save"], "does not export objects"),
         (["list-images"], "no image automation"),
         (["release", "--all", "--update-all-images"], "no image automation"),
         (["automate", "--workload=dev:deployment/demo"], "no image automation"),

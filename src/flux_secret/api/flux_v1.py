@@ -1,28 +1,26 @@
 """The HTTP API of Flux v1, as far as `fluxctl` and flux-recv need it (facts: flux-v1 §4).
 
-Image automation does not exist here: what asks for it is told so. `export` gives no object, since
-Secrets are among what Flux v1 gave to anybody who asked.
+Image automation does not exist here: what asks for it is told so.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any, Final
 
 from aiohttp import web
 
 from flux_secret import __version__
-from flux_secret.api.answers import given, refused
-from flux_secret.api.interface import Agent, Workload
+from flux_secret.api.answers import failed, given, refused
+from flux_secret.api.interface import Agent
 from flux_secret.api.jobs import Jobs
+from flux_secret.api.workloads import shown_workload
+from flux_secret.errors import FluxSecretError
 
 PREFIX: Final = "/api/flux"
 MAX_BODY: Final = 64 * 1024  # bytes of a request
 _NO_IMAGES: Final = "flux-secret has no image automation: change the image in git instead"
-_NO_EXPORT: Final = (
-    "flux-secret does not export objects, since Secrets are among them: "
-    "use kubectl get -o yaml, with your own rights"
-)
 _NO_REGENERATION: Final = (
     "flux-secret does not replace its deploy key when it is asked over the network: put a new one "
     "into the Secret that is mounted, and restart the agent"
@@ -83,9 +81,12 @@ class FluxV1:
         return web.Response(status=202)
 
     async def _workloads(self, request: web.Request) -> web.StreamResponse:
-        found = self._agent.workloads(request.query.get("namespace", ""))
         wanted = [name for name in request.query.get("services", "").split(",") if name]
-        shown = [_workload(one) for one in found]
+        try:
+            found = await self._agent.workloads(request.query.get("namespace", ""))
+        except FluxSecretError as failure:
+            return failed(request, failure)
+        shown = [shown_workload(one) for one in found]
         return given([one for one in shown if not wanted or one["ID"] in wanted])
 
     async def _update(self, request: web.Request) -> web.StreamResponse:
@@ -113,7 +114,11 @@ class FluxV1:
         return given([])
 
     async def _export(self, request: web.Request) -> web.StreamResponse:
-        return refused(request, 422, _NO_EXPORT)
+        try:
+            stream = await self._agent.export()
+        except FluxSecretError as failure:
+            return failed(request, failure)
+        return given(base64.b64encode(stream).decode())  # as Go writes bytes in JSON
 
     async def _repository(self, request: web.Request) -> web.StreamResponse:
         if await _json(request) is True:
@@ -148,23 +153,6 @@ def _key(public_key: str, fingerprints: dict[str, str]) -> dict[str, Any]:
         "fingerprints": {
             name: {"hash": value, "randomart": ""} for name, value in fingerprints.items()
         },
-    }
-
-
-def _workload(one: Workload) -> dict[str, Any]:
-    return {
-        "ID": f"{one.namespace}:{one.kind.lower()}/{one.name}",
-        "Containers": [{"Name": name, "Current": {"ID": image}} for name, image in one.containers],
-        "ReadOnly": "",
-        "Status": "failed" if one.error else "ready",
-        "Rollout": {},
-        "SyncError": one.error,
-        "Antecedent": "",
-        "Labels": None,
-        "Automated": False,
-        "Locked": False,
-        "Ignore": False,
-        "Policies": {},
     }
 
 

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from flux_secret.model.workload import Workload
+
 
 @dataclass(frozen=True, slots=True)
 class TargetOutcome:
@@ -32,18 +34,8 @@ class SyncOutcome:
     targets: Sequence[TargetOutcome] = ()
     error: str = ""
     """Every reason, a line each; empty when all was delivered."""
-
-
-@dataclass(frozen=True, slots=True)
-class Workload:
-    """One object that runs pods, as the last delivery made it."""
-
-    namespace: str
-    kind: str
-    name: str
-    containers: Sequence[tuple[str, str]] = ()
-    """(name, image)."""
-    error: str = ""
+    head: str = ""
+    """The branch's newest commit: another one where that is not signed as it must be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +56,23 @@ class Agent(Protocol):
     def repository(self) -> Repository:
         """What it delivers from."""
 
-    async def sync(self, confirmed: Collection[str] = ()) -> SyncOutcome:
+    async def sync(
+        self, confirmed: Collection[str] = (), *, begun: Callable[[], None] = lambda: None
+    ) -> SyncOutcome:
         """Do a round, everything made anew; raise `FluxSecretError` when none can be done.
 
-        `confirmed` are the tokens of held changes that a person lets through.
+        `confirmed` are the tokens of held changes that a person lets through; `begun` is called
+        when the round begins.
         """
 
     def hint(self) -> None:
         """Look for new commits now."""
 
-    def workloads(self, namespace: str) -> Sequence[Workload]:
-        """Give what runs pods in a namespace; `""` for all."""
+    async def workloads(self, namespace: str) -> Sequence[Workload]:
+        """Give what runs pods in a namespace, `""` for all; raise `FluxSecretError`."""
+
+    async def export(self) -> bytes:
+        """Give what was delivered and holds no value, as YAML; raise `FluxSecretError`."""
 
 
 Metrics = Callable[[], bytes]

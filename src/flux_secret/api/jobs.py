@@ -8,7 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
-from flux_secret.api.interface import Agent
+from flux_secret.api.interface import Agent, SyncOutcome
 from flux_secret.errors import FluxSecretError
 
 KEPT_JOBS: Final = 100  # Flux v1 keeps as many (pkg/job/status_cache.go)
@@ -18,8 +18,8 @@ KEPT_JOBS: Final = 100  # Flux v1 keeps as many (pkg/job/status_cache.go)
 class Job:
     """One request for a sync."""
 
-    status: str = "running"
-    """`running`, `succeeded` or `failed`."""
+    status: str = "queued"
+    """`queued`, `running`, `succeeded` or `failed`."""
     commit: str = ""
     error: str = ""
 
@@ -54,13 +54,29 @@ class Jobs:
         await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _run(self, job: Job) -> None:
+        def begun() -> None:
+            job.status = "running"
+
         try:
-            outcome = await self._agent.sync()
+            outcome = await self._agent.sync(begun=begun)
         except FluxSecretError as failure:
             job.status, job.error = "failed", f"{failure.what} ({failure.remedy})"
             return
         except BaseException:
             job.status, job.error = "failed", "the agent could not do it; its log says more"
             raise
-        job.commit, job.error = outcome.commit, outcome.error
-        job.status = "failed" if outcome.exit_code else "succeeded"
+        job.commit, job.error = outcome.commit, outcome.error or _unverified(outcome)
+        job.status = "failed" if job.error or outcome.exit_code else "succeeded"
+
+
+def _unverified(outcome: SyncOutcome) -> str:
+    """Say that the newest commit was not delivered, in Flux v1's words.
+
+    fluxctl knows them, prints them as a warning and goes on (cmd/fluxctl/sync_cmd.go).
+    """
+    if outcome.head in {"", outcome.commit}:
+        return ""
+    return (
+        "The branch HEAD in the git repo is not verified, and fluxd is unable to sync to it. The "
+        f"last verified commit was {outcome.commit[:8]}. HEAD is {outcome.head[:8]}."
+    )

@@ -11,7 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
-from flux_secret.api.answers import given, refused
+from flux_secret.api.answers import failed, given, refused
 from flux_secret.api.flux_v1 import MAX_BODY, FluxV1
 from flux_secret.api.guard import guarded
 from flux_secret.api.interface import Agent, Metrics
@@ -46,7 +46,7 @@ async def listening(
         try:
             outcome = await agent.sync(confirmed)
         except FluxSecretError as failure:
-            return refused(request, 503, f"{failure.what} ({failure.remedy})")
+            return failed(request, failure)
         return given(dataclasses.asdict(outcome))
 
     async def show(_request: web.Request) -> web.StreamResponse:

@@ -124,6 +124,7 @@ async def _deliver_until(
 
     while not stopping.is_set():
         async with connect(settings) as connected:
+            board.connected(connected.live)
             loop = Loop(
                 connected.round,
                 connected.heads,
@@ -137,6 +138,7 @@ async def _deliver_until(
             await asyncio.wait({running, stopped, changed}, return_when=asyncio.FIRST_COMPLETED)
             loop.stop()
             await running
+            board.connected(None)
         stopped.cancel()
         if not changed.cancel():
             settings = changed.result()

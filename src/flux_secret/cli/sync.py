@@ -48,6 +48,11 @@ def sync(
             voice.warn(f"{target.target}: {note}")
         at = f" at {target.revision}" if target.revision else ""
         voice.say(f"{target.target}: {'not delivered' if target.error else 'delivered'}{at}")
+    if done.commit and done.head not in {"", done.commit}:
+        voice.warn(
+            f"{done.commit[:12]} was delivered and not {done.head[:12]}, which is not signed as "
+            "it must be"
+        )
     for line in done.error.splitlines():
         voice.warn(line)
     context.exit(done.exit_code)

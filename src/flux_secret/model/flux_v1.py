@@ -21,6 +21,8 @@ MARK: Final = "fluxcd.io/sync-gc-mark"
 CHECKSUM: Final = "fluxcd.io/sync-checksum"
 """Annotation; SHA-1 of the manifest, a Secret's in clear included."""
 IGNORE: Final = ("fluxcd.io/ignore", "flux.weave.works/ignore")
+_PREFIXES: Final = ("flux.weave.works/", "fluxcd.io/")  # the newer wins where both are there
+_FILTER: Final = "filter.fluxcd.io/"
 CLUSTER: Final = "<cluster>"
 """Stands for the namespace of what has none."""
 
@@ -38,6 +40,19 @@ def ignored(annotations: Mapping[str, object]) -> Ignore | None:
     """Read both spellings; where they differ, the one that leaves more alone counts."""
     said = {annotations.get(name) for name in IGNORE}
     return next((one for one in Ignore if one.value in said), None)
+
+
+def policies(annotations: Mapping[str, str]) -> Mapping[str, str]:
+    """Give what both prefixes say, as `fluxctl` names it: `ignore`, `locked`, `tag.CONTAINER`."""
+    found: dict[str, str] = {}
+    for prefix in _PREFIXES:
+        for name, value in annotations.items():
+            if name.startswith(prefix) and name != CHECKSUM:
+                found[name.removeprefix(prefix)] = value
+    for name, value in annotations.items():
+        if name.startswith(_FILTER):
+            found[f"tag.{name.removeprefix(_FILTER)}"] = value
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import dataclasses
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
-from flux_secret.api.interface import Repository, SyncOutcome, TargetOutcome, Workload
+from flux_secret.api.interface import Repository, SyncOutcome, TargetOutcome
 from flux_secret.api.metrics import Metrics
 from flux_secret.errors import FluxSecretError, UnreachableError
 from flux_secret.model.change import Change
 from flux_secret.model.delivery import Delivery
+from flux_secret.model.names import ObjectKey
 from flux_secret.model.target import Target
+from flux_secret.model.workload import State, Workload, is_workload
+from flux_secret.reconcile.interface import LiveObjects
 from flux_secret.reconcile.requests import Requests
 from flux_secret.reconcile.round import Round
 
-WORKLOADS: Final = frozenset({"Deployment", "DaemonSet", "StatefulSet", "CronJob"})  # Flux v1's
+CONNECTING_SECONDS: Final = 10.0  # that a question waits for the agent to connect
 
 
 class Board:
@@ -23,6 +29,8 @@ class Board:
 
     def __init__(self, repository: Repository, targets: Sequence[Target]) -> None:
         self.requests = Requests()
+        self._live: LiveObjects | None = None
+        self._connected = asyncio.Event()
         self._repository = repository
         self._metrics = Metrics((target.name, target.generation.network) for target in targets)
         self._changes: dict[str, tuple[Change, ...]] = {}
@@ -32,26 +40,59 @@ class Board:
         """The application repository."""
         return self._repository
 
-    async def sync(self, confirmed: Collection[str] = ()) -> SyncOutcome:
+    def connected(self, live: LiveObjects | None) -> None:
+        """Note which cluster to ask; None while the agent connects anew."""
+        self._live = live
+        self._connected.set() if live else self._connected.clear()
+
+    async def sync(
+        self, confirmed: Collection[str] = (), *, begun: Callable[[], None] = lambda: None
+    ) -> SyncOutcome:
         """Do a round, everything made anew; `confirmed` are tokens of held changes."""
-        return outcome_of(await self.requests.sync(confirmed))
+        return outcome_of(await self.requests.sync(confirmed, begun))
 
     def hint(self) -> None:
         """Look for new commits now."""
         self.requests.hint()
 
-    def workloads(self, namespace: str) -> Sequence[Workload]:
-        """Give what runs pods, as the deliveries so far have left it."""
-        return [
-            Workload(
-                key.namespace, key.kind, key.name,
-                error=change.failure,
+    async def workloads(self, namespace: str) -> Sequence[Workload]:
+        """Give what runs pods, as it is in the cluster now, and what went wrong with it here.
+
+        One that could not be created is among them, so that a person sees why it is not there.
+        """
+        errors = {
+            change.key: _failed(change)
+            for change in self._kept()
+            if change.failure and is_workload(change.key)
+        }
+        found = [
+            dataclasses.replace(one, error=errors.pop(one.key, ""))
+            for one in await (await self._cluster()).workloads(namespace)
+        ]
+        missing = [
+            Workload(key, status=State.ERROR.value, error=error)
+            for key, error in errors.items()
+            if namespace in {"", key.namespace}
+        ]
+        return sorted(found + missing, key=_by_key)
+
+    async def export(self) -> bytes:
+        """Give what was delivered and holds no value, as YAML."""
+        return await (await self._cluster()).export()
+
+    async def _cluster(self) -> LiveObjects:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._connected.wait(), CONNECTING_SECONDS)
+        if self._live is None:
+            raise UnreachableError(
+                "the agent is not connected to the cluster yet", remedy="ask again in a moment"
             )
-            for changes in self._changes.values()
-            for change in changes
-            if (key := change.key).kind in WORKLOADS
-            and (not namespace or key.namespace == namespace)
-        ]  # fmt: skip
+        return self._live
+
+    def _kept(self) -> Iterator[Change]:
+        """Give every object's last outcome."""
+        for changes in self._changes.values():
+            yield from changes
 
     def metrics(self) -> bytes:
         """Give them in Prometheus' text format."""
@@ -63,7 +104,7 @@ class Board:
         for one in loaded:
             if changes := tuple(one.changes):
                 self._changes[one.target.name] = changes
-        kept = [change for changes in self._changes.values() for change in changes]
+        kept = list(self._kept())
         failed = sum(change.error is not None for change in kept)
         self._metrics.synced(
             seconds,
@@ -76,6 +117,10 @@ class Board:
         for one in done.deliveries:
             at = time.time() if one.exit_code == 0 else None
             self._metrics.delivered(one.target.name, at=at)
+
+
+def _by_key(one: Workload) -> ObjectKey:
+    return one.key
 
 
 def outcome_of(done: Round) -> SyncOutcome:
@@ -93,6 +138,7 @@ def outcome_of(done: Round) -> SyncOutcome:
         commit=next((sync.commit for sync in done.syncs), ""),
         targets=[_target(one) for one in done.deliveries],
         error="\n".join(errors),
+        head=next((sync.head for sync in done.syncs), ""),
     )
 
 

@@ -17,6 +17,7 @@ from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.reference import Lookup
 from flux_secret.model.sync import Sync
 from flux_secret.model.target import Source, Target
+from flux_secret.model.workload import Workload
 
 
 class Head(Protocol):
@@ -162,6 +163,16 @@ class AuditStage(Protocol):
 
     async def record(self, delivery: Delivery) -> None:
         """Note how a delivery ended; it never raises for a delivery that failed."""
+
+
+class LiveObjects(Protocol):
+    """What the targets own, as it is in the cluster now; both raise what the cluster raises."""
+
+    async def workloads(self, namespace: str = "") -> Sequence[Workload]:
+        """Give what runs pods in a namespace, `""` for all."""
+
+    async def export(self) -> bytes:
+        """Give what holds no value, as YAML that can be applied again."""
 
 
 class DeliveryStages(Protocol):

@@ -92,6 +92,7 @@ class Loop:
     async def _answered(self, asked: Asked) -> Round:
         """Run a round, and tell who waits for it how it ended."""
         waiting = asked.waiting
+        asked.begin()
         try:
             done = await self._run_round(anew=waiting is not None, confirmed=asked.confirmed)
         except BaseException as error:

@@ -8,7 +8,7 @@ connects anew, because a store was registered, answers them with its next one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from flux_secret.errors import UnreachableError
@@ -25,6 +25,13 @@ class Asked:
     """Tokens of held changes that the round may make."""
     hinted: bool = False
     """Whether to look for commits."""
+    begun: list[Callable[[], None]] = field(default_factory=list)
+    """Called when the round begins, one for each who asked."""
+
+    def begin(self) -> None:
+        """Say that the round begins."""
+        for tell in self.begun:
+            tell()
 
 
 class Requests:
@@ -34,10 +41,18 @@ class Requests:
         self._asked = Asked()
         self._wake = asyncio.Event()
 
-    async def sync(self, confirmed: Collection[str] = ()) -> Round:
+    @property
+    def waiting(self) -> int:
+        """How many wait for a round that has not begun."""
+        return len(self._asked.begun)
+
+    async def sync(
+        self, confirmed: Collection[str] = (), begun: Callable[[], None] = lambda: None
+    ) -> Round:
         """Ask for a round that makes everything anew, and wait for it.
 
-        `confirmed` are the tokens of held changes that it may make.
+        `confirmed` are the tokens of held changes that it may make; `begun` is called when it
+        begins.
 
         Raises `UnreachableError` when the agent stops first.
         """
@@ -45,6 +60,7 @@ class Requests:
         if asked.waiting is None:
             asked.waiting = asyncio.get_running_loop().create_future()
         asked.confirmed.update(confirmed)
+        asked.begun.append(begun)
         self._wake.set()
         return await asyncio.shield(asked.waiting)
 

@@ -17,6 +17,7 @@ from flux_secret.api.server import listening
 from flux_secret.apply.adopter import Adopter
 from flux_secret.apply.applier import ClusterApplier
 from flux_secret.apply.cluster import ApplyOptions
+from flux_secret.apply.delivered import Delivered
 from flux_secret.audit.log import LogAuditor
 from flux_secret.errors import ConfigurationError, FluxSecretError, KeyFileError
 from flux_secret.generate.generator import Generator
@@ -42,7 +43,7 @@ from flux_secret.outside.sandbox.probe import find_sandbox
 from flux_secret.outside.sandbox.sandbox import Kind, Sandbox
 from flux_secret.outside.workshop import Workshops
 from flux_secret.reconcile.board import Board
-from flux_secret.reconcile.interface import Stages
+from flux_secret.reconcile.interface import LiveObjects, Stages
 from flux_secret.reconcile.memory import Memory
 from flux_secret.reconcile.round import Round, deliver_round
 from flux_secret.resolve.resolver import Resolver
@@ -69,6 +70,7 @@ class Connected:
     memory: Memory
     adopter: Callable[[Mode], Adopter]
     confirm: Callable[[Collection[str]], None]
+    live: LiveObjects
 
     async def round(self, *, anew: bool = False, confirmed: Collection[str] = ()) -> Round:
         """Deliver every target once, then sweep; `anew` generates also what has not changed.
@@ -140,7 +142,8 @@ async def connect(settings: Settings) -> AsyncIterator[Connected]:
         memory = Memory(settings.regenerate_interval_seconds)
         adopter = partial(Adopter, client, _options(settings.cluster))
         heads = Heads(sources, stores)
-        yield Connected(settings.targets, stages, heads, memory, adopter, applier.confirm)
+        live = Delivered(client, settings.cluster.namespace, settings.targets)
+        yield Connected(settings.targets, stages, heads, memory, adopter, applier.confirm, live)
 
 
 async def examine(settings: Settings) -> list[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flux_secret.model.flux_v1 import Ignore, SyncSet, ignored, resource_id, safe_url
+from flux_secret.model.flux_v1 import Ignore, SyncSet, ignored, policies, resource_id, safe_url
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import ObjectKey
 
@@ -99,3 +99,16 @@ def test_ignore_is_read_in_both_spellings(
     annotations: dict[str, object], meaning: Ignore | None
 ) -> None:
     assert ignored(annotations) is meaning
+
+
+def test_policies_are_read_in_every_spelling_and_the_newer_prefix_wins() -> None:
+    assert policies(
+        {
+            "fluxcd.io/ignore": "true",
+            "flux.weave.works/ignore": "false",
+            "flux.weave.works/tag.app": "glob:*",
+            "filter.fluxcd.io/side": "semver:1",
+            "fluxcd.io/sync-checksum": "0a",
+            "example.org/locked": "true",
+        }
+    ) == {"ignore": "true", "tag.app": "glob:*", "tag.side": "semver:1"}

@@ -52,6 +52,12 @@ def text(tree: Json, *path: str) -> str:
     return found if isinstance(found, str) else ""
 
 
+def number(tree: Json, *path: str) -> int:
+    """Give the whole number at `path`; 0 where there is none, as Go's types do."""
+    found = _at(tree, path)
+    return found if isinstance(found, int) and not isinstance(found, bool) else 0
+
+
 def texts(tree: Json, *path: str) -> tuple[str, ...]:
     """Give the texts of the list at `path`."""
     found = _at(tree, path)

@@ -1,0 +1,81 @@
+"""`flux-secret agent` as a process, and what it has said."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from simulators.measured import measured
+from simulators.world import APPLICATION, World
+
+SECONDS = 60.0
+
+
+@dataclass
+class Agent:
+    """A running agent and what it has said so far."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def has_said(self, words: str) -> bool:
+        return words in self.log.read_text()
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(SECONDS)
+
+
+@contextmanager
+def agent(
+    world: World,
+    *extra: str,
+    without: str = "--",
+    path: str = APPLICATION,
+    env: Mapping[str, str] | None = None,
+) -> Iterator[Agent]:
+    log = world.root / "agent.log"
+    flags = [
+        flag
+        for flag in world.flags("--listen=127.0.0.1:0", *extra, path=path)
+        if flag.partition("=")[0] not in without.split()
+    ]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flux_secret", "agent", *flags],
+            env={"PATH": os.environ["PATH"], "HOME": str(world.root), **measured(), **(env or {})},
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+        )  # fmt: skip
+    try:
+        yield Agent(process, log)
+    finally:
+        process.kill()
+        process.wait(SECONDS)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "not within the time"
+        time.sleep(0.1)
+
+
+def value(world: World) -> bytes | None:
+    if world.get("secret", "demo-secret") is None:
+        return None
+    return world.secret()[0]
+
+
+def address(running: Agent) -> str:
+    until(lambda: "msg=listening" in running.log.read_text())
+    found = re.search(r"msg=listening.* address=(\S+)", running.log.read_text())
+    assert found is not None
+    return f"http://{found[1]}"

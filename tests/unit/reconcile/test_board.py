@@ -1,0 +1,96 @@
+"""What the board answers: the cluster as it is, and what went wrong with it here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from flux_secret.api.interface import Repository
+from flux_secret.errors import FluxSecretError, RejectedError, UnreachableError
+from flux_secret.model.change import Action, Change
+from flux_secret.model.delivery import Delivery
+from flux_secret.model.giturl import GitUrl
+from flux_secret.model.names import ObjectKey
+from flux_secret.model.sync import Sync
+from flux_secret.model.target import Source, Target
+from flux_secret.model.workload import Workload
+from flux_secret.reconcile import board as module
+from flux_secret.reconcile.board import Board, outcome_of
+from flux_secret.reconcile.round import Round
+
+SOURCE = Source(GitUrl.parse("ssh://git@example.org/ops"), "main")
+TARGET = Target(SOURCE, "demo")
+DEMO = ObjectKey("apps", "Deployment", "dev", "demo")
+REFUSED = ObjectKey("apps", "Deployment", "dev", "refused")
+
+
+class Live:
+    """A cluster with one workload."""
+
+    async def workloads(self, namespace: str = "") -> Sequence[Workload]:
+        return [Workload(DEMO, "ready")] if namespace in {"", "dev"} else []
+
+    async def export(self) -> bytes:
+        return b"---\n"
+
+
+def board() -> Board:
+    return Board(Repository("", "", ""), [TARGET])
+
+
+def delivered(*changes: Change, error: FluxSecretError | None = None) -> Round:
+    delivery = Delivery(TARGET, error=error)
+    for change in changes:
+        delivery.changes.add(change)
+    return Round((delivery,))
+
+
+async def test_a_workload_has_the_error_of_its_last_delivery_until_that_is_mended() -> None:
+    board_ = board()
+    board_.connected(Live())
+    refused = RejectedError("no", remedy="mend it")
+    board_.note(delivered(Change(DEMO, Action.FAILED, error=refused)), 1.0)
+    (found,) = await board_.workloads("")
+    assert (found.status, found.error) == ("ready", "deployment.apps/demo in dev: no (mend it)")
+    board_.note(delivered(error=UnreachableError("gone")), 1.0)
+    (found,) = await board_.workloads("")
+    assert (
+        found.error == "deployment.apps/demo in dev: no (mend it)"
+    )  # a load that failed says nothing about objects
+    board_.note(delivered(Change(DEMO, Action.CONFIGURED)), 1.0)
+    (found,) = await board_.workloads("")
+    assert found.error == ""
+
+
+async def test_a_workload_that_could_not_be_created_is_listed_and_a_secret_is_not() -> None:
+    board_ = board()
+    board_.connected(Live())
+    secret = ObjectKey("", "Secret", "dev", "demo-secret")
+    failed = [Change(key, Action.FAILED, error=RejectedError("no")) for key in (REFUSED, secret)]
+    board_.note(delivered(*failed), 1.0)
+    assert [(one.key, one.status, one.error) for one in await board_.workloads("")] == [
+        (DEMO, "ready", ""),
+        (REFUSED, "error", "deployment.apps/refused in dev: no"),
+    ]
+    assert await board_.workloads("elsewhere") == []
+
+
+async def test_who_asks_while_the_agent_connects_waits_a_little(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    board_ = board()
+    asked = asyncio.ensure_future(board_.export())
+    await asyncio.sleep(0)
+    board_.connected(Live())
+    assert await asked == b"---\n"
+    board_.connected(None)
+    monkeypatch.setattr(module, "CONNECTING_SECONDS", 0.0)
+    with pytest.raises(UnreachableError, match="is not connected to the cluster yet"):
+        await board_.export()
+
+
+def test_the_outcome_names_the_commit_that_was_not_signed() -> None:
+    done = Round((), syncs=(Sync(SOURCE, commit="a" * 40, head="b" * 40),))
+    assert (outcome_of(done).commit, outcome_of(done).head) == ("a" * 40, "b" * 40)
