@@ -281,10 +281,14 @@ async def test_metrics_have_flux_v1s_names() -> None:
         'flux_daemon_sync_duration_seconds_bucket{le="120.0",success="true"} 0.0',
         'flux_daemon_sync_duration_seconds_count{success="false"} 0.0',
         'flux_daemon_sync_manifests{success="false"} 0.0',
+        'flux_daemon_job_duration_seconds_bucket{le="45.0",success="true"} 0.0',
+        'flux_daemon_queue_duration_seconds_bucket{le="0.1"} 0.0',
+        "flux_daemon_queue_length_count 0.0",
         "flux_git_ready 0.0",
         'flux_secret_generator_network{target="demo"} 1.0',
     ):
         assert line in text.splitlines()
+    assert "\nprocess_resident_memory_bytes " in text
 
 
 async def test_an_address_that_is_taken_is_an_error() -> None:

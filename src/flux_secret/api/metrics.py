@@ -2,24 +2,39 @@
 
 Flux v1's alerts go on working: `delta(flux_daemon_sync_duration_seconds_count{success='true'}[6m])
 < 1`, `flux_daemon_sync_manifests{success='false'} > 0`, `flux_git_ready < 1`.
+
+A job is a sync that somebody asked for; all jobs that wait share the next round, so each of them
+takes as long as that round.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 
 SYNC_BUCKETS: Final = (0.5, 5, 10, 20, 30, 40, 50, 60, 75, 90, 120, 240)  # seconds; Flux v1's
+JOB_BUCKETS: Final = (0.1, 0.5, 1, 2, 5, 10, 15, 20, 30, 45, 60, 120)  # seconds; Flux v1's
 _SUCCESS: Final = ("true", "false")
 
 
 class Metrics:
     """The metrics of one agent."""
 
-    def __init__(self, targets: Iterable[tuple[str, bool]]) -> None:
-        """`targets` are names, and whether the target's generators may use the network."""
+    def __init__(
+        self, targets: Iterable[tuple[str, bool]], queued: Callable[[], int] = lambda: 0
+    ) -> None:
+        """`targets` are names, and whether the target's generators may use the network.
+
+        `queued` says how many jobs wait now.
+        """
         self._registry = CollectorRegistry()
         registry = self._registry
         self._duration = Histogram(
@@ -30,16 +45,26 @@ class Metrics:
             "flux_daemon_sync_manifests", "Objects of the last sync, delivered or failed.",
             ["success"], registry=registry,
         )  # fmt: skip
-        for success in _SUCCESS:  # as Flux v1's, they are there before the first sync
+        self._job_duration = Histogram(
+            "flux_daemon_job_duration_seconds", "Duration of job execution, in seconds.",
+            ["success"], buckets=JOB_BUCKETS, registry=registry,
+        )  # fmt: skip
+        self._queue_duration = Histogram(
+            "flux_daemon_queue_duration_seconds",
+            "Duration of time spent in the job queue before execution, in seconds.",
+            buckets=JOB_BUCKETS, registry=registry,
+        )  # fmt: skip
+        for success in _SUCCESS:  # there before the first sync, so that a rate sees the first one
             self._duration.labels(success)
             self._manifests.labels(success)
+            self._job_duration.labels(success)
         self._git_ready = Gauge(
             "flux_git_ready", "Whether every repository could be asked.", registry=registry
         )
         Gauge(
-            "flux_daemon_queue_length_count", "Jobs waiting; they share the next round.",
+            "flux_daemon_queue_length_count", "Count of jobs waiting in the queue to be run.",
             registry=registry,
-        )  # fmt: skip
+        ).set_function(queued)  # fmt: skip
         self._delivered_at = Gauge(
             "flux_secret_last_delivery_timestamp_seconds", "When a target was last delivered.",
             ["target"], registry=registry,
@@ -54,6 +79,7 @@ class Metrics:
         )  # fmt: skip
         for target, may in targets:
             network.labels(target).set(may)
+        ProcessCollector(registry=registry)  # memory, CPU, descriptors: Go's client has them too
 
     def synced(
         self, seconds: float, *, success: bool, applied: int | None, failed: int, git_ready: bool
@@ -64,6 +90,14 @@ class Metrics:
         if applied is not None:
             self._manifests.labels("true").set(applied)
             self._manifests.labels("false").set(failed)
+
+    def job_begun(self, waited_seconds: float) -> None:
+        """Note that the round of a job begins."""
+        self._queue_duration.observe(waited_seconds)
+
+    def job_ended(self, seconds: float, *, success: bool) -> None:
+        """Note how long that round took."""
+        self._job_duration.labels("true" if success else "false").observe(seconds)
 
     def delivered(self, target: str, *, at: float | None) -> None:
         """Note a target's delivery, `at` a Unix time in seconds; None when it failed."""

@@ -32,7 +32,10 @@ class Board:
         self._live: LiveObjects | None = None
         self._connected = asyncio.Event()
         self._repository = repository
-        self._metrics = Metrics((target.name, target.generation.network) for target in targets)
+        self._metrics = Metrics(
+            ((target.name, target.generation.network) for target in targets),
+            lambda: self.requests.waiting,
+        )
         self._changes: dict[str, tuple[Change, ...]] = {}
 
     @property
@@ -49,7 +52,23 @@ class Board:
         self, confirmed: Collection[str] = (), *, begun: Callable[[], None] = lambda: None
     ) -> SyncOutcome:
         """Do a round, everything made anew; `confirmed` are tokens of held changes."""
-        return outcome_of(await self.requests.sync(confirmed, begun))
+        asked = time.monotonic()
+        started: float | None = None
+
+        def starts() -> None:
+            nonlocal started
+            started = time.monotonic()
+            self._metrics.job_begun(started - asked)
+            begun()
+
+        exit_code = 1
+        try:
+            done = await self.requests.sync(confirmed, starts)
+            exit_code = done.exit_code
+        finally:
+            if started is not None:
+                self._metrics.job_ended(time.monotonic() - started, success=exit_code == 0)
+        return outcome_of(done)
 
     def hint(self) -> None:
         """Look for new commits now."""

@@ -18,6 +18,7 @@ from flux_secret.model.target import Source, Target
 from flux_secret.model.workload import Workload
 from flux_secret.reconcile import board as module
 from flux_secret.reconcile.board import Board, outcome_of
+from flux_secret.reconcile.requests import answer
 from flux_secret.reconcile.round import Round
 
 SOURCE = Source(GitUrl.parse("ssh://git@example.org/ops"), "main")
@@ -94,3 +95,38 @@ async def test_who_asks_while_the_agent_connects_waits_a_little(
 def test_the_outcome_names_the_commit_that_was_not_signed() -> None:
     done = Round((), syncs=(Sync(SOURCE, commit="a" * 40, head="b" * 40),))
     assert (outcome_of(done).commit, outcome_of(done).head) == ("a" * 40, "b" * 40)
+
+
+async def test_a_job_is_measured_from_when_it_was_asked_for() -> None:
+    board_ = board()
+
+    def lines() -> list[str]:
+        return board_.metrics().decode().splitlines()
+
+    begun: list[bool] = []
+    asked = [asyncio.ensure_future(board_.sync(begun=lambda: begun.append(True))) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert "flux_daemon_queue_length_count 2.0" in lines()
+    taken = board_.requests.take()
+    taken.begin()
+    assert begun == [True, True]
+    assert "flux_daemon_queue_length_count 0.0" in lines()
+    assert "flux_daemon_queue_duration_seconds_count 2.0" in lines()
+    assert taken.waiting is not None
+    answer(taken.waiting, delivered(error=UnreachableError("gone")))
+    assert {one.exit_code for one in await asyncio.gather(*asked)} == {5}
+    assert 'flux_daemon_job_duration_seconds_count{success="false"} 2.0' in lines()
+    assert 'flux_daemon_job_duration_seconds_bucket{le="0.1",success="false"} 2.0' in lines()
+    assert 'flux_daemon_job_duration_seconds_count{success="true"} 0.0' in lines()
+
+
+async def test_a_job_whose_round_never_came_was_queued_and_not_run() -> None:
+    board_ = board()
+    asked = asyncio.ensure_future(board_.sync())
+    await asyncio.sleep(0)
+    board_.requests.close()
+    with pytest.raises(UnreachableError):
+        await asked
+    lines = board_.metrics().decode().splitlines()
+    assert 'flux_daemon_job_duration_seconds_count{success="false"} 0.0' in lines
+    assert "flux_daemon_queue_duration_seconds_count 0.0" in lines
