@@ -133,6 +133,23 @@ async def test_damage_anywhere_is_never_a_value(gnupg: Home, who: str) -> None:
         await fallback.close()
 
 
+async def test_a_damaged_armored_message_is_refused_and_ends_nothing(gnupg: Home) -> None:
+    """Sequoia panics on some; git-secret and gopass write armor where they are told to."""
+    key = gnupg.private_key("curve@example.org")
+    message = gnupg.encrypt(TEXT * 4, ["curve@example.org"], "--armor")
+    fallback = Gpg.private([key], b"", path=os.environ["PATH"])
+    try:
+        decryptor = OpenPgp([key], None, fallback)
+        assert (await decryptor.decrypt(message)).reveal() == TEXT * 4
+        body = range(message.index(b"\n\n") + 100, message.index(b"\n=") - 1)
+        for place in body[::41]:
+            damaged = message[:place] + b"`" + message[place + 1 :]
+            with pytest.raises(DecryptError):
+                await decryptor.decrypt(damaged)
+    finally:
+        await fallback.close()
+
+
 async def test_somebody_elses_message_is_refused(gnupg: Home) -> None:
     message = gnupg.encrypt(TEXT, ["separate@example.org"])
     with pytest.raises(DecryptError, match="no private key"):

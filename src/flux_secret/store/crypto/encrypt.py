@@ -13,6 +13,7 @@ import pysequoia
 
 from flux_secret.errors import RecipientError
 from flux_secret.model.plaintext import Plaintext
+from flux_secret.store.crypto.attempt import attempt
 from flux_secret.store.crypto.packets import is_readable_by_all, recipients
 from flux_secret.store.crypto.recipients import Recipient
 
@@ -69,11 +70,8 @@ class Encryptor:
 
 
 def _parsed(certificates: bytes) -> dict[str, pysequoia.Cert]:
-    try:
-        found = pysequoia.Cert.split_bytes(certificates) if certificates else []
-    except Exception:  # noqa: BLE001 -- pyo3 raises whatever; gpg stands in
-        return {}
-    return {str(one.fingerprint).upper(): one for one in found}
+    found = attempt(lambda: pysequoia.Cert.split_bytes(certificates)) if certificates else None
+    return {str(one.fingerprint).upper(): one for one in found or ()}
 
 
 def _in_process(text: Plaintext, to: Sequence[pysequoia.Cert | None]) -> bytes | None:

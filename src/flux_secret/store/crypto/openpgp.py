@@ -9,6 +9,7 @@ import pysequoia
 
 from flux_secret.errors import KeyFileError
 from flux_secret.model.plaintext import Plaintext
+from flux_secret.store.crypto.attempt import attempt
 from flux_secret.store.crypto.packets import key_ids, split_keys
 
 
@@ -37,13 +38,14 @@ class OpenPgp:
     async def decrypt(self, ciphertext: bytes) -> Plaintext:
         """Decrypt in process; ask gpg when that fails (mixed-usage RSA keys, facts: peers §4.3)."""
         for decryptor in self._decryptors:
-            try:
-                plain = pysequoia.decrypt(ciphertext, decryptor=decryptor).bytes
-            except Exception:  # noqa: BLE001, S112 -- pyo3 raises whatever; gpg has the last word
-                continue
+            plain = _in_process(ciphertext, decryptor)
             if plain is not None:
                 return Plaintext(plain)
         return Plaintext(await self._fallback.decrypt(ciphertext))
+
+
+def _in_process(ciphertext: bytes, decryptor: pysequoia.PyDecryptor) -> bytes | None:
+    return attempt(lambda: pysequoia.decrypt(ciphertext, decryptor=decryptor).bytes)
 
 
 class GnuPgHome:
@@ -61,10 +63,7 @@ class GnuPgHome:
 
 def _secret_keys(key: bytes) -> list[pysequoia.Tsk]:
     pieces = split_keys(key)
-    try:
-        found = [pysequoia.Tsk.from_bytes(piece) for piece in pieces]
-    except Exception:  # noqa: BLE001 -- pyo3 raises whatever
-        found = []
+    found = attempt(lambda: [pysequoia.Tsk.from_bytes(piece) for piece in pieces])
     if not found:
         raise KeyFileError(
             "the file holds no OpenPGP private key",
