@@ -27,7 +27,7 @@ from flux_secret.apply.sweep import Pass, Sweeper
 from flux_secret.errors import BugError
 from flux_secret.model.change import Action, Change, ChangeSet
 from flux_secret.model.delivery import Delivery, Revision
-from flux_secret.model.manifest import Bundle
+from flux_secret.model.manifest import Bundle, Origin
 from flux_secret.model.names import ObjectKey
 from flux_secret.model.target import Target
 from flux_secret.outside.kubernetes import Client, Kinds
@@ -38,9 +38,14 @@ class Decided:
     """One target's plan: printable, and not yet acted on."""
 
     inventory: Inventory
-    wanted: frozenset[ObjectKey]
-    """Every object of the bundle, also those that cannot be applied now."""
+    wanted: Mapping[ObjectKey, Origin]
+    """Every object of the bundle, also those that cannot be applied now, and who says so."""
     steps: tuple[Step, ...]
+
+    @property
+    def new(self) -> frozenset[ObjectKey]:
+        """What nobody had in a list before."""
+        return frozenset(one.key for one in self.writes) - self.inventory.entries.keys()
 
     @property
     def writes(self) -> tuple[Write, ...]:
@@ -55,7 +60,7 @@ class ClusterApplier:
         self._cluster = Cluster(client, options or ApplyOptions())
         self._pass = Pass()
         self._scopes = Scopes()
-        self._wanted: dict[TargetId, frozenset[ObjectKey]] = {}
+        self._wanted: dict[TargetId, Mapping[ObjectKey, Origin]] = {}
 
     def confirm(self, tokens: Collection[str]) -> None:
         """Let through what these tokens name, from the next pass on."""
@@ -72,6 +77,7 @@ class ClusterApplier:
         decided = await self.decide(delivery, delivery.revision, bundle)
         self._wanted[decided.inventory.target] = decided.wanted
         self._pass.want(decided.inventory.target, decided.wanted)
+        self._pass.taken.update(decided.new)
         for one in decided.steps:
             self._note(decided.inventory.target, one, changes)
         values = [value for item in bundle.items for value in item.secret_data.values()]
@@ -86,7 +92,7 @@ class ClusterApplier:
         cluster, name = self._cluster, TargetId.of(target)
         await cluster.ledger.open()
         inventory, wanted = cluster.ledger.inventory(name), self._wanted.get(name)
-        if wanted is None or not wanted <= inventory.entries.keys():
+        if wanted is None or not wanted.keys() <= inventory.entries.keys():
             return False
         kinds = await cluster.kinds()
         sought = [
@@ -126,7 +132,7 @@ class ClusterApplier:
         around = Surroundings(
             inventory,
             found.live,
-            self._others(target, placed.keys),
+            self._others(target, placed.origins),
             cluster.options.adopt_existing,
             cluster.options.daemon,
         )
@@ -140,7 +146,8 @@ class ClusterApplier:
             sent = to_bytes(want.body, want.values)
             steps.append(step(want, digest_key.digest(OBJECTS, want.key.namespace, sent), around))
         cluster.ledger.reserve(target, [one.key for one in steps if isinstance(one, Write)])
-        return Decided(inventory, placed.keys, await held(cluster, steps, found.live, revision))
+        decided = await held(cluster, steps, found.live, revision)
+        return Decided(inventory, placed.origins, decided)
 
     def _others(self, target: TargetId, keys: Iterable[ObjectKey]) -> Mapping[ObjectKey, TargetId]:
         owners = ((key, self._cluster.ledger.owner(key)) for key in keys)

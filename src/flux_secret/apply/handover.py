@@ -1,7 +1,9 @@
 """A claim → the object moves from one target's list to another's, and is never deleted in between.
 
 1. The other target must not want it any more: it was delivered without it in this pass, or it was
-   taken out of the configuration of the same branch. Else the claim is refused, naming it.
+   taken out of the configuration of the same branch. Else two targets define one object, and the
+   claim is refused in Flux v1's words: whoever has the object keeps it. Of two that met it in this
+   pass for the first time, the one whose git path was named first has it.
 2. The new list is written first, the old one after it: a crash in between leaves the object in two
    lists, where the sweep drops it from the older one.
 3. The new owner applies it in the same pass; its uid stays.
@@ -20,6 +22,8 @@ from flux_secret.apply.plan import Claim, Refuse, Step, Surroundings, Write, ste
 from flux_secret.errors import FluxSecretError, NotOursError, ObjectError
 from flux_secret.model.change import Action, Change, ChangeSet
 from flux_secret.model.delivery import Delivery
+from flux_secret.model.duplicate import across_targets
+from flux_secret.model.manifest import Origin
 from flux_secret.model.names import ObjectKey
 from flux_secret.outside.kubernetes import LiveObject
 
@@ -30,46 +34,60 @@ class HandOver:
     def __init__(
         self,
         cluster: Cluster,
-        wanted: Mapping[TargetId, frozenset[ObjectKey]],
+        wanted: Mapping[TargetId, Mapping[ObjectKey, Origin]],
         sound: Mapping[TargetId, Delivery],
         configured: Collection[TargetId],
+        taken: Collection[ObjectKey],
     ) -> None:
+        """`sound` is in the order of the git paths; `taken` was in no list before this pass."""
         self._cluster = cluster
         self._wanted = wanted
         self._sound = sound
         self._configured = configured
+        self._taken = taken
 
     async def settle(self, claimant: TargetId, claim: Claim, changes: ChangeSet) -> None:
         """Hand over, or refuse."""
-        refusal = self._refusal(claimant, claim)
-        if refusal is not None:
-            changes.add(_failed(claim, refusal))
+        key, owner = claim.key, self._cluster.ledger.owner(claim.key)
+        if owner is not None and not self._is_free(key, owner, claimant):
+            changes.add(_failed(claim, self._refusal(key, owner, claimant)))
             return
         try:
             await self._hand_over(claimant, claim, changes)
         except ObjectError as error:
             changes.add(_failed(claim, error))
+        loses = self._wanted.get(owner, {}).get(key) if owner is not None else None
+        if owner is not None and loses is not None:
+            lost = self._refusal(key, claimant, owner)
+            changes.add(Change(key, Action.FAILED, error=lost, origin=str(loses)))
 
-    def _refusal(self, claimant: TargetId, claim: Claim) -> NotOursError | None:
-        owner = self._cluster.ledger.owner(claim.key)
-        if owner is None:
-            return None
-        if owner in self._sound and claim.key not in self._wanted[owner]:
-            return None
-        same_branch = (owner.source, owner.branch) == (claimant.source, claimant.branch)
-        if owner not in self._configured and same_branch:
-            return None
+    def _is_free(self, key: ObjectKey, owner: TargetId, claimant: TargetId) -> bool:
+        if owner not in self._configured:
+            return (owner.source, owner.branch) == (claimant.source, claimant.branch)
+        if owner not in self._sound:
+            return False
+        if key not in self._wanted[owner]:
+            return True
+        order = list(self._sound)
+        return key in self._taken and order.index(claimant) < order.index(owner)
+
+    def _refusal(self, key: ObjectKey, owner: TargetId, claimant: TargetId) -> NotOursError:
         if owner not in self._configured:
             namespace = self._cluster.options.agent_namespace
             return NotOursError(
-                f"{claim.key.long} belongs to the target {owner}, which is not delivered here",
+                f"{key.long} belongs to the target {owner}, which is not delivered here",
                 remedy="remove it from one of the two; or, if that target is used no more: kubectl "
                 f"-n {namespace} delete configmap {owner.inventory_name}, and deliver once with "
                 "--adopt-existing",
             )
-        why = "" if owner in self._sound else ", which failed"
+        theirs = self._wanted.get(owner, {}).get(key) if owner in self._sound else None
+        if theirs is None:
+            what = f"{key.long} belongs to the target {owner}, which failed"
+        else:
+            said = across_targets(key, theirs, self._wanted[claimant][key])
+            what = f"{said}: it belongs to the target {owner}"
         return NotOursError(
-            f"{claim.key.long} belongs to the target {owner}{why}",
+            what,
             remedy="remove it from one of the two; it is handed over once the other is delivered "
             "without it",
         )

@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from flux_secret.apply.payload import body_of
-from flux_secret.errors import FluxSecretError, ManifestError, RejectedError, UnknownKindError
-from flux_secret.model.manifest import Bundle, BundleItem
+from flux_secret.errors import FluxSecretError, RejectedError, UnknownKindError
+from flux_secret.model.duplicate import within_target
+from flux_secret.model.manifest import Bundle, BundleItem, Origin
 from flux_secret.model.names import ObjectKey
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.outside.kubernetes import Json, Kinds, ServedKind, crd_kinds
@@ -71,8 +72,8 @@ class Placed:
     left_out: tuple[tuple[ObjectKey, LeftOut], ...]
     """Objects whose scope is not known, and why."""
 
-    keys: frozenset[ObjectKey]
-    """Every object the target wants, also those that cannot be applied now.
+    origins: Mapping[ObjectKey, Origin]
+    """Every object the target wants, also those that cannot be applied now, and who says so.
 
     One whose kind is unknown, and so its scope, counts under every name it may have.
     """
@@ -89,7 +90,7 @@ def place(bundle: Bundle, kinds: Kinds, default_namespace: str, applyset: str) -
     wanted: dict[ObjectKey, Wanted] = {}
     failed: list[Unplaced] = []
     left_out: list[tuple[ObjectKey, LeftOut]] = []
-    keys: set[ObjectKey] = set()
+    origins: dict[ObjectKey, Origin] = {}
     for item in bundle.items:
         found = _kind(item, kinds, coming, default_namespace)
         origin = str(item.manifest.origin)
@@ -99,20 +100,17 @@ def place(bundle: Bundle, kinds: Kinds, default_namespace: str, applyset: str) -
             else:
                 failed.append(Unplaced(item.key, found, origin))
             spaces = (item.key.namespace, item.key.namespace or default_namespace, "")
-            keys.update(replace(item.key, namespace=namespace) for namespace in spaces)
+            named = (replace(item.key, namespace=namespace) for namespace in spaces)
+            origins |= dict.fromkeys(named, item.manifest.origin)
             continue
         kind, awaited = found
         namespace = (item.key.namespace or default_namespace) if kind.namespaced else ""
         key = replace(item.key, namespace=namespace)
         if key in wanted:
-            raise ManifestError(
-                f"{key.long} stands twice: in {wanted[key].origin} and in {origin}",
-                remedy="remove one of them, or give one another name or namespace",
-            )
-        body = body_of(item, key, applyset)
+            raise within_target(key, origins[key], item.manifest.origin)
+        origins[key], body = item.manifest.origin, body_of(item, key, applyset)
         wanted[key] = Wanted(key, kind, body, item.secret_data, origin, awaited=awaited)
-    keys.update(wanted)
-    return Placed(tuple(wanted.values()), tuple(failed), tuple(left_out), frozenset(keys))
+    return Placed(tuple(wanted.values()), tuple(failed), tuple(left_out), origins)
 
 
 def _kind(

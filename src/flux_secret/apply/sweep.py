@@ -7,7 +7,7 @@ configuration (always held until a person confirms).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -18,6 +18,7 @@ from flux_secret.apply.plan import Claim
 from flux_secret.apply.removal import Leaving, Remover
 from flux_secret.model.change import ChangeSet
 from flux_secret.model.delivery import Delivery
+from flux_secret.model.manifest import Origin
 from flux_secret.model.names import ObjectKey
 
 
@@ -25,14 +26,16 @@ from flux_secret.model.names import ObjectKey
 class Pass:
     """What the deliveries of one pass said."""
 
-    wanted: dict[TargetId, frozenset[ObjectKey]] = field(default_factory=dict)
+    wanted: dict[TargetId, Mapping[ObjectKey, Origin]] = field(default_factory=dict)
+    taken: set[ObjectKey] = field(default_factory=set)
+    """What was in no list before this pass."""
     claims: list[tuple[TargetId, Claim]] = field(default_factory=list)
     told: set[tuple[TargetId, ObjectKey, str]] = field(default_factory=set)
     """What was reported once and need not be again."""
 
-    def want(self, target: TargetId, keys: frozenset[ObjectKey]) -> None:
-        """Note everything that a target contains."""
-        self.wanted[target] = keys
+    def want(self, target: TargetId, origins: Mapping[ObjectKey, Origin]) -> None:
+        """Note everything that a target contains, and who says so."""
+        self.wanted[target] = origins
 
     def claim(self, target: TargetId, claim: Claim) -> None:
         """Note that a target contains what another one lists."""
@@ -64,9 +67,9 @@ class Sweeper:
             return
         self._cluster.forget()  # what is removed is decided on what is there now
         await ledger.open()
-        handing = HandOver(self._cluster, self._now.wanted, sound, configured)
-        for target, claim in self._now.claims:
-            if target in sound:
+        handing = HandOver(self._cluster, self._now.wanted, sound, configured, self._now.taken)
+        for target in sound:  # the first of the git paths first
+            for claim in [claim for claimant, claim in self._now.claims if claimant == target]:
                 await handing.settle(target, claim, changes)
         remover = Remover(self._cluster, self._now.told, changes)
         for leaving in self._leaving(sound, configured):
@@ -80,8 +83,8 @@ class Sweeper:
         claimed = {key for keys in self._now.wanted.values() for key in keys}
         for inventory in self._cluster.ledger.inventories():
             target = inventory.target
-            wanted = self._now.wanted.get(target, frozenset())
-            left = inventory.entries.keys() - wanted
+            wanted = self._now.wanted.get(target, {})
+            left = inventory.entries.keys() - wanted.keys()
             if target in configured and (target not in sound or not left):
                 continue
             elsewhere = self._elsewhere(target, left, sound)

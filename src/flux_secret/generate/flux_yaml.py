@@ -18,7 +18,7 @@ import yaml
 
 from flux_secret.errors import FluxYamlError, ManifestError, UsageError
 from flux_secret.generate import scalars
-from flux_secret.generate.inside import read_inside
+from flux_secret.generate.inside import read_inside, shown
 from flux_secret.generate.yamltree import PLAIN, STRING, documents, line_of
 from flux_secret.model.delivery import Remark
 from flux_secret.model.duration import parse_duration
@@ -76,6 +76,8 @@ class Found:
     source: str
     """Its path in the repository, for messages."""
     work_directory: Path
+    name: str
+    """How Flux v1 names it: from the target, `demo/overlay/../.flux.yaml`."""
     remarks: tuple[Remark, ...] = ()
     """What in it counts for nothing."""
 
@@ -105,7 +107,10 @@ def _found(root: Path, file: Path, work_directory: Path) -> Found:
     except ManifestError as error:
         raise FluxYamlError(error.what, remedy=error.remedy) from None
     config, remarks = parse(text, source)
-    return Found(config, source, work_directory, remarks)
+    place = work_directory.relative_to(root)
+    above = "../" * (len(place.parts) - len(file.parent.relative_to(root).parts))
+    name = f"{shown(place)}/{above}{NAME}" if place.parts else NAME
+    return Found(config, source, work_directory, name, remarks)
 
 
 def parse(text: bytes, source: str) -> tuple[Config, tuple[Remark, ...]]:

@@ -120,7 +120,7 @@ class _Run:
         if outcome.returncode != 0:
             raise self._failed(outcome)
         source = f"{self.found.source}: {_short(command)}"
-        manifests = list(parse(outcome.untrusted_stdout.reveal(), source))
+        manifests = list(parse(outcome.untrusted_stdout.reveal(), source, self.found.name))
         if not manifests:
             # Flux v1 takes it for zero objects, and garbage collection deletes them all
             raise GenerateError(

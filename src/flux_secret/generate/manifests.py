@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 import yaml
@@ -16,6 +17,7 @@ import yaml
 from flux_secret.errors import ManifestError
 from flux_secret.generate.values import Budget, Builder, is_built_in
 from flux_secret.generate.yamltree import documents, line_of
+from flux_secret.model.duplicate import within_target
 from flux_secret.model.manifest import Manifest, Origin
 from flux_secret.model.names import ObjectKey
 
@@ -27,12 +29,16 @@ _API_VERSION: Final = re.compile(r"(?:[a-z0-9.-]{1,253}/)?[a-z0-9]{1,63}\Z")
 _WHOLE: Final = "every object says apiVersion, kind and metadata.name"
 
 
-def parse(text: bytes, source: str) -> Iterator[Manifest]:
-    """Give the objects of a stream; raise `ManifestError` naming source, document and line."""
+def parse(text: bytes, source: str, config: str = "") -> Iterator[Manifest]:
+    """Give the objects of a stream; raise `ManifestError` naming source, document and line.
+
+    `config` is what names the `.flux.yaml` of a generated stream.
+    """
     budget = Budget()
     count = 0
     for number, node in documents(text, source):
-        for manifest in _objects(node, Origin(source, number, line_of(node)), budget, 0):
+        origin = Origin(source, number, line_of(node), config)
+        for manifest in _objects(node, origin, budget, 0):
             count += 1
             if count > MAX_OBJECTS:
                 raise ManifestError(
@@ -49,21 +55,9 @@ def without_duplicates(manifests: Iterable[Manifest]) -> tuple[Manifest, ...]:
     for manifest in manifests:
         first = seen.setdefault(manifest.key, manifest.origin)
         if first is not manifest.origin:
-            raise _duplicate(manifest.key, first, manifest.origin)
+            raise within_target(manifest.key, first, manifest.origin)
         kept.append(manifest)
     return tuple(kept)
-
-
-def _duplicate(key: ObjectKey, first: Origin, second: Origin) -> ManifestError:
-    flux_id = f"{key.namespace or '<cluster>'}:{key.kind.lower()}/{key.name}"
-    if first.source == second.source:
-        where = f"(in {first.source}): documents {first.document} and {second.document}"
-    else:
-        where = f"(in {first.source} and {second.source})"
-    lines = " and ".join(str(origin.line) for origin in (first, second) if origin.line is not None)
-    return ManifestError(
-        f"duplicate definition of '{flux_id}' {where}, lines {lines}", remedy="keep one of the two"
-    )
 
 
 def _objects(node: yaml.Node, origin: Origin, budget: Budget, depth: int) -> Iterator[Manifest]:
@@ -90,8 +84,7 @@ def _objects(node: yaml.Node, origin: Origin, budget: Budget, depth: int) -> Ite
                 remedy="write the objects one after the other, with --- between them",
             )
         for item in items.value if isinstance(items, yaml.SequenceNode) else ():
-            within = Origin(origin.source, origin.document, line_of(item))
-            yield from _objects(item, within, budget, depth + 1)
+            yield from _objects(item, replace(origin, line=line_of(item)), budget, depth + 1)
         return
     yield _manifest(Builder(kind, _group(api_version), origin, budget), node, kind, api_version)
 

@@ -25,6 +25,8 @@ class Origin:
     """Counts from 1."""
     line: int | None = None
     """First line of the document in its source, counted from 1; None when unknown."""
+    config: str = ""
+    """`demo/overlay/../.flux.yaml`, as Flux v1 names who generated it; empty for a file."""
 
     def __str__(self) -> str:
         where = f"{self.source}, document {self.document}"

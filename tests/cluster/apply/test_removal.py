@@ -157,6 +157,9 @@ async def test_an_object_that_two_targets_want_is_refused_to_the_second(world: W
         done = await world.deliver(both)
         assert isinstance(done.error("c"), NotOursError)
         assert "belongs to the target demo of ssh://git@example.org/ops" in done.error("c").what
+        assert done.error("c").what.startswith(
+            f"duplicate definition of '{world.name}:configmap/c' (in test.yaml and test.yaml): "
+        )
         assert await world.must(CONFIG_MAPS, "c") == before
 
 

@@ -39,8 +39,9 @@ def item(tree: Object) -> BundleItem:
     group = api_version.rpartition("/")[0]
     key = ObjectKey(group, tree["kind"], metadata.get("namespace", ""), metadata["name"])
     values = {name: Plaintext(value) for name, value in tree.get("values", {}).items()}
-    body = {name: value for name, value in tree.items() if name != "values"}
-    return BundleItem(Manifest(key, api_version, body, Origin("test.yaml")), values)
+    body = {name: value for name, value in tree.items() if name not in {"values", "origin"}}
+    origin = tree.get("origin", Origin("test.yaml"))
+    return BundleItem(Manifest(key, api_version, body, origin), values)
 
 
 def secret(name: str, values: Mapping[str, bytes], **metadata: object) -> Object:

@@ -16,6 +16,7 @@ CONFIG_MAPS = ServedKind("", "v1", "ConfigMap", "configmaps", namespaced=True)
 NAMESPACES = ServedKind("", "v1", "Namespace", "namespaces", namespaced=False)
 SECRETS = ServedKind("", "v1", "Secret", "secrets", namespaced=True)
 DEPLOYMENTS = ServedKind("apps", "v1", "Deployment", "deployments", namespaced=True)
+ORIGIN = Origin("demo.yaml")
 C = ObjectKey("", "ConfigMap", "demo", "c")
 
 
@@ -31,7 +32,7 @@ def item(
     tree: dict[str, Value] = {"apiVersion": api_version, "kind": kind, **body}
     tree.setdefault("metadata", {"name": name})
     secret = {name: Plaintext(value) for name, value in (values or {}).items()}
-    return BundleItem(Manifest(key, api_version, tree, Origin("demo.yaml")), secret)
+    return BundleItem(Manifest(key, api_version, tree, ORIGIN), secret)
 
 
 def entry(

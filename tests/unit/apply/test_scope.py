@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from flux_secret.apply.inventory import TargetId
 from flux_secret.apply.scope import Placed, place
 from flux_secret.apply.scopes import Scopes
 from flux_secret.errors import ManifestError, RejectedError
-from flux_secret.model.manifest import Bundle, BundleItem
+from flux_secret.model.manifest import Bundle, BundleItem, Origin
 from flux_secret.model.names import ObjectKey
 from flux_secret.outside.kubernetes import Kinds, ServedKind
 from unit.apply.builders import CONFIG_MAPS, DEPLOYMENTS, NAMESPACES, item
@@ -32,8 +34,11 @@ def test_namespaces_are_defaulted_by_scope() -> None:
 
 
 def test_one_object_twice_names_both_places() -> None:
-    with pytest.raises(ManifestError, match=r"configmap/a in fallback stands twice: in demo\.yaml"):
-        placed(item("ConfigMap", "a"), item("ConfigMap", "a", "fallback"))
+    twice = r"duplicate definition of 'fallback:configmap/a' \(in demo\.yaml and other\.yaml\)"
+    other = item("ConfigMap", "a", "fallback")
+    other = replace(other, manifest=replace(other.manifest, origin=Origin("other.yaml")))
+    with pytest.raises(ManifestError, match=twice):
+        placed(item("ConfigMap", "a"), other)
 
 
 def test_equal_kinds_of_two_groups_are_two_objects() -> None:
@@ -65,7 +70,7 @@ def test_an_unknown_kind_is_left_out_and_counts_under_every_name_it_may_have() -
     assert left_out.reason.startswith("the API server serves no Widget of e.org/v1 (")
     assert found.failed == ()
     assert len(found.wanted) == 1
-    assert {one.namespace for one in found.keys if one.name == "w"} == {"", "fallback"}
+    assert {one.namespace for one in found.origins if one.name == "w"} == {"", "fallback"}
     assert key == ObjectKey("e.org", "Widget", "", "w")
 
 

@@ -342,6 +342,25 @@ async def test_a_command_whose_read_was_refused_leaves_an_error_and_no_remark(
     assert remarks == []
 
 
+@pytest.mark.parametrize(
+    ("directory", "name"),
+    [
+        ("demo/overlay", "demo/overlay/../../.flux.yaml"),
+        ("demo", "demo/../.flux.yaml"),
+        ("", ".flux.yaml"),
+        (".flux.yaml", ".flux.yaml"),
+    ],
+)
+async def test_a_generated_object_knows_its_flux_yaml_as_flux_names_it(
+    tmp_path: Path, directory: str, name: str
+) -> None:
+    root = repository(tmp_path, {".flux.yaml": TWO, "demo/overlay/x": ""})
+    workshop = FakeWorkshop({"one": Printed(config_map("a")), "two": Printed(config_map("b"))})
+    found = await generate(root, workshop, directory=directory)
+    assert {one.origin.config for one in found.items} == {name}
+    assert {cwd for _, cwd, _ in workshop.ran} == {root / directory.removesuffix(".flux.yaml")}
+
+
 async def test_patch_updated_without_patches_only_sorts(tmp_path: Path) -> None:
     text = "version: 1\npatchUpdated: {generators: [{command: one}], patchFile: p.yaml}\n"
     root = repository(tmp_path, {"demo/.flux.yaml": text})
