@@ -12,6 +12,7 @@ FluxSecretError
 │   ├── EntryNotFoundError    the store has no such entry
 │   ├── KeyNotFoundError      the entry has no such key, or no password
 │   ├── DecryptError          no key of ours, or damaged ciphertext
+│   ├── EntryFormatError      a change that an entry's text cannot take, or a value it cannot hold
 │   ├── EmptyValueError       a value that is, or would become, empty or null
 │   ├── KeyFileError          a private key that cannot be loaded
 │   ├── RecipientError        somebody whom an entry cannot be encrypted to
@@ -97,6 +98,10 @@ class KeyNotFoundError(AccessError):
 
 class DecryptError(AccessError):
     """The entry is not encrypted to a key of ours, or its ciphertext is damaged."""
+
+
+class EntryFormatError(AccessError):
+    """A change that an entry's text cannot take without harm, or a value that it cannot hold."""
 
 
 class EmptyValueError(AccessError):

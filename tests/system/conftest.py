@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from build import GOPASS, build
+from simulators.gopass import PlainStore
 from simulators.programs import fluxctl
 
 __all__ = ["fluxctl"]
@@ -23,3 +24,9 @@ def gopass() -> Path:
     if shutil.which("go") is None:
         pytest.skip("no Go here to build the real gopass with, and GOPASS names none")
     return build(GOPASS) / "gopass"
+
+
+@pytest.fixture(scope="module")
+def plain_store(gopass: Path, tmp_path_factory: pytest.TempPathFactory) -> PlainStore:
+    """Give the real gopass on a store without cryptography, for many comparisons of texts."""
+    return PlainStore.create(gopass, tmp_path_factory.mktemp("plain"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from flux_secret.store.format.document import SecretDocument
@@ -74,16 +72,11 @@ TEXTS: list[bytes] = [
 ]
 
 
-@pytest.fixture(scope="module")
-def store(gopass: Path, tmp_path_factory: pytest.TempPathFactory) -> PlainStore:
-    return PlainStore.create(gopass, tmp_path_factory.mktemp("plain"))
-
-
 @pytest.mark.parametrize("text", TEXTS, ids=repr)
-def test_an_entry_has_the_parts_that_gopass_finds(store: PlainStore, text: bytes) -> None:
+def test_an_entry_has_the_parts_that_gopass_finds(plain_store: PlainStore, text: bytes) -> None:
     ours = SecretDocument.parse(text)
-    assert store.show(text) == (0, ours.text)
-    code, password = store.show(text, "", "-o")
+    assert plain_store.show(text) == (0, ours.text)
+    code, password = plain_store.show(text, "", "-o")
     assert (code, password) == ((0, ours.password) if ours.password else (code, b""))
     for key, value in ours.keys.items():
-        assert store.show(text, key) == (0, value), key
+        assert plain_store.show(text, key) == (0, value), key

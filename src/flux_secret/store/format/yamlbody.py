@@ -68,6 +68,19 @@ def compose(text: str) -> yaml.Node | None:
             loader.dispose()
 
 
+def is_yaml(text: str) -> bool:
+    """Whether every document can be read: gopass looks a little beyond the first one's end."""
+    loader = _Loader(text)
+    try:
+        while loader.check_node():
+            loader.get_node()
+    except (yaml.YAMLError, YamlBodyError):
+        return False
+    finally:
+        loader.dispose()
+    return True
+
+
 def top_level(root: yaml.Node | None) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
     """Give the pairs of the first document's mapping; raise `YamlBodyError` if it is none."""
     if root is None or _is_null(root):
@@ -208,12 +221,24 @@ class _Dumper(yaml.SafeDumper):
 
 def dump(mapping: Mapping[Any, Any]) -> bytes:
     """Give the text that yaml.v3 writes for a mapping."""
-    text = yaml.serialize(
-        _node(mapping), Dumper=_Dumper, indent=4, allow_unicode=True, width=float("inf")
-    )
+    return _serialized(_node(mapping)).encode()
+
+
+def dump_scalar(value: str, style: str | None) -> str:
+    """Give a string as it may stand behind a key; a style that cannot hold it becomes another."""
+    if "\n" in value and style != "|":
+        style = '"'
+    if any(letter > "\uffff" for letter in value) or (style is None and not is_plain(value)):
+        style = '"'
+    pair = (yaml.ScalarNode(_STRING, "k"), yaml.ScalarNode(_STRING, value, style=style))
+    text = _serialized(yaml.MappingNode("tag:yaml.org,2002:map", [pair]))
+    return text.removeprefix("k: ").removesuffix("\n")
+
+
+def _serialized(node: yaml.Node) -> str:
+    text = yaml.serialize(node, Dumper=_Dumper, indent=4, allow_unicode=True, width=float("inf"))
     # yaml.v3 prints nothing beyond U+FFFF as it is, so such a scalar stands in double quotes
-    escaped = re.sub(r"[^\0-\uffff]", lambda match: f"\\U{ord(match[0]):08X}", str(text))
-    return escaped.encode()
+    return re.sub(r"[^\0-\uffff]", lambda match: f"\\U{ord(match[0]):08X}", str(text))
 
 
 def _node(value: object) -> yaml.Node:
