@@ -19,7 +19,7 @@ import yaml
 from flux_secret.errors import FluxYamlError, ManifestError, UsageError
 from flux_secret.generate import scalars
 from flux_secret.generate.inside import read_inside, shown
-from flux_secret.generate.yamltree import PLAIN, STRING, documents, line_of
+from flux_secret.generate.yamltree import PLAIN, STRING, documents, is_null, line_of
 from flux_secret.model.delivery import Remark
 from flux_secret.model.duration import parse_duration
 
@@ -31,6 +31,8 @@ _EXAMPLE: Final = (
 )
 MAX_REMARKED: Final = 10  # keys that count for nothing; the others are counted
 _MAX_NAME: Final = 64  # characters of such a key
+_MAX_MERGES: Final = 100  # mappings that `<<` stands for in one file: an alias may lead into itself
+_QUOTE: Final = "quote it if it is meant so"
 T = TypeVar("T")
 _COMMANDS: Final = ("commandUpdated", "patchUpdated")
 _SCAN: Final = "scanForFiles"
@@ -148,6 +150,14 @@ class _Violation(Exception):  # noqa: N818 -- what Flux's schema calls it
         self.problem = problem
 
 
+class _Fields(dict[str, yaml.Node]):
+    """A mapping's values by their keys, and where each key stands."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: dict[str, int] = {}
+
+
 class _Reader:
     """Checks one file, field by field; reports every violation, a line each, as Flux v1 does."""
 
@@ -155,6 +165,7 @@ class _Reader:
         self._source = source
         self._violations: list[_Violation] = []
         self._remarks: list[tuple[int, str]] = []
+        self._merges = 0
 
     def config(self, node: yaml.Node) -> Config:
         """Read the file; raise `FluxYamlError` with everything that is wrong in it."""
@@ -186,24 +197,23 @@ class _Reader:
         self._checked(lambda: self._version(node, fields.get("version")))
         commands = [name for name in _COMMANDS if name in fields]
         scan = fields.get(_SCAN)
-        if scan is not None and commands and _is_null(scan):
+        if scan is not None and commands and is_null(scan):
             self._remark(scan, f"{_SCAN} is empty (null) and counts for nothing")
             scan = None
         if not commands:
-            self._only(node, "the file", {"version", *_SECTIONS})
+            self._only(fields, "the file", {"version", *_SECTIONS})
         if len(commands) > 1 or not (commands or scan):
             given = " and ".join(name for name in _SECTIONS if name in fields) or "none of them"
             self._refuse(node, f"it must have one of {', '.join(_SECTIONS)}, and has {given}")
-        self._remark_unknown(node)
+        self._remark_unknown(fields)
         if scan is None:
             return self._commands(commands[0], fields[commands[0]])
         if commands:
             section = fields[commands[0]]
             self._remark(scan, f"{_SCAN} counts, so no command of {commands[0]} runs")
-            if not _is_null(section):
+            if not is_null(section):
                 self._checked(partial(self._commands, commands[0], section))
-        self._section(scan, _SCAN)
-        self._only(scan, _SCAN, set())
+        self._only(self._section(scan, _SCAN), _SCAN, set())
         return ScanForFiles()
 
     def _commands(self, name: str, section: yaml.Node) -> CommandUpdated | PatchUpdated:
@@ -211,12 +221,11 @@ class _Reader:
             return self._patch_updated(section)
         return self._command_updated(section)
 
-    def _remark_unknown(self, node: yaml.Node) -> None:
+    def _remark_unknown(self, fields: _Fields) -> None:
         """Flux v1's schema lets them pass beside a section with commands."""
-        for key, _ in node.value:
-            if key.value not in {"version", *_SECTIONS}:
-                shown = ascii(key.value[:_MAX_NAME])
-                self._remark(key, f"{shown} is none of its keys and counts for nothing")
+        for name in fields.keys() - {"version", *_SECTIONS}:
+            says = f"{name[:_MAX_NAME]!a} is none of its keys and counts for nothing"
+            self._remarks.append((fields.lines[name], says))
 
     def _remark(self, node: yaml.Node, says: str) -> None:
         self._remarks.append((line_of(node), says))
@@ -225,12 +234,13 @@ class _Reader:
         if version is None:
             self._refuse(node, "it has no version; write version: 1")
         plain = isinstance(version, yaml.ScalarNode) and version.tag == PLAIN
-        if not plain or scalars.plain(version.value) != 1:
+        number = scalars.plain(version.value) if plain else None
+        if number is True or number != 1:  # Python's True is a 1
             self._refuse(version, "version must be the number 1")
 
     def _command_updated(self, node: yaml.Node) -> CommandUpdated:
         fields = self._section(node, "commandUpdated")
-        self._only(node, "commandUpdated", {"generators", "updaters"})
+        self._only(fields, "commandUpdated", {"generators", "updaters"})
         if "updaters" in fields:  # image automation; checked so that a mistake shows
             for updater in self._sequence(fields["updaters"], "updaters"):
                 self._checked(partial(self._updater, updater))
@@ -243,7 +253,7 @@ class _Reader:
 
     def _patch_updated(self, node: yaml.Node) -> PatchUpdated:
         fields = self._section(node, "patchUpdated")
-        self._only(node, "patchUpdated", {"generators", "patchFile"})
+        self._only(fields, "patchUpdated", {"generators", "patchFile"})
         if "patchFile" not in fields:
             self._refuse(node, "patchUpdated has no patchFile")
         file = self._strict_text(fields["patchFile"], "patchFile")
@@ -267,33 +277,47 @@ class _Reader:
 
     def _command(self, node: yaml.Node) -> Command:
         fields = self._mapping(node, "a command")
-        self._only(node, "a command", {"command", "timeout"})
+        self._only(fields, "a command", {"command", "timeout"})
         if "command" not in fields:
             self._refuse(node, "a command has no field 'command'")
         text = self._strict_text(fields["command"], "a command")
         if "timeout" not in fields:
             return Command(text)
+        a_duration = "write a duration such as 90s or 1m30s"
+        wanted = self._strict_text(fields["timeout"], "timeout", a_duration)
         try:
-            timeout = parse_duration(self._text(fields["timeout"]))
+            timeout = parse_duration(wanted.removeprefix("-"))
         except UsageError:
-            self._refuse(fields["timeout"], "timeout is not a duration such as 90s or 1m30s")
-        # Flux v1: a timeout below one second counts as none
-        return Command(text, timeout if timeout >= 1 else None)
+            self._refuse(fields["timeout"], f"timeout is no duration; {a_duration}")
+        # Flux v1: a timeout below one second counts as none; Go reads negative ones too
+        return Command(text, timeout if timeout >= 1 and wanted[0] != "-" else None)
 
-    def _mapping(self, node: yaml.Node, what: str) -> dict[str, yaml.Node]:
+    def _mapping(self, node: yaml.Node, what: str) -> _Fields:
         if not isinstance(node, yaml.MappingNode):
             self._refuse(node, f"{what} is not a mapping")
-        fields: dict[str, yaml.Node] = {}
+        fields, merged = _Fields(), _Fields()
         for key, value in node.value:
             name = self._text(key)
             if name in fields:
                 self._refuse(key, f"{name!r} stands twice")
+            if name == "<<" and not key.style:  # YAML 1.1, which Flux v1 reads
+                self._merge(value, merged)
+                continue
             fields[name] = value
+            fields.lines[name] = line_of(key)
+        _fill(fields, merged)
         return fields
 
-    def _section(self, node: yaml.Node, name: str) -> dict[str, yaml.Node]:
+    def _merge(self, node: yaml.Node, merged: _Fields) -> None:
+        for source in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+            self._merges += 1
+            if self._merges > _MAX_MERGES:
+                self._refuse(source, f"`<<` stands for more than {_MAX_MERGES} mappings")
+            _fill(merged, self._mapping(source, "what `<<` merges"))
+
+    def _section(self, node: yaml.Node, name: str) -> _Fields:
         """Read a section; written without anything it crashed Flux v1."""
-        if _is_null(node):
+        if is_null(node):
             self._refuse(node, f"{name} is empty (null)")
         return self._mapping(node, name)
 
@@ -309,7 +333,7 @@ class _Reader:
             self._refuse(node, "a text is wanted here")
         return str(node.value)
 
-    def _strict_text(self, node: yaml.Node | None, what: str) -> str:
+    def _strict_text(self, node: yaml.Node | None, what: str, advice: str = _QUOTE) -> str:
         """Give a text; an unquoted number, truth value or null is none, as in Flux's schema."""
         text = self._text(node)
         if isinstance(node, yaml.ScalarNode) and not node.style:
@@ -318,19 +342,22 @@ class _Reader:
             except ValueError:
                 is_text = False
             if not is_text:
-                self._refuse(node, f"{what} is not a text; quote it if it is meant so")
+                self._refuse(node, f"{what} is not a text; {advice}")
         return text
 
-    def _only(self, node: yaml.Node, what: str, known: set[str]) -> None:
-        for key, _ in node.value:
-            if key.value not in known:
-                allowed = ", ".join(sorted(known)) or "no field"
-                problem = f"{what} has no field {key.value!r}; it may have {allowed}"
-                self._violations.append(_Violation(line_of(key), problem))
+    def _only(self, fields: _Fields, what: str, known: set[str]) -> None:
+        allowed = ", ".join(sorted(known)) or "no field"
+        for name in fields.keys() - known:
+            shown = ascii(name[:_MAX_NAME])
+            problem = f"{what} has no field {shown}; it may have {allowed}"
+            self._violations.append(_Violation(fields.lines[name], problem))
 
     def _refuse(self, node: yaml.Node, problem: str) -> NoReturn:
         raise _Violation(line_of(node), problem)
 
 
-def _is_null(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.ScalarNode) and node.tag == PLAIN and scalars.is_null(node.value)
+def _fill(fields: _Fields, others: _Fields) -> None:
+    """Add what `fields` does not have yet."""
+    for name in others.keys() - fields.keys():
+        fields[name] = others[name]
+        fields.lines[name] = others.lines[name]

@@ -16,7 +16,7 @@ import yaml
 
 from flux_secret.errors import ManifestError
 from flux_secret.generate.values import Budget, Builder, is_built_in
-from flux_secret.generate.yamltree import documents, line_of
+from flux_secret.generate.yamltree import documents, is_null, line_of
 from flux_secret.model.duplicate import within_target
 from flux_secret.model.manifest import Manifest, Origin
 from flux_secret.model.names import ObjectKey
@@ -83,10 +83,21 @@ def _objects(node: yaml.Node, origin: Origin, budget: Budget, depth: int) -> Ite
                 f"{origin} holds lists in lists, more than {MAX_NESTED_LISTS} deep",
                 remedy="write the objects one after the other, with --- between them",
             )
-        for item in items.value if isinstance(items, yaml.SequenceNode) else ():
+        for item in _items(items, origin):
             yield from _objects(item, replace(origin, line=line_of(item)), budget, depth + 1)
         return
     yield _manifest(Builder(kind, _group(api_version), origin, budget), node, kind, api_version)
+
+
+def _items(items: yaml.Node | None, origin: Origin) -> list[yaml.Node]:
+    """Give what a list holds; one without items, or with null, holds nothing."""
+    if isinstance(items, yaml.SequenceNode):
+        return list(items.value)
+    if items is None or is_null(items):
+        return []
+    raise ManifestError(
+        f"{origin} is a List whose items are no list", remedy="write them as a list"
+    )
 
 
 def _is_list(kind: str, api_version: str, items: yaml.Node | None) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import yaml
 
 from flux_secret.errors import ManifestError
+from flux_secret.generate import scalars
 
 MAX_DEPTH: Final = 64  # levels of mappings and lists in one document
 STRING: Final = "tag:yaml.org,2002:str"
@@ -57,7 +58,7 @@ class _Loader(yaml.CSafeLoader):
 
 
 def documents(text: bytes, source: str) -> Generator[tuple[int, yaml.Node], None, None]:
-    """Give each document's number, from 1, and its root node; empty documents are left out.
+    """Give each document's number, from 1, and its root node; empty ones and nulls are left out.
 
     Raises `ManifestError` for bad UTF-8, tabs, unclosed quotes and whatever else is no YAML.
     """
@@ -66,7 +67,7 @@ def documents(text: bytes, source: str) -> Generator[tuple[int, yaml.Node], None
     try:
         while loader.check_node():
             node = loader.get_node()
-            if node is not None and not _is_empty(node):
+            if node is not None and not is_null(node):
                 yield number, node
             number += 1
     except _TooDeepError as error:
@@ -104,8 +105,9 @@ def _decoded(text: bytes, source: str) -> str:
     return decoded
 
 
-def _is_empty(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.ScalarNode) and node.tag == PLAIN and not node.value
+def is_null(node: yaml.Node) -> bool:
+    """Whether a node is an unquoted null, or nothing at all."""
+    return isinstance(node, yaml.ScalarNode) and node.tag == PLAIN and scalars.is_null(node.value)
 
 
 def _explained(error: yaml.YAMLError, text: bytes, source: str, document: int) -> ManifestError:

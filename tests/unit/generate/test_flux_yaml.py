@@ -142,7 +142,7 @@ def test_an_empty_command_runs_nothing() -> None:
         ("version: 1\ncommandUpdated: {generators: []}\n", "generators is empty"),
         (
             "version: 1\ncommandUpdated: {generators: [{command: a, timeout: 5}]}\n",
-            "not a duration",
+            "write a duration",
         ),
         (
             "version: 1\ncommandUpdated: {generators: [{command: a, shell: b}]}\n",
@@ -232,7 +232,7 @@ commandUpdated:
     assert "version must be the number 1" in lines[1]
     assert "quote it" in lines[2]
     assert "has no field 'command'" in lines[3]
-    assert "timeout is not a duration" in lines[4]
+    assert "write a duration" in lines[4]
     assert "has no field 'extra'" in lines[5]
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -18,14 +15,13 @@ from flux_secret.errors import (
     ManifestError,
 )
 from flux_secret.generate.generator import Generator
-from flux_secret.generate.interface import Ask
 from flux_secret.generate.masking import MAX_SHOWN
 from flux_secret.model.delivery import Remark
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.manifest import Manifests
-from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.target import Generation, Source, Target
 from simulators.store_reader import SimulatedReader
+from simulators.workshop import Checkout, FakeWorkshop, Printed, repository
 
 TWO = "version: 1\ncommandUpdated: {generators: [{command: one}, {command: two, timeout: 90s}]}\n"
 VALUE = b"correct horse\n"
@@ -33,70 +29,6 @@ VALUE = b"correct horse\n"
 
 def config_map(name: str) -> str:
     return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n"
-
-
-@dataclass(frozen=True)
-class Printed:
-    text: str = ""
-    code: int = 0
-    complaint: bytes = b""
-    asks: tuple[str, ...] = ()
-    raises: FluxSecretError | None = None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    returncode: int
-    untrusted_stdout: Plaintext
-    untrusted_stderr: bytes
-
-
-@dataclass
-class FakeWorkshop:
-    """Prints what a dictionary says, after asking what it says."""
-
-    commands: Mapping[str, Printed]
-    env: Mapping[str, str] = field(default_factory=dict)
-    ask: Ask | None = None
-    ran: list[tuple[str, Path, float]] = field(default_factory=list)
-    checkout: Path | None = None
-    closed: bool = False
-
-    @asynccontextmanager
-    async def open(
-        self, generation: Generation, checkout: Path, ask: Ask
-    ) -> AsyncIterator[FakeWorkshop]:
-        self.env, self.checkout, self.ask = generation.env, checkout, ask
-        try:
-            yield self
-        finally:
-            self.closed = True
-
-    async def kustomize(self, files: Mapping[str, bytes], *, timeout_seconds: float) -> Outcome:
-        raise NotImplementedError(files, timeout_seconds)  # tests/system has the real one
-
-    async def run(self, command: str, *, cwd: Path, timeout_seconds: float) -> Outcome:
-        self.ran.append((command, cwd, timeout_seconds))
-        printed = self.commands[command]
-        assert self.ask is not None
-        for question in printed.asks:
-            await self.ask(question.split())
-        if printed.raises is not None:
-            raise printed.raises
-        return Outcome(printed.code, Plaintext(printed.text.encode()), printed.complaint)
-
-
-@dataclass(frozen=True)
-class Checkout:
-    root: Path
-    directory: Path
-
-
-def repository(root: Path, files: Mapping[str, str]) -> Path:
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    return root
 
 
 def target(*, enabled: bool = True) -> Target:

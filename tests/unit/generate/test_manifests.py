@@ -267,6 +267,11 @@ def test_documents_without_content_are_left_out(text: str) -> None:
     assert len(load(text.replace("{c}", CONFIG))) == 1
 
 
+def test_a_document_of_a_mebibyte_is_read() -> None:
+    text = "x" * 1024 * 1024
+    assert field(f"{CONFIG}data: {{a: {text}}}\n", "data", "a") == text
+
+
 def test_line_ends_of_windows_are_read() -> None:
     assert load(CONFIG.replace("\n", "\r\n"))[0].key.name == "a"
 
