@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -73,6 +74,23 @@ class Person:
     def can_read(self, name: str) -> bytes:
         """Decrypt an entry's file by gpg alone, whatever any store says."""
         return self.gnupg.gpg("--decrypt", str(self.store / f"{name}.gpg"))
+
+    def readers(self, name: str) -> set[str]:
+        """Say by gpg's own words whose keys an entry's file is encrypted to: their addresses."""
+        file = str(self.store / f"{name}.gpg")
+        packets = self.gnupg.gpg("--list-packets", "--list-only", file).decode()
+        ids = re.findall(r"^:pubkey enc packet:.* keyid ([0-9A-F]{16})$", packets, re.MULTILINE)
+        return {self._address(one) for one in ids}
+
+    def _address(self, key_id: str) -> str:
+        listing = self.gnupg.gpg("--with-colons", "--list-keys", key_id, fail=True).decode()
+        return next((m[1] for m in re.finditer(r"^uid:.*<([^>]*)>", listing, re.MULTILINE)), key_id)
+
+    def writes_file(self, path: str, text: str) -> None:
+        """Put a file into the root store by hand."""
+        file = self.store / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
 
     @property
     def environment(self) -> dict[str, str]:

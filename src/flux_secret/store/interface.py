@@ -101,6 +101,36 @@ class Layout:
     """The file that says who may read what lies beside and below it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Whom one line of a recipients file names."""
+
+    id: str
+    """As it is written."""
+    name: str
+    """For people: the key's id and its owner's; the id again when nobody is found."""
+    marks: frozenset[str] = frozenset()
+    """What a message for them names; nothing where messages do not name such a reader."""
+    older: frozenset[str] = frozenset()
+    """What a message names that they could read too, but that nothing is encrypted to any more."""
+    fingerprint: str = ""
+    expires: int | None = None
+    """Seconds since the epoch; None when never."""
+    problem: str = ""
+    """Why nothing can be encrypted to them, in words that follow the name."""
+    is_self: bool = False
+    """Whether the person who asks has the private half."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Whom a message says it is for."""
+
+    marks: frozenset[str]
+    hidden: int = 0
+    """How many it is for besides, without naming them."""
+
+
 class Crypto(Protocol):
     """How one store's entries are encrypted: OpenPGP or age."""
 
@@ -113,3 +143,12 @@ class Crypto(Protocol):
 
     async def decrypt_all(self, messages: Sequence[bytes]) -> list[Plaintext | DecryptError]:
         """Decrypt; each message that cannot be is its own `DecryptError`."""
+
+    async def ensure_usable(self, ids: Collection[str], where: str) -> None:
+        """Raise `RecipientError` naming who cannot be encrypted to."""
+
+    async def readers(self, ids: Collection[str]) -> Sequence[Reader]:
+        """Say of each id whom it names, in the order of `ids`; what is wrong is their `problem`."""
+
+    def audience(self, message: bytes) -> Audience:
+        """Say whom a message is for, as far as it tells."""

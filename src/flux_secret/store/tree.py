@@ -26,6 +26,8 @@ class StoreTree:
         self._commit = commit
         self.layout = layout
         self._folders: dict[str, dict[str, Entry]] = {}
+        self._near: dict[str, tuple[str, Entry] | None] = {}
+        self._files: dict[str, RecipientsFile] = {}
 
     @property
     def commit(self) -> str:
@@ -38,13 +40,22 @@ class StoreTree:
         A link, as `gopass link` makes it, is followed inside the store; one that leads out of it,
         or in circles, raises `AccessError`.
         """
+        found = self._found(name)
+        return found and found[1].blob
+
+    def file(self, name: str) -> str | None:
+        """Find the file that holds an entry, links followed as in `blob`; None for no entry."""
+        found = self._found(name)
+        return found and found[0]
+
+    def _found(self, name: str) -> tuple[str, Entry] | None:
         path = f"{name}{self.layout.extension}"
         for _ in range(_MAX_LINKS):
             entry = self._entry(path)
             if entry is None or entry.is_folder:
                 return None
             if not entry.is_link:
-                return entry.blob
+                return path, entry
             path = self._follow(path, entry)
         raise AccessError(
             f"the link {name!r} in the store leads in circles",
@@ -113,17 +124,18 @@ class StoreTree:
                 yield from self._folders_with(name, path, depth + 1)
 
     def _nearest(self, folder: str) -> tuple[str, Entry] | None:
-        while True:
+        """Find the recipients file that counts for a folder; each folder is looked at once."""
+        if folder not in self._near:
             path = posixpath.join(folder, self.layout.recipients)
             entry = self._commit.entry(path)
-            if entry is not None:
-                return path, entry
-            if not folder:
-                return None
-            folder = posixpath.dirname(folder)
+            above = self._nearest(posixpath.dirname(folder)) if folder and not entry else None
+            self._near[folder] = (path, entry) if entry else above
+        return self._near[folder]
 
     def _recipients(self, entry: Entry) -> RecipientsFile:
-        return RecipientsFile(self._commit.read(entry.blob))
+        if entry.blob not in self._files:
+            self._files[entry.blob] = RecipientsFile(self._commit.read(entry.blob))
+        return self._files[entry.blob]
 
     def _entry(self, path: str) -> Entry | None:
         """Find a file; a folder is listed once: git would parse it again for each of its files."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -34,3 +36,17 @@ def given_value(what: str, *, limit: int) -> Plaintext:
             remedy="keep large files elsewhere; a Secret holds at most 1 MiB",
         )
     return Plaintext(data)
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Lend what shows progress on a terminal's standard error; nothing where there is none."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+
+    def show(done: int, whole: int) -> None:
+        click.echo(f"\r{what} {done}/{whole}", err=True, nl=False)
+
+    yield show
+    click.echo("\r\x1b[K", err=True, nl=False)

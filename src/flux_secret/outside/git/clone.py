@@ -15,21 +15,25 @@ Files that a person has changed and not committed stay out of it, as long as the
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import pygit2
 
-from flux_secret.errors import ConfigurationError, UnreachableError
+from flux_secret.errors import ConfigurationError, FluxSecretError, UnreachableError
 from flux_secret.outside.files import write_atomic
 from flux_secret.outside.git.person import PersonGit, git_words
 from flux_secret.outside.objects import Commit, Kind
 from flux_secret.outside.workfolder import WorkFolder
 
 JOURNAL: Final = "flux-secret-change"
+LOCK_SECONDS: Final = 5.0  # that git keeps its index locked: a commit of 10,000 entries takes 0.1 s
+_PAUSE_SECONDS: Final = 0.02
 _ZERO: Final = "0" * 40
 _OBJECT_ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 _UNFINISHED: Final = {
@@ -39,7 +43,15 @@ _UNFINISHED: Final = {
     "CHERRY_PICK_HEAD": "a cherry-pick",
     "REVERT_HEAD": "a revert",
 }
-Files = Mapping[str, bytes | None]
+
+
+class Blob(NamedTuple):
+    """A file's content that is among git's objects already (`Clone.keep`)."""
+
+    id: str
+
+
+Files = Mapping[str, bytes | Blob | None]
 """Path below the root → its new bytes; None takes it away."""
 
 
@@ -91,6 +103,36 @@ class Clone:
         return next(
             (what for name, what in _UNFINISHED.items() if (self.git_dir / name).exists()), ""
         )
+
+    async def quiet(self) -> None:
+        """Wait for another git that is at work here; raise `UnreachableError` when it stays so."""
+        lock = self.git_dir / "index.lock"
+        deadline = asyncio.get_running_loop().time() + LOCK_SECONDS
+        while lock.exists():
+            if asyncio.get_running_loop().time() >= deadline:
+                raise UnreachableError(
+                    f"another git is at work in {self.folder.root}, since {LOCK_SECONDS:g} s",
+                    remedy=f"let it end; if none runs there, a killed one left its lock: rm {lock}",
+                )
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    def blob_id(self, data: bytes) -> str:
+        """Give the id that git gives to a file of these bytes."""
+        return str(pygit2.hash(data))
+
+    def keep(self, data: bytes) -> Blob:
+        """Put a file's bytes among git's objects, where they stay for two weeks at least."""
+        with self._writing():
+            return Blob(str(self._repository().create_blob(data)))
+
+    def kept(self, blob: Blob) -> bytes | None:
+        """Give the bytes of an object; None where there is none that is whole."""
+        try:
+            found = self._repository().get(pygit2.Oid(hex=blob.id))
+        except (ValueError, OSError, pygit2.GitError):
+            return None
+        data = bytes(found.data) if isinstance(found, pygit2.Blob) else None
+        return data if data is not None and self.blob_id(data) == blob.id else None
 
     def differing(self, commit: str | None, paths: Collection[str]) -> list[str]:
         """Give the paths whose file in the folder is not as the commit has it."""
@@ -156,10 +198,17 @@ class Clone:
         """Bring the folder from `old` to `new`, file by file; then the index, then be done."""
         before, after = (self.at(old) if old else None), self.at(new)
         paths = self._changed(old, new)
-        for path in paths:
-            was, will = self._in(before, path), self._in(after, path)
-            if self._now(path) == was:
-                self._put(path, will)
+        try:
+            for path in paths:
+                was, will = self._in(before, path), self._in(after, path)
+                if self._now(path) == was:
+                    self._put(path, will)
+            await self.quiet()
+        except FluxSecretError as failure:
+            raise type(failure)(
+                f"{new[:12]} is committed, but {self.folder.root} could not follow: {failure.what}",
+                remedy=f"{failure.remedy.partition(';')[0]}; the next change finishes it",
+            ) from None
         listed = b"".join(path.encode(errors="surrogateescape") + b"\0" for path in paths)
         await self.git.do(
             self.folder.root, "update-index", "--add", "--remove", "-z", "--stdin", stdin=listed
@@ -199,13 +248,27 @@ class Clone:
         index = pygit2.Index()
         if base:
             index.read_tree(repository[base].peel(pygit2.Tree))
-        for path, data in files.items():
-            if data is not None:
-                blob = repository.create_blob(data)
-                index.add(pygit2.IndexEntry(path, blob, pygit2.enums.FileMode.BLOB))
-            elif path in index:
-                index.remove(path)
-        return str(index.write_tree(repository))
+        with self._writing():
+            for path, data in files.items():
+                if data is not None:
+                    if isinstance(data, Blob):
+                        blob = pygit2.Oid(hex=data.id)
+                    else:
+                        blob = repository.create_blob(data)
+                    index.add(pygit2.IndexEntry(path, blob, pygit2.enums.FileMode.BLOB))
+                elif path in index:
+                    index.remove(path)
+            return str(index.write_tree(repository))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except (pygit2.GitError, OSError) as error:
+            raise ConfigurationError(
+                f"nothing can be written into {self.git_dir}: {str(error).strip()}",
+                remedy="make room on the disk, or mend the rights; nothing was changed",
+            ) from None
 
     def _changed(self, old: str | None, new: str) -> list[str]:
         repository = self._repository()

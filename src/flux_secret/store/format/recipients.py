@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from flux_secret.errors import UsageError
@@ -17,13 +18,13 @@ MAX_RECIPIENTS: Final = 10_000
 """Lines of one file; an OpenPGP message names each of them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RecipientsFile:
     """Who may read what lies below a folder."""
 
     text: bytes
 
-    @property
+    @cached_property
     def ids(self) -> tuple[str, ...]:
         """Every recipient as it is written, each once, sorted."""
         return tuple(sorted({one for one, _ in self._lines()} - {""}))

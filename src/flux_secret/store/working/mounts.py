@@ -29,3 +29,17 @@ class Mounts:
             f"{text} lies in no store that you have",
             remedy="make one: flux-secret store init, or flux-secret store clone URL MOUNT",
         )
+
+    def at(self, text: str) -> tuple[WorkingStore, str]:
+        """Give the store of a mount's name, a folder or an entry, and the path there; "" is whole.
+
+        Raises `UsageError` for what can be none of them.
+        """
+        text = text.strip("/")
+        if text in self.stores:
+            return self.stores[text], ""
+        return self.find(SecretPath.parse(text))
+
+    def below(self, text: str | None) -> list[tuple[WorkingStore, str]]:
+        """Give what a command is about: the one place that is named, else every store whole."""
+        return [(store, "") for store in self.stores.values()] if not text else [self.at(text)]

@@ -14,7 +14,7 @@ A store without a repository is changed file by file, each in one step.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -26,11 +26,13 @@ from flux_secret.errors import (
     UsageError,
 )
 from flux_secret.model.plaintext import Plaintext
-from flux_secret.outside.git.clone import Clone
+from flux_secret.outside.git.clone import Blob, Clone
+from flux_secret.outside.git.progress import Progress
 from flux_secret.outside.workfolder import WorkFolder
 from flux_secret.store.format import names
 from flux_secret.store.interface import Crypto
 from flux_secret.store.tree import StoreTree
+from flux_secret.store.working.overlay import Overlay
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,11 @@ class WorkingStore:
             raise answer
         return answer
 
-    async def read_all(self, entries: Sequence[str]) -> list[Plaintext | DecryptError]:
+    async def read_all(
+        self, entries: Sequence[str], tree: StoreTree | None = None
+    ) -> list[Plaintext | DecryptError]:
         """Decrypt many entries; each that cannot be is its own `DecryptError`."""
-        tree = self.tree()
+        tree = tree or self.tree()
         answers = await self.crypto.decrypt_all([self._ciphertext(tree, one) for one in entries])
         return [
             DecryptError(f"{self.full(name)}: {answer.what}", remedy=answer.remedy)
@@ -75,6 +79,7 @@ class WorkingStore:
         """Lend a draft of one change; what is not committed from it never was."""
         async with self.folder.locked():
             if self.clone is not None:
+                await self.clone.quiet()
                 await self.clone.recover()
                 unfinished = self.clone.unfinished()
                 if unfinished:
@@ -82,7 +87,7 @@ class WorkingStore:
                         f"{self.folder.root} is in the middle of {unfinished}",
                         remedy="end it without losing either side: flux-secret store sync",
                     )
-            yield Draft(self)
+            yield Draft(self, self.tree())
 
     def _ciphertext(self, tree: StoreTree, name: str) -> bytes:
         blob = tree.blob(name)
@@ -99,13 +104,22 @@ class Draft:
     """One change that is being made; nothing of it is written before `commit`."""
 
     store: WorkingStore
+    before: StoreTree
+    """The store as it is; nobody but us changes it through flux-secret meanwhile."""
     _texts: dict[str, Plaintext | None] = field(default_factory=dict, repr=False)
-    _files: dict[str, bytes] = field(default_factory=dict)
+    _files: dict[str, bytes | None] = field(default_factory=dict)
+    _sealed: dict[str, bytes | Blob] = field(default_factory=dict, repr=False)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The entries that there are before the change."""
-        return self.store.tree().names
+        return self.before.names
+
+    def after(self) -> StoreTree:
+        """Look at the store as it will be; the entries that are set still have their old bytes."""
+        extension = self.store.crypto.layout.extension
+        gone = {name + extension: None for name, text in self._texts.items() if text is None}
+        return StoreTree(Overlay(self.store.folder, self._files | gone), self.store.crypto.layout)
 
     async def read(self, name: str) -> Plaintext:
         """Decrypt an entry as it is before the change."""
@@ -129,30 +143,36 @@ class Draft:
         """Take an entry away."""
         self._texts[name] = None
 
-    def put_file(self, path: str, data: bytes) -> None:
-        """Set a file that is no entry: recipients, an exported key."""
+    def put_file(self, path: str, data: bytes | None) -> None:
+        """Set a file that is no entry: recipients, an exported key; None takes it away."""
         self._files[path] = data
+
+    def reseal(self, path: str, ciphertext: bytes | Blob) -> None:
+        """Set an entry's file to the same text, encrypted anew."""
+        self._sealed[path] = ciphertext
 
     async def commit(self, message: str) -> str | None:
         """Make the change; give the new commit, None where there is no repository.
 
         Raises `RecipientError` when somebody cannot be encrypted to; nothing is changed then.
         """
-        files: dict[str, bytes | None] = {
-            path: await self._sealed(path, name, text) for name, text in self._texts.items()
-            for path in [name + self.store.crypto.layout.extension]
-        }  # fmt: skip
-        files |= self._files
-        if self.store.clone is None:
-            for path, data in files.items():
-                if data is None:
-                    self.store.folder.remove(path)
-                else:
-                    self.store.folder.write(path, data)
-            return None
-        return await self._committed(self.store.clone, files, message)
+        files: dict[str, bytes | Blob | None] = {**self._files, **self._sealed}
+        after = self.after()
+        for name, text in self._texts.items():
+            path = name + self.store.crypto.layout.extension
+            files[path] = await self._encrypted(after, path, name, text)
+        if self.store.clone is not None:
+            return await self._committed(self.store.clone, files, message)
+        for path, data in files.items():
+            if data is None:
+                self.store.folder.remove(path)
+            elif not isinstance(data, Blob):  # a blob is made in a repository only
+                self.store.folder.write(path, data)
+        return None
 
-    async def _sealed(self, path: str, name: str, text: Plaintext | None) -> bytes | None:
+    async def _encrypted(
+        self, after: StoreTree, path: str, name: str, text: Plaintext | None
+    ) -> bytes | None:
         if text is None:
             return None
         if text.is_empty:
@@ -160,22 +180,12 @@ class Draft:
                 f"{self.store.full(name)} would become empty",
                 remedy="give it a value, or remove it: flux-secret store rm",
             )
-        return await self.store.crypto.encrypt(text, self._wanted(path), self.store.full(name))
+        _, recipients = after.recipients_file(posixpath.dirname(path))
+        return await self.store.crypto.encrypt(text, recipients.ids, self.store.full(name))
 
-    def _wanted(self, path: str) -> Collection[str]:
-        """Give who is to read an entry after the change: a recipients file may be part of it."""
-        tree = self.store.tree()
-        folder = posixpath.dirname(path)
-        file, recipients = tree.recipients_file(folder)
-        for above in [folder, *_parents(folder)]:
-            own = posixpath.join(above, tree.layout.recipients)
-            if own in self._files:
-                return type(recipients)(self._files[own]).ids
-            if own == file:
-                return recipients.ids
-        return recipients.ids
-
-    async def _committed(self, clone: Clone, files: dict[str, bytes | None], message: str) -> str:
+    async def _committed(
+        self, clone: Clone, files: dict[str, bytes | Blob | None], message: str
+    ) -> str:
         head = await clone.head()
         differing = clone.differing(head, list(files))
         if differing:
@@ -185,9 +195,5 @@ class Draft:
             )
         commit = await clone.commit(files, message, parents=(head,) if head else ())
         await clone.advance(head, commit, message)
+        Progress(clone.git_dir).forget(self._sealed)
         return commit
-
-
-def _parents(folder: str) -> list[str]:
-    parts = folder.split("/") if folder else []
-    return ["/".join(parts[:end]) for end in range(len(parts) - 1, -1, -1)]
