@@ -3,6 +3,10 @@
 It takes the applier's place in a round, so that an object is found exactly as a delivery finds it,
 and writes no field of any object. The inventory is written ahead: a run that is interrupted is
 finished by the next one.
+
+What Flux v1 delivered and git no longer has is looked for at the end of the round, and put into the
+first target's inventory: the next delivery removes it as it removes everything that left the
+repository, with the same guard, or leaves it where garbage collection is off.
 """
 
 from __future__ import annotations
@@ -17,8 +21,10 @@ from flux_secret.apply.adoption import CLIENT_SIDE, adoption, release
 from flux_secret.apply.allowed import is_allowed
 from flux_secret.apply.cluster import ApplyOptions, Cluster, Sought
 from flux_secret.apply.inventory import Entry, Inventory, TargetId
-from flux_secret.apply.payload import PART_OF
+from flux_secret.apply.leftovers import Leftover, Search
+from flux_secret.apply.payload import LAST_APPLIED, PART_OF
 from flux_secret.apply.scope import Wanted, place
+from flux_secret.apply.unsaid import unsaid
 from flux_secret.errors import (
     BugError,
     FluxSecretError,
@@ -30,9 +36,10 @@ from flux_secret.errors import (
 from flux_secret.model.adoption import Direction, Mode
 from flux_secret.model.change import Action, Change, ChangeSet
 from flux_secret.model.delivery import Delivery
-from flux_secret.model.flux_v1 import MARK, Ignore, ignored
+from flux_secret.model.flux_v1 import MARK, Ignore, ignored, resource_id
 from flux_secret.model.manifest import Bundle
 from flux_secret.model.names import ObjectKey
+from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.target import Target
 from flux_secret.outside.kubernetes import (
     FIELD_MANAGER,
@@ -46,6 +53,7 @@ from flux_secret.outside.kubernetes.body import encoded, items, mapping, text
 
 DRY: Final = "dry run"
 _DEPLOYMENTS: Final = ServedKind("apps", "v1", "Deployment", "deployments", namespaced=True)
+_SHOWN_KINDS: Final = 20
 _FLUX_IMAGES: Final = ("fluxcd/flux:", "weaveworks/flux:")
 
 
@@ -56,6 +64,8 @@ class _Patch:
     key: ObjectKey
     kind: ServedKind
     operations: Sequence[Json]
+    note: str = ""
+    origin: str = ""
 
 
 class Adopter:
@@ -64,13 +74,66 @@ class Adopter:
     def __init__(self, client: Client, options: ApplyOptions, mode: Mode) -> None:
         self._cluster = Cluster(client, options)
         self._mode = mode
+        self._wanted: set[str] = set()
+        self._values: list[Plaintext] = []
 
     async def settled(self, _target: Target, _changes: ChangeSet) -> bool:
         """Say no: nothing is remembered here."""
         return False
 
-    async def sweep(self, _delivered: Sequence[Delivery], _changes: ChangeSet) -> None:
-        """Remove nothing."""
+    async def sweep(self, delivered: Sequence[Delivery], changes: ChangeSet) -> None:
+        """Take over what left the repository; nothing is removed here."""
+        daemon = self._cluster.options.daemon
+        if self._mode.direction is not Direction.OURS or daemon is None or not delivered:
+            return
+        first = delivered[0]
+        if any(one.error is not None for one in delivered):
+            first.notes.append(
+                "what left the repository is not looked for, since not every target could be read"
+            )
+            return
+        allowed = [one.target.allowed_namespaces for one in delivered]
+        search = Search(
+            daemon,
+            self._wanted,
+            frozenset().union(*allowed) if all(allowed) else frozenset(),
+            self._cluster.options.excluded_resources,
+        )
+        left = await search.run(self._cluster)
+        if left.unlisted:
+            first.notes.append(_unlisted(left.unlisted))
+        await self._take_leftovers(first, left.found, changes)
+
+    async def _take_leftovers(
+        self, first: Delivery, leftovers: Sequence[Leftover], changes: ChangeSet
+    ) -> None:
+        """List them where they are listed already, or with the first target."""
+        ledger, revision = self._cluster.ledger, str(first.revision)
+        homes: dict[TargetId, list[Leftover]] = {}
+        for one in leftovers:
+            if why := _left_as_it_is(one.key, one.live):
+                changes.add(Change(one.key, Action.SKIPPED, f"it left the repository; {why}"))
+                continue
+            home = ledger.owner(one.key) or TargetId.of(first.target)
+            homes.setdefault(home, []).append(one)
+        note = "it left the repository: " + (
+            "the next delivery removes it, or holds it"
+            if first.target.prune and not first.target.prune_dry
+            else "it stays, until --sync-garbage-collection"
+        )
+        patches: list[_Patch] = []
+        for home, found in homes.items():
+            inventory = ledger.inventory(home)
+            entries = dict(inventory.entries)
+            for one in found:
+                known = entries.get(one.key)
+                if known is None or known.uid != one.live.uid:
+                    entries[one.key] = Entry(one.key, one.live.uid, adopted=True)
+                operations = adoption(one.live, part_of=inventory.applyset)
+                patches.append(_Patch(one.key, one.kind, operations, note))
+            if not self._mode.dry:
+                await ledger.write(inventory, entries, revision)
+        await asyncio.gather(*(self._act(one, changes, new=True) for one in patches))
 
     async def apply(self, delivery: Delivery, bundle: Bundle, changes: ChangeSet) -> None:
         """Take the bundle's objects over, or give back what the target lists.
@@ -86,6 +149,8 @@ class Adopter:
         placed = place(bundle, kinds, delivery.target.default_namespace, inventory.applyset)
         for one in placed.failed:
             changes.add(Change(one.key, Action.FAILED, error=one.error, origin=one.origin))
+        self._wanted |= {resource_id(key) for key in placed.origins}
+        self._values += [value for item in bundle.items for value in item.secret_data.values()]
         allowed = delivery.target.allowed_namespaces
         wanted = {want.key: want for want in placed.wanted if is_allowed(want.key, allowed)}
         if self._mode.direction is Direction.OURS:
@@ -98,39 +163,38 @@ class Adopter:
         changes: ChangeSet,
     ) -> None:  # fmt: skip
         sought = [Sought(want.key, want.kind, listed=False) for want in wanted.values()]
-        live = await self._read(sought, inventory, changes)
+        live = await self._read(sought, inventory, wanted, changes)
         entries, patches = dict(inventory.entries), []
         for key, there in sorted(live.items()):
-            if why := self._not_to_take(key, there, inventory.target):
+            if why := self._not_to_take(wanted[key], there, inventory.target):
                 changes.add(why)
             elif there is not None:
                 known = entries.get(key)
                 if known is None or known.uid != there.uid:
                     entries[key] = Entry(key, there.uid, adopted=True)
-                patches.append(_Patch(key, wanted[key].kind, adoption(there)))
+                want = wanted[key]
+                patches.append(_Patch(key, want.kind, adoption(there), origin=want.origin))
         new = {one.key for one in patches if entries[one.key] != inventory.entries.get(one.key)}
         if not self._mode.dry:
             await self._cluster.ledger.write(inventory, entries, revision)
         await asyncio.gather(*(self._act(one, changes, new=one.key in new) for one in patches))
 
     def _not_to_take(
-        self, key: ObjectKey, live: LiveObject | None, target: TargetId
+        self, want: Wanted, live: LiveObject | None, target: TargetId
     ) -> Change | None:
         """Say why an object is left as it is; None when it is to be taken."""
-        owner = self._cluster.ledger.owner(key)
-        why = ""
+        key = want.key
         if live is None:
-            why = "not there: the first delivery creates it"
-        elif live.is_going:
-            why = "it is being deleted"
-        elif ignored(live.annotations) is Ignore.WHOLLY:
-            why = "ignored: an annotation in the cluster says so"
-        elif owner is not None and owner != target:
+            return Change(key, Action.SKIPPED, "not there: the first delivery creates it")
+        owner = self._cluster.ledger.owner(key)
+        why = _left_as_it_is(key, live)
+        if not why and owner is not None and owner != target:
             why = f"{owner} has it"
-        if why or live is None:
+        if why:
             return Change(key, Action.SKIPPED, why)
-        is_ours = owner == target or self._is_our_daemons(key, live)
-        return None if is_ours else Change(key, Action.FAILED, error=_foreign(key, live))
+        if owner == target or self._is_our_daemons(key, live):
+            return None
+        return Change(key, Action.FAILED, error=_foreign(key, live), origin=want.origin)
 
     def _is_our_daemons(self, key: ObjectKey, live: LiveObject) -> bool:
         options, mark = self._cluster.options, live.labels.get(MARK)
@@ -148,7 +212,7 @@ class Adopter:
         kinds = await self._cluster.kinds()
         served = {key: kinds.any_version(key.group, key.kind) for key in inventory.entries}
         sought = [Sought(key, kind, listed=True) for key, kind in served.items()]
-        live = await self._read(sought, inventory, changes)
+        live = await self._read(sought, inventory, wanted, changes)
         patches = []
         for key, there in sorted(live.items()):
             kind, entry = served[key], inventory.entries[key]
@@ -170,21 +234,24 @@ class Adopter:
                 await self._cluster.ledger.remove(inventory)
 
     async def _read(
-        self, sought: Sequence[Sought], inventory: Inventory, changes: ChangeSet
-    ) -> Mapping[ObjectKey, LiveObject | None]:
+        self, sought: Sequence[Sought], inventory: Inventory, wanted: Mapping[ObjectKey, Wanted],
+        changes: ChangeSet,
+    ) -> Mapping[ObjectKey, LiveObject | None]:  # fmt: skip
         found = await self._cluster.read(sought, inventory.applyset)
         for key, error in sorted(found.failed.items()):
-            changes.add(Change(key, Action.FAILED, error=error))
+            origin = wanted[key].origin if key in wanted else ""
+            changes.add(Change(key, Action.FAILED, error=error, origin=origin))
         return found.live
 
     async def _act(self, one: _Patch, changes: ChangeSet, *, new: bool) -> bool:
         """Patch one object; say whether it is as it should be now."""
         word = Action(self._mode.direction.value)
+        note = "; ".join(filter(None, [DRY * self._mode.dry, one.note]))
         if not one.operations:
-            changes.add(Change(one.key, word if new else Action.UNCHANGED, DRY * self._mode.dry))
+            changes.add(Change(one.key, word if new else Action.UNCHANGED, note))
             return True
         if self._mode.dry:
-            changes.add(Change(one.key, word, DRY))
+            changes.add(Change(one.key, word, note))
             return True
         manager = FIELD_MANAGER if self._mode.direction is Direction.OURS else CLIENT_SIDE
         error: FluxSecretError
@@ -198,11 +265,11 @@ class Adopter:
             error = conflict
             error.remedy = "somebody changed it meanwhile: run the same command again"
         except ObjectError as refused:
-            error = refused
+            error = unsaid(refused, self._values)
         else:
-            changes.add(Change(one.key, word))
+            changes.add(Change(one.key, word, note))
             return True
-        changes.add(Change(one.key, Action.FAILED, error=error))
+        changes.add(Change(one.key, Action.FAILED, error=error, origin=one.origin))
         return False
 
     async def _refuse_while_flux_runs(self, delivery: Delivery) -> None:
@@ -229,6 +296,30 @@ def _is_running_flux(deployment: Mapping[str, Json]) -> bool:
     images = [text(container, "image").rpartition("docker.io/")[2] for container in containers]
     is_flux = any(image.startswith(_FLUX_IMAGES) for image in images)
     return is_flux and mapping(deployment, "spec").get("replicas") != 0
+
+
+def _left_as_it_is(key: ObjectKey, live: LiveObject) -> str:
+    """Say why nobody takes an object over; an empty text when it may be."""
+    if live.is_going:
+        return "it is being deleted"
+    if ignored(live.annotations) is not Ignore.WHOLLY:
+        return ""
+    why = "ignored: an annotation in the cluster says so"
+    if key.kind != "Secret" or LAST_APPLIED not in live.annotations:
+        return why
+    where = f"{key} -n {key.namespace} {LAST_APPLIED}-"
+    return f"{why}; another one holds its values in clear: kubectl annotate {where}"
+
+
+def _unlisted(kinds: Sequence[str]) -> str:
+    """Name them, those that may hold values first."""
+    ordered = sorted(kinds, key=lambda name: (not name.startswith("secrets"), "." in name, name))
+    more = f" and {len(kinds) - _SHOWN_KINDS} more" if len(kinds) > _SHOWN_KINDS else ""
+    return (
+        "what Flux v1 left of these kinds is not known, since they cannot be listed: "
+        f"{', '.join(ordered[:_SHOWN_KINDS])}{more}; "
+        "allow it, or name the namespaces that Flux v1 had: --k8s-allow-namespace"
+    )
 
 
 def _foreign(key: ObjectKey, live: LiveObject) -> NotOursError:

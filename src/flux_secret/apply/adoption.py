@@ -25,15 +25,25 @@ _ANNOTATIONS: Final = (LAST_APPLIED, CHECKSUM)
 _LABELS: Final = (MARK,)
 
 
-def adoption(live: LiveObject) -> list[Json]:
-    """Give the patch that takes it over; empty when there is nothing left to take."""
+def adoption(live: LiveObject, *, part_of: str = "") -> list[Json]:
+    """Give the patch that takes it over; empty when there is nothing left to take.
+
+    `part_of` is the inventory whose label it gets at once: for what no delivery applies any more,
+    and only what carries the label is ever removed.
+    """
     moved = [entry for entry in live.managed if _is_client_side(entry)]
     gone = [("annotations", name) for name in _ANNOTATIONS if name in live.annotations]
     gone += [("labels", name) for name in _LABELS if name in live.labels]
-    if not moved and not gone:
+    is_missing = bool(part_of) and live.labels.get(PART_OF) != part_of
+    missing = {("labels", PART_OF): part_of} if is_missing else {}
+    if not moved and not gone and not missing:
         return []
     rest = [entry for entry in live.managed if entry not in moved]
-    return [*_removals(gone), *_managed(live, _merged(rest, moved, FIELD_MANAGER, "Apply"))]
+    return [
+        *_additions(live, missing),
+        *_removals(gone),
+        *_managed(live, _merged(rest, moved, FIELD_MANAGER, "Apply")),
+    ]
 
 
 def release(live: LiveObject, mark: str, last_applied: str | None) -> list[Json]:
@@ -119,7 +129,7 @@ def _additions(live: LiveObject, added: Mapping[tuple[str, str], str]) -> list[J
     patch: list[Json] = []
     if not live.annotations and any(place == "annotations" for place, _ in added):
         patch.append({"op": "add", "path": "/metadata/annotations", "value": {}})
-    if not live.labels:
+    if not live.labels and any(place == "labels" for place, _ in added):
         patch.append({"op": "add", "path": "/metadata/labels", "value": {}})
     for (place, name), value in added.items():
         patch.append({"op": "add", "path": _path(place, name), "value": value})

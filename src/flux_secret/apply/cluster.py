@@ -33,6 +33,8 @@ class ApplyOptions:
     """`--adopt-existing`: take over what was there before us, openly."""
     daemon: SyncSet | None = None
     """The daemon of Flux v1 whose place we take."""
+    excluded_resources: tuple[str, ...] = ()
+    """`--k8s-unsafe-exclude-resource`: kinds that are not listed when marks are looked for."""
     confirmations: frozenset[str] = frozenset()
     """`--confirm TOKEN`, from the start on."""
     concurrent_requests: int = 16

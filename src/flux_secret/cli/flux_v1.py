@@ -7,7 +7,7 @@ reason why it has no effect (facts: flux-v1 §2.1; issue 4).
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import click
@@ -25,10 +25,11 @@ class Why(enum.Enum):
     IMAGES = "image automation is out of scope: an image is changed by a commit"
     UPSTREAM = "there is no upstream service: Weave Cloud has ended"
     KEYS = "no ssh key is made here: make one with ssh-keygen and put it into the Secret"
-    READS = "only kinds that a target names are read, so there is nothing to leave out"
+    READS = "only kinds that a target names are read here; flux-secret adopt has that flag"
     KUBECTL = "objects are applied without kubectl; kustomize takes the kubectl on PATH"
     VERBOSITY = "write --log-level debug before the command instead"
     PLACE = "where it runs is found out by itself"
+    AGENT = "it says how an agent runs, and this command does its work once"
 
 
 SWITCHES: Final[Mapping[str, Why]] = {
@@ -73,6 +74,13 @@ VALUES: Final[Mapping[str, Why]] = {
 }
 """Flags that take a value, which is not looked at."""
 
+AGENTS: Final = (
+    "--git-email", "--git-notes-ref", "--git-poll-interval", "--git-signing-key", "--git-user",
+    "--listen", "--listen-metrics", "--listen-token-file", "--log-format", "--regenerate-interval",
+    "--sync-interval",
+)  # fmt: skip
+"""Flags of the agent that mean nothing to a command which gets an agent's whole command line."""
+_SHORT: Final = {"--listen": ["-l"]}
 
 REFUSED: Final[Mapping[str, str]] = {
     "--git-secret": "keep what git-secret hides in the store instead",
@@ -85,17 +93,35 @@ Passed over, what is encrypted would be applied as it is.
 
 
 def flux_v1_options(command: F) -> F:
-    """Let a command accept them; `warn_of` says which were given."""
+    """Let the agent accept them; `warn_of` says which were given."""
+    return _accepting(VALUES, command)
+
+
+def whole_command_line(command: F) -> F:
+    """Let a command that works once accept all that a Deployment says to fluxd, or to our agent."""
+    values = VALUES.keys() - {"--k8s-unsafe-exclude-resource"}  # there it has a meaning
+    return _accepting(sorted({*values, *AGENTS}), command)
+
+
+def _accepting(values: Iterable[str], command: F) -> F:
     for name in (*SWITCHES, *REFUSED):
         command = click.option(name, _parameter(name), is_flag=False, flag_value="true",
                                multiple=True, hidden=True)(command)  # fmt: skip
-    for name in VALUES:
-        command = click.option(name, _parameter(name), multiple=True, hidden=True)(command)
+    for name in values:
+        command = click.option(
+            *_SHORT.get(name, []), name, _parameter(name), multiple=True, hidden=True
+        )(command)
     return command
 
 
 def warn_of(given: Mapping[str, object]) -> None:
-    """Log one warning for each reason, naming the flags; never their values (`--token`).
+    """Log one warning for each reason; raise `UsageError` for what cannot be passed over."""
+    for why, flags in without_effect(given):
+        _log.warning("flags.without_effect", flags=" ".join(flags), reason=why.value)
+
+
+def without_effect(given: Mapping[str, object]) -> Iterator[tuple[Why, list[str]]]:
+    """Give the flags for each reason, never their values (`--token`).
 
     Raises `UsageError` for what cannot be passed over.
     """
@@ -106,14 +132,8 @@ def warn_of(given: Mapping[str, object]) -> None:
                 f"{flag} is not supported: files of the repository are not decrypted here",
                 remedy=f"take the flag out; {instead}",
             )
-    for why, flags in _without_effect(given):
-        _log.warning("flags.without_effect", flags=" ".join(flags), reason=why.value)
-
-
-def _without_effect(given: Mapping[str, object]) -> Iterator[tuple[Why, list[str]]]:
-    named = {
-        flag: why for flag, why in {**SWITCHES, **VALUES}.items() if given.get(_parameter(flag))
-    }
+    reasons = {**SWITCHES, **VALUES, **dict.fromkeys(AGENTS, Why.AGENT)}
+    named = {flag: why for flag, why in reasons.items() if given.get(_parameter(flag))}
     named.pop("--registry-disable-scanning", None)  # it is as they wish
     for why in Why:
         if flags := [flag for flag, reason in named.items() if reason is why]:

@@ -52,6 +52,9 @@ class Flags:
     confirm: Sequence[str] = ()
     k8s_allow_namespace: Sequence[str] = ()
     k8s_namespace_whitelist: Sequence[str] = ()
+    k8s_unsafe_exclude_resource: Sequence[str] = (
+        "*metrics.k8s.io/*", "webhook.certmanager.k8s.io/*", "v1/Event",
+    )  # fmt: skip
     k8s_default_namespace: str | None = None
     namespace: str = "flux"
     kubeconfig: Path | None = None

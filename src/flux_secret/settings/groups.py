@@ -44,5 +44,7 @@ class ClusterSettings:
     namespace: str
     adopt_existing: bool
     confirmations: frozenset[str]
+    excluded_resources: tuple[str, ...] = ()
+    """Globs on `group/version/Kind`: what is not listed where every kind is."""
     daemon: SyncSet | None = None
     """The daemon of Flux v1 that had the same repository, branch and paths."""

@@ -17,7 +17,7 @@ from flux_secret.settings.groups import ClusterSettings, GitSettings, KeySetting
 from flux_secret.settings.listening import ListenSettings
 from flux_secret.settings.stores import registered, stores_of
 from flux_secret.settings.sync import SyncSettings
-from flux_secret.settings.targets import daemon_of, seconds, targets_of
+from flux_secret.settings.targets import daemon_of, parts, seconds, targets_of
 
 _TERMINAL: Final = ("HOME", "GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "TERM")
 
@@ -78,6 +78,7 @@ class Settings:
                 namespace=flags.namespace,
                 adopt_existing=flags.adopt_existing,
                 confirmations=frozenset(flags.confirm),
+                excluded_resources=tuple(parts(flags.k8s_unsafe_exclude_resource)),
                 daemon=daemon_of(flags, targets[0].source),
             ),
             sync=SyncSettings.load(flags),

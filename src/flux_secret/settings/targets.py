@@ -36,9 +36,9 @@ def targets_of(
         },
         timeout_seconds=seconds("--sync-timeout", flags.sync_timeout),
     )
-    allowed = frozenset(_parts([*flags.k8s_allow_namespace, *flags.k8s_namespace_whitelist]))
-    paths = dict.fromkeys(map(_git_path, _parts(flags.git_path) or [""]))
-    networked = frozenset(map(_git_path, _parts(flags.generator_network)))
+    allowed = frozenset(parts([*flags.k8s_allow_namespace, *flags.k8s_namespace_whitelist]))
+    paths = dict.fromkeys(map(_git_path, parts(flags.git_path) or [""]))
+    networked = frozenset(map(_git_path, parts(flags.generator_network)))
     if unknown := networked - paths.keys():
         raise UsageError(
             f"--generator-network names {min(unknown) or '/'}, which is no --git-path",
@@ -60,10 +60,10 @@ def targets_of(
 
 def daemon_of(flags: Flags, source: Source) -> SyncSet:
     """Give the daemon of Flux v1 that had these flags: its marks on objects are ours to adopt."""
-    return SyncSet.of(source.url, source.branch, _parts(flags.git_path))
+    return SyncSet.of(source.url, source.branch, parts(flags.git_path))
 
 
-def _parts(texts: Sequence[str]) -> list[str]:
+def parts(texts: Sequence[str]) -> list[str]:
     """Open comma lists, as Go's flags do."""
     return [part for text in texts for part in text.split(",")]
 

@@ -333,5 +333,6 @@ def _options(cluster: ClusterSettings) -> ApplyOptions:
         agent_namespace=cluster.namespace,
         adopt_existing=cluster.adopt_existing,
         daemon=cluster.daemon,
+        excluded_resources=cluster.excluded_resources,
         confirmations=cluster.confirmations,
     )

@@ -10,8 +10,9 @@ import pytest
 import structlog
 import structlog.testing
 
+from flux_secret.cli.adopt import adopt
 from flux_secret.cli.agent import agent
-from flux_secret.cli.flux_v1 import REFUSED, SWITCHES, VALUES, warn_of
+from flux_secret.cli.flux_v1 import REFUSED, SWITCHES, VALUES, warn_of, without_effect
 from flux_secret.errors import UsageError
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "flux_v1_flags.tsv"
@@ -96,6 +97,24 @@ def test_a_flag_that_nobody_knows_is_refused() -> None:
     with pytest.raises(click.NoSuchOption) as caught:
         agent.make_context("agent", ["--git-banana=1"])
     assert caught.value.exit_code == 2
+
+
+def test_adopt_takes_whatever_an_agent_is_given() -> None:
+    """A Deployment's arguments are handed to it as they are."""
+    taken = {name for one in adopt.params for name in one.opts}
+    agents = {name for one in agent.params for name in one.opts}
+    assert agents - taken == {"--version"}
+    assert taken - agents == {"--rollback", "--yes"}
+
+
+def test_adopt_says_which_flags_mean_nothing_to_it() -> None:
+    words = ["--sync-interval=1m", "-l=:3030", "--registry-rps=9", "--token=hunter2"]
+    said = list(without_effect(adopt.make_context("adopt", words).params))
+    assert [flags for _, flags in said] == [
+        ["--registry-rps"], ["--token"], ["--listen", "--sync-interval"],
+    ]  # fmt: skip
+    with pytest.raises(UsageError, match="--sops is not supported"):
+        list(without_effect(adopt.make_context("adopt", ["--sops"]).params))
 
 
 def test_the_version_is_all_that_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

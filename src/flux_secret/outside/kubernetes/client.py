@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from flux_secret.errors import UnreachableError
+from flux_secret.errors import RejectedError, UnreachableError
 from flux_secret.outside.kubernetes import discovery
 from flux_secret.outside.kubernetes.body import Json, encoded, items, mapping, names, parse, text
 from flux_secret.outside.kubernetes.connection import Connection
@@ -20,6 +20,7 @@ from flux_secret.outside.kubernetes.transport import Answer, Limits, Traffic, Tr
 
 FIELD_MANAGER: Final = "flux-secret"
 PAGE: Final = 500  # objects a list request asks for, as kubectl does
+MAX_LISTED: Final = 50_000  # objects of one kind
 _APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
 _OK: Final = range(200, 300)
 _CREATED: Final = 201
@@ -99,12 +100,22 @@ class Client:
         return await self._found(request, kind.path(namespace, name), _ONE)
 
     async def list_metadata(
-        self, kind: ServedKind, namespace: str, labels: str = ""
+        self, kind: ServedKind, namespace: str, labels: str = "", *, page: int = PAGE
     ) -> list[LiveObject]:
-        """Read the metadata of all objects of a kind in a namespace (`""` for all)."""
+        """Read the metadata of all objects of a kind in a namespace (`""` for all).
+
+        Raises `RejectedError` when there are more than `MAX_LISTED`.
+        """
         request = Request("list", kind.resource, namespace)
-        trees = self._pages(request, kind.path(namespace), _MANY, labels)
-        return [LiveObject.parse(item) async for tree in trees for item in items(tree, "items")]
+        found: list[LiveObject] = []
+        async for tree in self._pages(request, kind.path(namespace), _MANY, labels, page=page):
+            found += map(LiveObject.parse, items(tree, "items"))
+            if len(found) > MAX_LISTED:
+                raise RejectedError(
+                    f"{request}: there are more than {MAX_LISTED} of them",
+                    remedy="leave the kind out, or name the namespaces",
+                )
+        return found
 
     async def get(self, kind: ServedKind, namespace: str, name: str) -> Mapping[str, Json] | None:
         """Read a whole object; None when there is none."""
@@ -217,11 +228,11 @@ class Client:
         return LiveObject.parse(self._json(request, answer, body))
 
     async def _pages(
-        self, request: Request, path: str, accept: str, labels: str
+        self, request: Request, path: str, accept: str, labels: str, *, page: int = PAGE
     ) -> AsyncIterator[Mapping[str, Json]]:
         more = ""
         while True:
-            params = {"limit": str(PAGE), "labelSelector": labels, "continue": more}
+            params = {"limit": str(page), "labelSelector": labels, "continue": more}
             query = "&".join(f"{name}={quote(value)}" for name, value in params.items() if value)
             tree = self._json(request, await self._get(f"{path}?{query}", accept))
             yield tree

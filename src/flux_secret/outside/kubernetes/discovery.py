@@ -28,6 +28,7 @@ class ServedKind:
     kind: str
     plural: str
     namespaced: bool
+    listable: bool = True
 
     @property
     def api_version(self) -> str:
@@ -68,6 +69,14 @@ class Kinds:
                 return served
         return None
 
+    def listable(self) -> list[ServedKind]:
+        """Give every kind whose objects can be listed, in its preferred version only."""
+        found: dict[tuple[str, str], ServedKind] = {}
+        for served in self.served:
+            if served.listable:
+                found.setdefault((served.group, served.kind), served)
+        return list(found.values())
+
     def is_failing(self, group: str) -> bool:
         """Whether some version of the group does not answer."""
         return any(failing == group for failing, _ in self.failing)
@@ -92,8 +101,10 @@ def _aggregated_kinds(group: str, version: str, tree: Json) -> Iterator[ServedKi
     for resource in items(tree, "resources"):
         kind = text(resource, "responseKind", "kind")
         plural = text(resource, "resource")
-        if kind and plural and _is_object(texts(resource, "verbs")):
-            yield ServedKind(group, version, kind, plural, text(resource, "scope") == "Namespaced")
+        verbs = texts(resource, "verbs")
+        if kind and plural and _is_object(verbs):
+            namespaced = text(resource, "scope") == "Namespaced"
+            yield ServedKind(group, version, kind, plural, namespaced, "list" in verbs)
 
 
 def group_versions(groups: Json) -> Iterator[tuple[str, str]]:
@@ -110,8 +121,10 @@ def from_resource_list(group: str, version: str, tree: Json) -> Iterator[ServedK
     """Read an `APIResourceList` of legacy discovery."""
     for resource in items(tree, "resources"):
         plural, kind = text(resource, "name"), text(resource, "kind")
-        if kind and "/" not in plural and _is_object(texts(resource, "verbs")):
-            yield ServedKind(group, version, kind, plural, resource.get("namespaced") is True)
+        verbs = texts(resource, "verbs")
+        if kind and "/" not in plural and _is_object(verbs):
+            namespaced = resource.get("namespaced") is True
+            yield ServedKind(group, version, kind, plural, namespaced, "list" in verbs)
 
 
 def is_aggregated(tree: Mapping[str, Json]) -> bool:

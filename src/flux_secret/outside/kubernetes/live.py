@@ -59,6 +59,8 @@ class LiveObject:
     managed: tuple[ManagedEntry, ...]
     is_going: bool = False
     """Whether it has a deletionTimestamp."""
+    is_owned: bool = False
+    """Whether another object owns it, as a ReplicaSet owns its pods."""
 
     @classmethod
     def parse(cls, tree: Json) -> LiveObject:
@@ -83,6 +85,7 @@ class LiveObject:
                 for entry in items(meta, "managedFields")
             ),
             is_going="deletionTimestamp" in meta,
+            is_owned=any(items(meta, "ownerReferences")),
         )
 
     def applied_by(self, manager: str) -> ManagedEntry | None:

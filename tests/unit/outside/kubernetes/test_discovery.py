@@ -103,6 +103,19 @@ def test_a_crd_tells_its_served_versions() -> None:
     assert kind == ServedKind("example.org", "v1", "Widget", "widgets", namespaced=False)
 
 
+def test_each_kind_is_listed_in_its_preferred_version_and_only_if_it_can_be() -> None:
+    tree: Json = {
+        "resources": [
+            {"name": "reviews", "kind": "Review", "namespaced": True, "verbs": ["get"]},
+            {"name": "pods", "kind": "Pod", "namespaced": True, "verbs": ["get", "list"]},
+        ]
+    }
+    served = [*from_aggregated([CORE, GROUPS]).served, *from_resource_list("", "v1", tree)]
+    assert [f"{one.api_version}/{one.kind}" for one in Kinds(tuple(served)).listable()] == [
+        "v1/Secret", "v1/Namespace", "apps/v1/Deployment", "v1/Pod",
+    ]  # fmt: skip
+
+
 def test_paths_quote_names() -> None:
     kind = ServedKind("rbac.authorization.k8s.io", "v1", "Role", "roles", namespaced=True)
     path = "/apis/rbac.authorization.k8s.io/v1/namespaces/demo/roles/system%3Aa%2Fb"
