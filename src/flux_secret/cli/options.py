@@ -68,7 +68,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
                  help="Touch only these namespaces; may be repeated. Default: all."),
     click.option("--k8s-namespace-whitelist", multiple=True, hidden=True),  # its older name
     click.option("--k8s-default-namespace", metavar="NAMESPACE",
-                 help="Namespace of objects that name none. Default: default."),
+                 help="Namespace of objects that name none; else the kubeconfig's, or default."),
     click.option("-n", "--namespace", default=_DEFAULTS.namespace, show_default=True,
                  metavar="NAMESPACE", help="Where flux-secret keeps its own objects."),
     click.option("--kubeconfig", "--kube-config", "kubeconfig", metavar="FILE",

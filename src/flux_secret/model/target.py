@@ -48,7 +48,7 @@ class Target:
     allowed_namespaces: frozenset[str] = frozenset()
     """`--k8s-allow-namespace`: the only namespaces that are written to; empty for all."""
     default_namespace: str = "default"
-    """For namespaced objects that name none: `--k8s-default-namespace`."""
+    """For namespaced objects that name none: `--k8s-default-namespace`, or the context's."""
 
     @property
     def name(self) -> str:

@@ -46,5 +46,7 @@ class ClusterSettings:
     confirmations: frozenset[str]
     excluded_resources: tuple[str, ...] = ()
     """Globs on `group/version/Kind`: what is not listed where every kind is."""
+    default_namespace: str | None = None
+    """For namespaced objects that name none; None: what the kubeconfig's context says."""
     daemon: SyncSet | None = None
     """The daemon of Flux v1 that had the same repository, branch and paths."""

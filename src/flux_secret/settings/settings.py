@@ -79,6 +79,7 @@ class Settings:
                 adopt_existing=flags.adopt_existing,
                 confirmations=frozenset(flags.confirm),
                 excluded_resources=tuple(parts(flags.k8s_unsafe_exclude_resource)),
+                default_namespace=flags.k8s_default_namespace or None,
                 daemon=daemon_of(flags, targets[0].source),
             ),
             sync=SyncSettings.load(flags),

@@ -54,7 +54,6 @@ def targets_of(
             prune=flags.sync_garbage_collection or flags.sync_garbage_collection_dry,
             prune_dry=flags.sync_garbage_collection_dry,
             allowed_namespaces=allowed,
-            default_namespace=flags.k8s_default_namespace or "default",
         )
 
 

@@ -142,8 +142,9 @@ async def connect(settings: Settings) -> AsyncIterator[Connected]:
         memory = Memory(settings.regenerate_interval_seconds)
         adopter = partial(Adopter, client, _options(settings.cluster))
         heads = Heads(sources, stores)
-        live = Delivered(client, settings.cluster.namespace, settings.targets)
-        yield Connected(settings.targets, stages, heads, memory, adopter, applier.confirm, live)
+        targets = _with_namespace(settings, client)
+        live = Delivered(client, settings.cluster.namespace, targets)
+        yield Connected(targets, stages, heads, memory, adopter, applier.confirm, live)
 
 
 async def examine(settings: Settings) -> list[Finding]:
@@ -326,6 +327,17 @@ async def _client(settings: Settings, resources: contextlib.AsyncExitStack) -> k
         else kubernetes.in_cluster(environ)
     )
     return await resources.enter_async_context(kubernetes.connect(connection))
+
+
+def _with_namespace(settings: Settings, client: kubernetes.Client) -> tuple[Target, ...]:
+    """Say where objects go that name no namespace, as Flux v1 does (facts: flux-v1 §1.7).
+
+    The flag, else the kubeconfig's context. A pod has none of its own: it is `default` there, as in
+    the kubeconfig of Flux v1's image, and not the agent's namespace.
+    """
+    context = client.namespace if settings.cluster.kubeconfig else "default"
+    namespace = settings.cluster.default_namespace or context
+    return tuple(replace(target, default_namespace=namespace) for target in settings.targets)
 
 
 def _options(cluster: ClusterSettings) -> ApplyOptions:

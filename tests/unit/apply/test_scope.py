@@ -64,6 +64,19 @@ def test_a_kind_of_the_same_bundles_crd_is_awaited() -> None:
     ]
 
 
+def test_a_cluster_scoped_kind_of_the_same_bundles_crd_loses_its_namespace() -> None:
+    crd = item(
+        "CustomResourceDefinition", "w.e.org", api_version="apiextensions.k8s.io/v1",
+        spec={
+            "group": "e.org", "scope": "Cluster",
+            "names": {"kind": "Widget", "plural": "widgets"},
+            "versions": [{"name": "v1", "served": True}],
+        },
+    )  # fmt: skip
+    found = placed(item("Widget", "w", "demo", api_version="e.org/v1"), crd)
+    assert names(found) == ["", ""]
+
+
 def test_an_unknown_kind_is_left_out_and_counts_under_every_name_it_may_have() -> None:
     found = placed(item("Widget", "w", api_version="e.org/v1"), item("ConfigMap", "a"))
     ((key, left_out),) = found.left_out

@@ -203,6 +203,44 @@ async def test_a_target_that_is_the_flux_yaml_itself_means_its_folder(tmp_path: 
     assert names(found) == ["a"]
 
 
+async def test_a_file_below_a_flux_yaml_is_read_as_it_is(tmp_path: Path) -> None:
+    root = repository(tmp_path, {".flux.yaml": TWO, "demo/a.yaml": config_map("a")})
+    workshop = FakeWorkshop({})
+    assert names(await generate(root, workshop, directory="demo/a.yaml")) == ["a"]
+    assert not workshop.ran
+
+
+async def test_scan_for_files_counts_for_every_target_below_it(tmp_path: Path) -> None:
+    files = {
+        ".flux.yaml": TWO,
+        "demo/.flux.yaml": "version: 1\nscanForFiles: {}\n",
+        "demo/a.yaml": config_map("a"),
+        "demo/x/y/b.yaml": config_map("b"),
+    }
+    root = repository(tmp_path, files)
+    assert names(await generate(root, FakeWorkshop({}), directory="demo/x")) == ["b"]
+
+
+async def test_with_commands_no_file_of_the_target_is_read(tmp_path: Path) -> None:
+    root = repository(tmp_path, {"demo/.flux.yaml": TWO, "demo/a.yaml": "{{ no YAML }}"})
+    workshop = FakeWorkshop({"one": Printed(config_map("a")), "two": Printed(config_map("b"))})
+    assert names(await generate(root, workshop)) == ["a", "b"]
+
+
+async def test_commands_run_in_a_chart_too(tmp_path: Path) -> None:
+    files = {"demo/.flux.yaml": TWO, "demo/Chart.yaml": "", "demo/values.yaml": ""}
+    root = repository(tmp_path, files)
+    workshop = FakeWorkshop({"one": Printed(config_map("a")), "two": Printed(config_map("b"))})
+    assert names(await generate(root, workshop)) == ["a", "b"]
+
+
+async def test_folders_below_a_target_are_not_searched_for_a_flux_yaml(tmp_path: Path) -> None:
+    root = repository(tmp_path, {"demo/x/.flux.yaml": TWO, "demo/x/a.yaml": config_map("a")})
+    workshop = FakeWorkshop({})
+    assert names(await generate(root, workshop)) == ["a"]
+    assert not workshop.ran
+
+
 async def test_without_manifest_generation_the_tree_is_read_always(tmp_path: Path) -> None:
     root = repository(tmp_path, {"demo/.flux.yaml": TWO, "demo/a.yaml": config_map("a")})
     assert names(await generate(root, FakeWorkshop({}), enabled=False)) == ["a"]

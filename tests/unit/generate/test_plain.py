@@ -56,6 +56,33 @@ def test_a_target_may_be_one_file(tmp_path: Path) -> None:
     assert names(tmp_path, tmp_path / "b.yaml") == ["b.yaml"]
 
 
+def test_a_target_that_is_one_file_may_have_any_ending(tmp_path: Path) -> None:
+    write(tmp_path, "a.json", "b.yaml")
+    assert names(tmp_path, tmp_path / "a.json") == ["a.json"]
+
+
+def test_a_chart_is_left_out_with_all_that_is_below_and_a_half_one_is_none(tmp_path: Path) -> None:
+    write(tmp_path, "c/Chart.yaml", "c/values.yaml", "c/charts/sub/x.yaml", "half/Chart.yaml")
+    assert names(tmp_path) == ["half.Chart.yaml"]
+    assert names(tmp_path, tmp_path / "c") == []
+    assert names(tmp_path, tmp_path / "c" / "charts" / "sub") == []
+
+
+def test_a_link_to_a_folder_above_leads_nowhere(tmp_path: Path) -> None:
+    write(tmp_path, "demo/a.yaml")
+    (tmp_path / "demo" / "loop.yaml").symlink_to("..")
+    (tmp_path / "demo" / "deeper").mkdir()
+    (tmp_path / "demo" / "deeper" / "loop").symlink_to("../../demo")
+    assert names(tmp_path, tmp_path / "demo") == ["demo.a.yaml"]
+
+
+def test_a_link_by_another_name_and_over_links_is_followed(tmp_path: Path) -> None:
+    write(tmp_path, "shared/one.txt", "demo/a.yaml")
+    (tmp_path / "demo" / "z.yaml").symlink_to("../linked")
+    (tmp_path / "linked").symlink_to("shared/one.txt")
+    assert names(tmp_path, tmp_path / "demo") == ["demo.a.yaml", "shared.one.txt"]
+
+
 def test_links_to_files_are_followed_and_links_to_folders_are_not(tmp_path: Path) -> None:
     write(tmp_path, "shared/one.yaml", "demo/a.yaml")
     (tmp_path / "demo" / "linked.yaml").symlink_to("../shared/one.yaml")
