@@ -35,6 +35,14 @@ ALLOWED = {
     # store: a person's entries are encrypted, and shown to them
     ("store/crypto/encrypt.py", "_in_process"): (1, "is encrypted"),
     ("outside/keyring.py", "Keyring.encrypt"): (1, "gpg encrypts it, from its standard input"),
+    ("store/working/merging.py", "_merged"): (1, "three sides become one"),
+    ("store/working/editing.py", "save"): (3, "what others changed meanwhile is merged in"),
+    ("outside/editor.py", "edit"): (1, "a person edits it, in memory"),
+    ("cli/store/terminal.py", "shown"): (1, "for a pipe, or a person who asked to see it"),
+    ("cli/store/insert.py", "_insert"): (1, "one key of it is set"),
+    ("cli/store/insert.py", "_text"): (1, "becomes a part of the entry"),
+    ("cli/store/grep.py", "_found"): (1, "its lines are searched"),
+    ("cli/store/history.py", "_passwords"): (1, "parsed into a document"),
     ("cli/store/terminal.py", "print_value"): (1, "a person asked to see it"),
     ("cli/store/show.py", "_show"): (1, "parsed into a document"),
     # doors: what a peer must be told

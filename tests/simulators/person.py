@@ -32,6 +32,7 @@ class Person:
     gnupg: Home
     gopass: Path | None = None
     env: dict[str, str] = field(default_factory=dict)
+    """More of their environment; an empty value takes a name out of it."""
 
     @property
     def store(self) -> Path:
@@ -95,12 +96,13 @@ class Person:
     @property
     def environment(self) -> dict[str, str]:
         """What their programs see."""
-        return {
+        whole = {
             "PATH": os.environ["PATH"], "HOME": str(self.home), "LC_ALL": "C.UTF-8",
             "GNUPGHOME": str(self.gnupg.path), "GIT_CONFIG_NOSYSTEM": "1",
             "GOPASS_NO_REMINDER": "1", "PASSWORD_STORE_DIR": str(self.store),
             **measured(), **self.env,
         }  # fmt: skip
+        return {name: value for name, value in whole.items() if value}
 
 
 @contextmanager

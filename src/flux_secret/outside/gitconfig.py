@@ -24,3 +24,15 @@ def read_config(file: Path) -> list[tuple[str, str]]:
             f"{file} cannot be read as a configuration: {error}",
             remedy=f"look at it: git config --file {file} --list",
         ) from None
+
+
+def set_config(file: Path, name: str, value: str) -> None:
+    """Set one name of a configuration, as `git config --file` does; the rest keeps its bytes."""
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        pygit2.Config(str(file))[name] = value
+    except (pygit2.GitError, OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"{file} cannot be changed: {error}", remedy="look at its rights with `ls -l`"
+        ) from None

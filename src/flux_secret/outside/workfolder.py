@@ -11,6 +11,7 @@ import asyncio
 import errno
 import fcntl
 import os
+import shutil
 import stat
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -127,6 +128,22 @@ class WorkFolder:
                 if folder == self.root or not folder.is_dir() or any(folder.iterdir()):
                     break
                 folder.rmdir()
+
+    def make(self) -> None:
+        """Make the folder, and those above it."""
+        with _explained(self.root, "made"):
+            self._make_folder(self.root)
+
+    def become(self, root: Path) -> WorkFolder:
+        """Move the whole folder to a place where there is none, or an empty one."""
+        with _explained(root, "made"):
+            self.root.chmod(0o700)
+            self.root.rename(root)
+        return WorkFolder(root)
+
+    def discard(self) -> None:
+        """Remove the folder and all that lies in it."""
+        shutil.rmtree(self.root, ignore_errors=True)
 
     @asynccontextmanager
     async def locked(self) -> AsyncIterator[None]:

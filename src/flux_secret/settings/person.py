@@ -5,7 +5,8 @@ Stores are found where gopass and pass find them (facts: gopass §4.1):
 1. mounts and the root store of gopass's configuration, below `GOPASS_HOMEDIR`, `XDG_CONFIG_HOME` or
    the home directory;
 2. `PASSWORD_STORE_DIR` takes the place of the root store, whatever the configuration says;
-3. without a configured root, `~/.password-store` if it is there, else gopass's own place.
+3. without a configured root, `~/.password-store`, where both look; gopass's own place only if that
+   is there and the other is not.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from flux_secret.outside.gitconfig import read_config
+from flux_secret.errors import UsageError
+from flux_secret.model.names import StoreName
+from flux_secret.outside.gitconfig import read_config, set_config
 from flux_secret.settings.environment import gnupg_home
 
 ROOT: Final = ""
@@ -28,6 +31,11 @@ _GIT: Final = (
     "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "GIT_SSH_COMMAND", "GIT_SSH", "GIT_SSH_VARIANT",
     "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "https_proxy", "HTTPS_PROXY",
     "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY",
+)  # fmt: skip
+_EDITOR: Final = (
+    "HOME", "PATH", "TERM", "COLORTERM", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "SHELL", "USER",
+    "LOGNAME", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR",
+    "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "TERMINFO", "TERMINFO_DIRS",
 )  # fmt: skip
 _PINENTRY: Final = ("HOME", "GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "TERM")
 
@@ -42,26 +50,57 @@ class PersonSettings:
     tool_path: str = os.defpath
     git_env: Mapping[str, str] = field(default_factory=dict)
     """What a person's own git needs: identity, ssh-agent, proxies, signing."""
+    editor: str = "vi"
+    editor_env: Mapping[str, str] = field(default_factory=dict)
+    """What a person's editor needs: a terminal or a screen, a language, their settings."""
     pinentry_env: Mapping[str, str] = field(default_factory=dict)
     """What gpg's pinentry needs to find a terminal or a screen."""
     pushes: bool = True
     """Whether a change is pushed at once: gopass's `core.autopush`. pass never pushes."""
+    config: Path = Path("/dev/null")
+    """gopass's configuration, where mounts are written."""
+    new_stores: Path = Path("/dev/null")
+    """The folder where gopass puts new mounts."""
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> PersonSettings:
         """Read the environment and gopass's configuration; raise `ConfigurationError`."""
         environ = os.environ if environ is None else environ
         home = Path(environ.get("GOPASS_HOMEDIR") or environ.get("HOME") or "/root")
-        config = read_config(_config_folder(environ) / "gopass" / "config")
+        file = _config_folder(environ) / "gopass" / "config"
+        config = read_config(file)
         persons_home = Path(environ.get("HOME") or "/root")
         return cls(
             stores=_stores(config, environ, home),
             gnupg_home=gnupg_home(environ) or persons_home / ".gnupg",
             tool_path=environ.get("PATH", os.defpath),
             git_env={name: environ[name] for name in _GIT if name in environ},
+            editor=environ.get("VISUAL") or environ.get("EDITOR") or "vi",
+            editor_env={name: environ[name] for name in _EDITOR if name in environ},
             pinentry_env={name: environ[name] for name in _PINENTRY if name in environ},
             pushes=bool(config) and dict(config).get("core.autopush", "true").lower() in _TRUE,
+            config=file,
+            new_stores=_data_folder(environ, home) / "gopass" / "stores",
         )
+
+    def place(self, mount: str, path: Path | None) -> Path:
+        """Give the folder of a new store; raise `UsageError` when the mount is taken."""
+        if mount:
+            StoreName.parse(mount)
+        if mount in self.stores and self.stores[mount].exists() and path is None:
+            raise UsageError(
+                f"{mount or 'the root store'} is there already, in {self.stores[mount]}",
+                remedy="mount it under another name",
+            )
+        if path is not None:
+            return path.absolute()
+        return self.stores[ROOT] if mount == ROOT else self.new_stores / mount.replace("/", "-")
+
+    def register(self, mount: str, place: Path) -> None:
+        """Write a mount where gopass, and every later flux-secret, finds it."""
+        if self.stores.get(mount) != place:
+            name = f"mounts.{mount}.path" if mount else "mounts.path"
+            set_config(self.config, name, str(place))
 
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
@@ -87,10 +126,14 @@ def _stores(
         stores[ROOT] = _expanded(environ["PASSWORD_STORE_DIR"], home)
     if ROOT not in stores:
         usual = home / ".password-store"
-        data = environ.get("XDG_DATA_HOME") if not environ.get("GOPASS_HOMEDIR") else None
-        gopass = Path(data or home / ".local" / "share") / "gopass" / "stores" / "root"
-        stores[ROOT] = usual if usual.is_dir() else gopass
+        gopass = _data_folder(environ, home) / "gopass" / "stores" / "root"
+        stores[ROOT] = gopass if gopass.is_dir() and not usual.is_dir() else usual
     return stores
+
+
+def _data_folder(environ: Mapping[str, str], home: Path) -> Path:
+    data = environ.get("XDG_DATA_HOME") if not environ.get("GOPASS_HOMEDIR") else None
+    return Path(data or home / ".local" / "share")
 
 
 def _expanded(text: str, home: Path) -> Path:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from flux_secret.outside.git.clone import Clone
@@ -14,6 +15,8 @@ from flux_secret.outside.keyring import Keyring
 from flux_secret.outside.workfolder import WorkFolder
 from flux_secret.settings.person import PersonSettings
 from flux_secret.store.crypto.gnupg import GnuPgCrypto
+from flux_secret.store.crypto.recipients import Recipients
+from flux_secret.store.working.founding import Founded, found, join
 from flux_secret.store.working.mounts import Mounts
 from flux_secret.store.working.store import WorkingStore
 
@@ -23,7 +26,7 @@ _PUBLIC_KEYS = (".public-keys", ".gpg-keys")  # the second is gopass's older nam
 @asynccontextmanager
 async def mounted(settings: PersonSettings) -> AsyncIterator[Mounts]:
     """Open every store that the person has."""
-    gpg = Gpg(path=settings.tool_path, home=settings.gnupg_home, terminal=settings.pinentry_env)
+    gpg = _gpg(settings)
     keyring, git = Keyring(gpg), PersonGit(settings.git_env)
     async with contextlib.AsyncExitStack() as resources:
         resources.push_async_callback(gpg.close)
@@ -43,3 +46,32 @@ async def _open(name: str, root: Path, keyring: Keyring, git: PersonGit) -> Work
         return next((folder.read(one.blob) for one in plain), None)
 
     return WorkingStore(name, folder, await Clone.find(folder, git), GnuPgCrypto(keyring, exported))
+
+
+@dataclass(frozen=True, slots=True)
+class Founder:
+    """Makes and gets stores with a person's own gpg and git."""
+
+    keyring: Keyring
+    git: PersonGit
+
+    async def found(self, place: Path, ids: Sequence[str]) -> Founded:
+        """Make a store that these keys can read."""
+        return await found(place, ids, self._recipients, self.keyring, self.git)
+
+    async def join(self, url: str, place: Path) -> Founded:
+        """Get a store that others have."""
+        return await join(url, place, self.keyring, self._recipients, self.git)
+
+    @property
+    def _recipients(self) -> Recipients:
+        return Recipients(self.keyring, lambda _id: None)
+
+
+def founder(settings: PersonSettings) -> Founder:
+    """Connect what makes and gets stores."""
+    return Founder(Keyring(_gpg(settings)), PersonGit(settings.git_env))
+
+
+def _gpg(settings: PersonSettings) -> Gpg:
+    return Gpg(path=settings.tool_path, home=settings.gnupg_home, terminal=settings.pinentry_env)

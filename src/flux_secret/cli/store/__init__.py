@@ -8,7 +8,20 @@ import click
 
 from flux_secret.cli.lazy import LazyGroup
 
-_COMMANDS: Final = ("insert", "ls", "show")
+_COMMANDS: Final = (
+    "clone",
+    "cp",
+    "edit",
+    "grep",
+    "history",
+    "init",
+    "insert",
+    "ls",
+    "mv",
+    "rm",
+    "show",
+    "sync",
+)
 
 
 @click.group(cls=LazyGroup, names=_COMMANDS, package="flux_secret.cli.store")

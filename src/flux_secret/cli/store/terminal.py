@@ -17,6 +17,23 @@ def shows_to_a_person() -> bool:
     return sys.stdout.isatty()
 
 
+def agreed(question: str) -> bool:
+    """Ask a person; without a terminal nobody agrees, and the command says how to do without."""
+    if not is_asked():
+        raise UsageError(
+            f"{question} There is no terminal to ask on",
+            remedy="say so on the command line: --force",
+        )
+    return click.confirm(question, err=True)
+
+
+def shown(value: Plaintext, *, reveal: bool) -> str:
+    """Give a value as one line of text for a pipe, or for a person who asked to see it."""
+    if shows_to_a_person() and not reveal:
+        return str(value)
+    return value.reveal().decode(errors="backslashreplace")
+
+
 def print_value(value: Plaintext, *, newline: bool = False) -> None:
     """Write a value to standard output, byte for byte; with a line break for a terminal."""
     data = value.reveal()
@@ -24,9 +41,14 @@ def print_value(value: Plaintext, *, newline: bool = False) -> None:
     sys.stdout.buffer.flush()
 
 
+def is_asked() -> bool:
+    """Whether standard input is a terminal, where a person types."""
+    return sys.stdin.isatty()
+
+
 def given_value(what: str, *, limit: int) -> Plaintext:
     """Take a value from standard input to its end; on a terminal, ask for it twice, unseen."""
-    if sys.stdin.isatty():
+    if is_asked():
         typed: str = click.prompt(what, hide_input=True, confirmation_prompt=True, err=True)
         return Plaintext(typed.encode())
     data = sys.stdin.buffer.read(limit + 1)

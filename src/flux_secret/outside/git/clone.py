@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import pygit2
+from pygit2.enums import FileMode
 
 from flux_secret.errors import ConfigurationError, FluxSecretError, UnreachableError
 from flux_secret.outside.files import write_atomic
@@ -42,6 +43,12 @@ _UNFINISHED: Final = {
     "rebase-apply": "a rebase",
     "CHERRY_PICK_HEAD": "a cherry-pick",
     "REVERT_HEAD": "a revert",
+}
+_MODES: Final = {
+    Kind.FILE: FileMode.BLOB,
+    Kind.EXECUTABLE: FileMode.BLOB_EXECUTABLE,
+    Kind.LINK: FileMode.LINK,
+    Kind.SUBMODULE: FileMode.COMMIT,
 }
 
 
@@ -134,20 +141,44 @@ class Clone:
         data = bytes(found.data) if isinstance(found, pygit2.Blob) else None
         return data if data is not None and self.blob_id(data) == blob.id else None
 
+    def file(self, commit: str, path: str) -> bytes | None:
+        """Give a file as a commit has it; None when it has no such file."""
+        found = self._in(self.at(commit), path)
+        return found.data if found is not None else None
+
+    def merge_head(self) -> str | None:
+        """Give the other side of a merge that was begun here and not ended."""
+        try:
+            first = (self.git_dir / "MERGE_HEAD").read_text().split("\n")[0].strip()
+        except FileNotFoundError:
+            return None
+        return first if _OBJECT_ID.match(first) else None
+
+    async def end_merge(self) -> None:
+        """Forget a merge whose two sides are in the branch by now; files stay as they are."""
+        await self.git.do(self.folder.root, "reset", "--quiet", "--mixed")
+
+    async def uncommitted(self) -> list[str]:
+        """Give the paths that git says are not as the commit has them, new ones included."""
+        words = ("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames")
+        listed = await self.git.do(self.folder.root, *words)
+        return [line[3:] for line in listed.split("\0") if line]
+
     def differing(self, commit: str | None, paths: Collection[str]) -> list[str]:
         """Give the paths whose file in the folder is not as the commit has it."""
         tree = self.at(commit) if commit else None
         return sorted(path for path in paths if self._in(tree, path) != self._now(path))
 
-    async def commit(
-        self, files: Files, message: str, *, parents: tuple[str, ...] = (), base: str | None = None
-    ) -> str:
-        """Make a commit of changed files; nothing that others see is changed yet.
+    async def commit(self, files: Files, message: str, *, parents: tuple[str, ...] = ()) -> str:
+        """Make a commit of changed files; nothing that others see is changed yet."""
+        tree = self.tree(parents[0] if parents else None, files)
+        return await self.commit_tree(tree, message, parents=parents)
 
-        The tree is that of `base` (the first parent when it is not named) with `files` in it. A
-        person's identity, and `commit.gpgSign`, count as in `git commit`; no hook runs.
+    async def commit_tree(self, tree: str, message: str, *, parents: tuple[str, ...]) -> str:
+        """Make a commit of a tree; nothing that others see is changed yet.
+
+        A person's identity, and `commit.gpgSign`, count as in `git commit`; no hook runs.
         """
-        tree = self._tree(base or (parents[0] if parents else None), files)
         signs = await self.git.ask(
             self.folder.root, "config", "--type=bool", "--get", "commit.gpgSign"
         )
@@ -162,9 +193,16 @@ class Clone:
             )
         return commit
 
-    async def advance(self, old: str | None, new: str, message: str) -> None:
-        """Move the branch from `old` to `new`, and bring the folder after it."""
-        write_atomic(self._journal, json.dumps({"old": old, "new": new}).encode())
+    async def advance(
+        self, old: str | None, new: str, message: str, *, also: str | None = None
+    ) -> None:
+        """Move the branch from `old` to `new`, and bring the folder after it.
+
+        A file is replaced if it is as `old` has it, or as commit `also` has it: git's own merge may
+        have put it there.
+        """
+        noted = {"old": old, "new": new, "also": also}
+        write_atomic(self._journal, json.dumps(noted).encode())
         subject = message.partition("\n")[0]
         moved = await self.git.run(
             self.folder.root, "update-ref", "-m", f"flux-secret: {subject}", "HEAD", new,
@@ -176,13 +214,13 @@ class Clone:
                 f"somebody else committed to {self.folder.root} meanwhile; nothing was changed",
                 remedy="try again",
             )
-        await self._bring(old, new)
+        await self._bring(old, new, also)
 
     async def recover(self) -> bool:
         """Finish what was interrupted after the branch had moved; say whether there was any."""
         try:
             noted = json.loads(self._journal.read_bytes())
-            old, new = noted["old"], str(noted["new"])
+            old, new, also = noted["old"], str(noted["new"]), noted.get("also")
         except FileNotFoundError:
             return False
         except (ValueError, KeyError, TypeError):
@@ -191,18 +229,18 @@ class Clone:
         if await self.git.ask(self.folder.root, "merge-base", "--is-ancestor", new, "HEAD") is None:
             self._journal.unlink()  # the branch never moved
             return False
-        await self._bring(old, new)
+        await self._bring(old, new, also)
         return True
 
-    async def _bring(self, old: str | None, new: str) -> None:
+    async def _bring(self, old: str | None, new: str, also: str | None) -> None:
         """Bring the folder from `old` to `new`, file by file; then the index, then be done."""
-        before, after = (self.at(old) if old else None), self.at(new)
-        paths = self._changed(old, new)
+        replaceable = [self.at(one) if one else None for one in ([old, also] if also else [old])]
+        after = self.at(new)
+        paths = self.changed(old, new)
         try:
             for path in paths:
-                was, will = self._in(before, path), self._in(after, path)
-                if self._now(path) == was:
-                    self._put(path, will)
+                if self._now(path) in [self._in(one, path) for one in replaceable]:
+                    self._put(path, self._in(after, path))
             await self.quiet()
         except FluxSecretError as failure:
             raise type(failure)(
@@ -243,21 +281,22 @@ class Clone:
     def _repository(self) -> pygit2.Repository:
         return pygit2.Repository(str(self.git_dir), pygit2.enums.RepositoryOpenFlag.BARE)
 
-    def _tree(self, base: str | None, files: Files) -> str:
+    def tree(self, base: str | None, files: Files, taken: Mapping[str, str] | None = None) -> str:
+        """Make the tree of `base` (a commit, or a tree) with other files in it; give its id.
+
+        `taken` names paths that are to be as another commit has them, links included.
+        """
         repository = self._repository()
         index = pygit2.Index()
         if base:
             index.read_tree(repository[base].peel(pygit2.Tree))
         with self._writing():
+            for path, commit in (taken or {}).items():
+                found = self.at(commit).entry(path)
+                _set(index, path, None if found is None else (found.blob, _MODES[found.kind]))
             for path, data in files.items():
-                if data is not None:
-                    if isinstance(data, Blob):
-                        blob = pygit2.Oid(hex=data.id)
-                    else:
-                        blob = repository.create_blob(data)
-                    index.add(pygit2.IndexEntry(path, blob, pygit2.enums.FileMode.BLOB))
-                elif path in index:
-                    index.remove(path)
+                blob = data if data is None or isinstance(data, Blob) else self.keep(data)
+                _set(index, path, None if blob is None else (blob.id, FileMode.BLOB))
             return str(index.write_tree(repository))
 
     @contextmanager
@@ -270,7 +309,8 @@ class Clone:
                 remedy="make room on the disk, or mend the rights; nothing was changed",
             ) from None
 
-    def _changed(self, old: str | None, new: str) -> list[str]:
+    def changed(self, old: str | None, new: str) -> list[str]:
+        """Give the paths in which two commits differ."""
         repository = self._repository()
         tree = repository[new].peel(pygit2.Tree)
         if old:
@@ -281,3 +321,10 @@ class Clone:
             path for delta in diff.deltas for path in (delta.old_file.path, delta.new_file.path)
         }
         return sorted(paths)
+
+
+def _set(index: pygit2.Index, path: str, blob: tuple[str, FileMode] | None) -> None:
+    if blob is not None:
+        index.add(pygit2.IndexEntry(path, pygit2.Oid(hex=blob[0]), blob[1]))
+    elif path in index:
+        index.remove(path)

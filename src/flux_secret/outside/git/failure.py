@@ -139,6 +139,12 @@ def failure(url: GitUrl, access: GitAccess, command: str, untrusted: str) -> Flu
     )
 
 
+def kind_of(untrusted: str) -> type[FluxSecretError] | None:
+    """Say what sort of failure git's or ssh's words mean; None when we do not know them."""
+    found = (one.kind for one in _REASONS if re.search(one.words, untrusted))
+    return next(found, None)
+
+
 def shown(untrusted: str, url: GitUrl) -> str:
     """Give the last lines of what git said: without credentials, printable, short."""
     text = untrusted

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from flux_secret.errors import ConfigurationError, UnreachableError
+from flux_secret.outside.git.failure import kind_of
 from flux_secret.outside.process import Completed, Limits, ProcessTimeoutError, run
 
 _LOGIN: Final = re.compile(r"(?<=://)[^/@\s]+@")
@@ -51,11 +52,13 @@ class PersonGit:
         )
 
     async def do(self, root: Path, *words: str, stdin: bytes = b"") -> str:
-        """Run git; raise `ConfigurationError` with its own words when it fails."""
+        """Run git; raise an error of ours with git's own words when it fails."""
         done = await self.run(root, *words, stdin=stdin)
         if done.returncode != 0:
-            raise ConfigurationError(
-                f"git {words[0]} failed in {root}: {git_words(done)}",
+            said = git_words(done)
+            kind = kind_of(said) or ConfigurationError
+            raise kind(
+                f"git {words[0]} failed in {root}: {said}",
                 remedy=f"run it by hand: git -C {root} {words[0]} …",
             )
         return done.untrusted_stdout.decode(errors="replace").rstrip("\n")

@@ -74,6 +74,11 @@ class WorkingStore:
             for name, answer in zip(entries, answers, strict=True)
         ]
 
+    async def refuse_unwritable(self, name: str) -> None:
+        """Raise what writing an entry would raise, as far as it can be told before."""
+        _, recipients = self.tree().recipients_file(posixpath.dirname(name))
+        await self.crypto.encrypt(Plaintext(b"\n"), recipients.ids, self.full(name))
+
     @asynccontextmanager
     async def changing(self) -> AsyncIterator[Draft]:
         """Lend a draft of one change; what is not committed from it never was."""
@@ -127,6 +132,10 @@ class Draft:
 
     def put(self, name: str, text: Plaintext) -> None:
         """Set an entry's whole text; raise `UsageError` for a name that cannot be."""
+        self._check(name)
+        self._texts[name] = text
+
+    def _check(self, name: str) -> None:
         existing = self.names
         if name not in existing:
             names.checked(name)
@@ -137,11 +146,21 @@ class Draft:
                     f"whose name looks like {name!a}",
                     remedy="change that one, or choose a name that is told from it",
                 )
-        self._texts[name] = text
 
     def remove(self, name: str) -> None:
         """Take an entry away."""
         self._texts[name] = None
+
+    async def take(self, name: str, new: str) -> None:
+        """Give an entry a second name; it is encrypted anew for other people if they are others."""
+        tree = self.store.tree()
+        if tree.wanted_recipients(name) == tree.wanted_recipients(new):
+            self._check(new)
+            blob = tree.blob(name)
+            if blob is not None:
+                self.put_file(new + tree.layout.extension, tree.ciphertext(blob))
+                return
+        self.put(new, await self.read(name))
 
     def put_file(self, path: str, data: bytes | None) -> None:
         """Set a file that is no entry: recipients, an exported key; None takes it away."""
