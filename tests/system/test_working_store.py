@@ -37,7 +37,7 @@ def test_what_pass_writes_we_read(me: Person) -> None:
     assert me.flux("store", "show", "web/site").out == b"pw\nuser: joe\n"
     assert me.flux("store", "show", "web/site", "user").out == b"joe"
     assert me.flux("store", "show", "-o", "web/site").out == b"pw"
-    assert me.flux("store", "ls").out == b"web/site\n"
+    assert me.flux("store", "ls", "--flat").out == b"web/site\n"
 
 
 def test_every_recipient_reads_it_and_nobody_else(me: Person) -> None:
@@ -156,4 +156,4 @@ def test_a_name_that_others_would_not_find_is_refused(me: Person, name: str, rea
     me.flux("store", "insert", "web/site", stdin=b"1\n")
     done = me.flux("store", "insert", "--", name, stdin=b"2\n", check=False)
     assert (done.code, reason in done.err) == (2, True), done.err
-    assert me.flux("store", "ls").out == b"web/site\n"
+    assert me.flux("store", "ls", "--flat").out == b"web/site\n"
