@@ -3,8 +3,8 @@
 `PYTHONPATH=tools:tests python bench/applications.py [COUNT…]` (default 100 and 300) starts a
 control plane of its own and measures, with the agent's own code: the first sync, a sync with
 nothing changed, and a sync after one entry changed; in each the children that the agent starts
-itself (git, and one sandboxed shell a generator command), the answers it gives to scripts' gopass,
-and the API calls. JSON is kept in bench/results.
+(git, tar, and one sandboxed shell a generator command), the answers it gives to scripts' gopass,
+the API calls, and whose processor time it was. JSON is kept in bench/results.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +29,8 @@ import structlog
 from cluster.control_plane import ControlPlane
 from flux_secret.generate.answering import GopassAnswers
 from flux_secret.outside.kubernetes.transport import Traffic
+from flux_secret.outside.supervision import group
+from flux_secret.outside.supervision.supervisors import Supervisors
 from flux_secret.settings import Flags, Settings
 from flux_secret.wiring.agent import Connected, connect
 from simulators.gnupg import Home, home
@@ -138,11 +140,15 @@ def counted() -> Iterator[Counter[str]]:
     """Count what the agent starts, answers and asks."""
     seen: Counter[str] = Counter()
     start = asyncio.base_events.BaseEventLoop.subprocess_exec
-    answer, count = GopassAnswers.answer, Traffic.count
+    answer, count, run = GopassAnswers.answer, Traffic.count, Supervisors.run
 
     async def started(self: Any, *given: Any, **named: Any) -> Any:  # noqa: ANN401 -- asyncio's own
         seen["children"] += 1
         return await start(self, *given, **named)
+
+    async def supervised(self: Supervisors, *given: Any, **named: Any) -> Any:  # noqa: ANN401 -- ours
+        seen["children"] += 1
+        return await run(self, *given, **named)
 
     async def answered(self: GopassAnswers, arguments: Any) -> Any:  # noqa: ANN401 -- passed through
         seen["gopass_answers"] += 1
@@ -154,18 +160,50 @@ def counted() -> Iterator[Counter[str]]:
 
     with (
         patch.object(asyncio.base_events.BaseEventLoop, "subprocess_exec", started),
+        patch.object(Supervisors, "run", supervised),
         patch.object(GopassAnswers, "answer", answered),
         patch.object(Traffic, "count", asked),
     ):
         yield seen
 
 
-async def timed(connected: Connected, label: str) -> dict[str, float]:
+def spent(pids: Iterable[int]) -> float:
+    """Give the processor time of these processes and of what they waited for, in seconds."""
+    ticks = 0
+    for pid in pids:
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += sum(map(int, after_name[11:15]))  # utime, stime, cutime, cstime: proc(5)
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+class Clock:
+    """Whose processor time it was: ours, our children's, the control plane's."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        self._plane = frozenset(plane.pids)
+        self._began = self._now()
+
+    def passed(self) -> dict[str, float]:
+        """Give the seconds since the beginning."""
+        return {name: now - self._began[name] for name, now in self._now().items()}
+
+    def _now(self) -> dict[str, float]:
+        running = set(group.children(os.getpid())) - self._plane  # the fork server has not ended
+        own = resource.getrusage(resource.RUSAGE_SELF)
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return {
+            "agent_cpu_s": own.ru_utime + own.ru_stime,
+            "children_cpu_s": ended.ru_utime + ended.ru_stime + spent(running),
+            "plane_cpu_s": spent(self._plane),
+        }
+
+
+async def timed(connected: Connected, plane: ControlPlane, label: str) -> dict[str, float]:
     """Sync once; give seconds and counts."""
     with counted() as seen:
-        began = time.perf_counter()
+        began, clock = time.perf_counter(), Clock(plane)
         done = await connected.round()
-        seconds = time.perf_counter() - began
+        seconds, cpu = time.perf_counter() - began, clock.passed()
     failures = [one.error.what for one in done.deliveries if one.error] + [
         f"{change.key.long}: {change.error.what}"
         for one in done.deliveries
@@ -174,20 +212,23 @@ async def timed(connected: Connected, label: str) -> dict[str, float]:
     ]
     assert done.exit_code == 0, failures[:5]
     counts = ("children", "gopass_answers", "api_reads", "api_writes")
-    return {f"{label}_s": seconds} | {f"{label}_{name}": seen[name] for name in counts}
+    measured = {"s": seconds} | cpu | {name: seen[name] for name in counts}
+    return {f"{label}_{name}": value for name, value in measured.items()}
 
 
-async def measure(flags: Flags, store: Repository, gnupg: Home) -> dict[str, float]:
+async def measure(
+    flags: Flags, store: Repository, gnupg: Home, plane: ControlPlane
+) -> dict[str, float]:
     """Measure the three kinds of sync."""
     async with connect(Settings.load(flags, dict(os.environ))) as connected:
-        result = await timed(connected, "first")
-        nothing = [await timed(connected, "nothing_changed") for _ in range(REPEATS)]
+        result = await timed(connected, plane, "first")
+        nothing = [await timed(connected, plane, "nothing_changed") for _ in range(REPEATS)]
         result |= sorted(nothing, key=lambda one: one["nothing_changed_s"])[REPEATS // 2]
         rotated = []
         for number in range(REPEATS):
             text = gnupg.encrypt(f"new {number}\n".encode(), [gnupg.fingerprint(OPERATOR)])
             store.commit({"app-007.gpg": text})
-            rotated.append(await timed(connected, "one_rotated"))
+            rotated.append(await timed(connected, plane, "one_rotated"))
         result |= sorted(rotated, key=lambda one: one["one_rotated_s"])[REPEATS // 2]
     result["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return result
@@ -203,7 +244,7 @@ def run(count: int) -> dict[str, float]:
     ):
         gnupg.curve25519(OPERATOR)
         flags, store = world(Path(name), gnupg, plane.kubeconfig, count)
-        return {"applications": count} | asyncio.run(measure(flags, store, gnupg))
+        return {"applications": count} | asyncio.run(measure(flags, store, gnupg, plane))
 
 
 def main(arguments: list[str]) -> None:

@@ -28,6 +28,7 @@ from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.reference import Lookup
 from flux_secret.model.target import Generation, Source, Target
 from flux_secret.outside.sandbox.probe import find_sandbox
+from flux_secret.outside.supervision.supervisors import Supervisors
 from flux_secret.outside.workshop import Workshops
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "walkthrough"
@@ -84,10 +85,13 @@ async def generate(
         (place / name).chmod(0o755)
     generation = Generation(env={"APPLICATIONSTORE": "apps"}, timeout_seconds=timeout_seconds)
     target = Target(Source(GitUrl.parse("file:///ops"), "main"), "demo", generation=generation)
-    sandbox = await find_sandbox(os.environ["PATH"])
-    workshops = Workshops(path or os.environ["PATH"], sandbox, max_output=max_output)
     remarks = [] if remarks is None else remarks
-    return await Generator(workshops.open).generate(target, Checkout(place, place), reader, remarks)
+    checkout = Checkout(place, place)
+    async with Supervisors() as supervisors:
+        sandbox = await find_sandbox(os.environ["PATH"], supervisors)
+        tools = path or os.environ["PATH"]
+        workshops = Workshops(tools, sandbox, supervisors, max_output=max_output)
+        return await Generator(workshops.open).generate(target, checkout, reader, remarks)
 
 
 def shell_path(place: Path, shell: str) -> str:

@@ -20,6 +20,7 @@ from flux_secret.model.target import Generation
 from flux_secret.outside import kubectl
 from flux_secret.outside.callchannel import MAX_WORDS, Ask
 from flux_secret.outside.sandbox.probe import find_sandbox
+from flux_secret.outside.supervision.supervisors import Supervisors
 from flux_secret.outside.workshop import Outcome, Workshop, Workshops
 from simulators.store_reader import SimulatedReader
 
@@ -45,9 +46,11 @@ async def opened(
     checkout: Path, env: Mapping[str, str], ask: Ask, *, path: str
 ) -> AsyncIterator[Workshop]:
     """Open a workshop in the sandbox that works here."""
-    workshops = Workshops(path, await find_sandbox(os.environ["PATH"]))
-    async with workshops.open(Generation(env=env), checkout, ask) as workshop:
-        yield workshop
+    async with Supervisors() as supervisors:
+        sandbox = await find_sandbox(os.environ["PATH"], supervisors)
+        workshops = Workshops(path, sandbox, supervisors)
+        async with workshops.open(Generation(env=env), checkout, ask) as workshop:
+            yield workshop
 
 
 async def run(place: Path, command: str, echo: Echo | None = None, *, path: str = PATH) -> Outcome:

@@ -10,6 +10,7 @@ import sys
 import textwrap
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,12 @@ from flux_secret.errors import ConfigurationError, GenerateError
 from flux_secret.generate.interface import Answer
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.target import Generation
-from flux_secret.outside import supervisor
 from flux_secret.outside.files import scratch
-from flux_secret.outside.process import run
 from flux_secret.outside.sandbox import view
 from flux_secret.outside.sandbox.probe import find_sandbox
 from flux_secret.outside.sandbox.sandbox import Bounds, Kind, Room, Sandbox
+from flux_secret.outside.supervision.supervisor import NOT_CONFINED
+from flux_secret.outside.supervision.supervisors import Supervisors
 from flux_secret.outside.workshop import Outcome, Workshop, Workshops
 
 PATH = os.environ["PATH"]
@@ -47,9 +48,10 @@ def checkout() -> Iterator[Path]:
 async def inside(
     kind: Kind, checkout: Path, *, network: bool = False, bounds: Bounds = BOUNDS
 ) -> AsyncIterator[Workshop]:
-    workshops = Workshops(PATH, Sandbox(kind), bounds)
-    async with workshops.open(Generation(network=network), checkout, answer) as workshop:
-        yield workshop
+    async with Supervisors() as supervisors:
+        workshops = Workshops(PATH, Sandbox(kind), supervisors, bounds)
+        async with workshops.open(Generation(network=network), checkout, answer) as workshop:
+            yield workshop
 
 
 async def shell(kind: Kind, checkout: Path, command: str, *, network: bool = False) -> Outcome:
@@ -314,21 +316,27 @@ async def test_a_program_that_cannot_be_confined_does_not_run(checkout: Path) ->
     sandbox = Sandbox(Kind.LANDLOCK)
     room = Room((checkout,), view.tools(PATH))
     argv, bounds = sandbox.confined(["/bin/sh", "-c", "echo ran >ran"], room, checkout)
-    broken = bounds._replace(seccomp=b"\xff" * 8)
-    done = await run(argv, env={}, cwd=checkout, supervised=broken)
-    assert done.returncode == -supervisor.NOT_CONFINED
+    broken = replace(bounds, seccomp=b"\xff" * 8)
+    async with Supervisors() as supervisors:
+        done = await supervisors.run(argv, env={}, cwd=checkout, confinement=broken)
+    assert done.returncode == -NOT_CONFINED
     assert not (checkout / "ran").exists()
 
 
+async def found(path: str) -> Sandbox:
+    async with Supervisors() as supervisors:
+        return await find_sandbox(path, supervisors)
+
+
 async def test_bubblewrap_is_taken_where_it_works() -> None:
-    assert (await find_sandbox(PATH)).kind is Kind.BUBBLEWRAP
+    assert (await found(PATH)).kind is Kind.BUBBLEWRAP
 
 
 async def test_landlock_is_taken_where_bubblewrap_does_not_work(tmp_path: Path) -> None:
     broken = tmp_path / "bwrap"
     broken.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1")
     broken.chmod(0o755)
-    assert (await find_sandbox(f"{tmp_path}:{PATH}")).kind is Kind.LANDLOCK
+    assert (await found(f"{tmp_path}:{PATH}")).kind is Kind.LANDLOCK
 
 
 async def test_where_neither_works_the_reasons_and_the_way_out_are_said(
@@ -339,12 +347,13 @@ async def test_where_neither_works_the_reasons_and_the_way_out_are_said(
     broken.chmod(0o755)
     monkeypatch.setattr("flux_secret.outside.sandbox.landlock.abi", lambda: 3)
     with pytest.raises(ConfigurationError, match=r"No permissions to create.*version 3") as raised:
-        await find_sandbox(f"{tmp_path}:{PATH}")
+        await found(f"{tmp_path}:{PATH}")
     assert "--unsafe-no-sandbox" in raised.value.remedy
 
 
 async def test_without_a_sandbox_no_command_runs(checkout: Path) -> None:
-    workshops = Workshops(PATH, ConfigurationError("there is no sandbox", remedy="get one"))
+    none = ConfigurationError("there is no sandbox", remedy="get one")
+    workshops = Workshops(PATH, none, Supervisors())
     with pytest.raises(ConfigurationError, match="there is no sandbox"):
         async with workshops.open(Generation(), checkout, answer):
             pytest.fail("it was opened")

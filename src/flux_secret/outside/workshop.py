@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -24,11 +24,12 @@ from flux_secret.outside.process import (
     Limits,
     OutputLimitError,
     ProcessTimeoutError,
-    run,
 )
 from flux_secret.outside.sandbox import view
 from flux_secret.outside.sandbox.sandbox import BOUNDS, Bounds, Room, Sandbox
-from flux_secret.outside.supervisor import NOT_CONFINED, OVER_MEMORY, OVER_PROCESSES
+from flux_secret.outside.supervision.group import OVER_MEMORY, OVER_PROCESSES
+from flux_secret.outside.supervision.supervisor import NOT_CONFINED
+from flux_secret.outside.supervision.supervisors import Supervisors
 from flux_secret.outside.toolbox import furnish
 
 MAX_OUTPUT: Final = 16 * MIB
@@ -59,23 +60,16 @@ class Outcome:
     untrusted_stderr: bytes
 
 
+@dataclass(frozen=True, slots=True)
 class Workshop:
     """Runs commands with the tools of one scratch folder."""
 
-    def __init__(
-        self,
-        env: Mapping[str, str],
-        channel: CallChannel,
-        max_output: int,
-        sandbox: Sandbox,
-        room: Room,
-    ) -> None:
-        self._place = room.writable[-1]
-        self._env = env
-        self._channel = channel
-        self._max_output = max_output
-        self._sandbox = sandbox
-        self._room = room
+    _env: Mapping[str, str]
+    _channel: CallChannel
+    _max_output: int
+    _sandbox: Sandbox
+    _room: Room
+    _supervisors: Supervisors
 
     async def run(self, command: str, *, cwd: Path, timeout_seconds: float) -> Outcome:
         """Run `/bin/sh -c COMMAND`; everything it started has ended when this returns.
@@ -88,7 +82,9 @@ class Workshop:
         shell = ["/bin/sh", "-c", command]
         argv, bounds = self._sandbox.confined(shell, self._room, cwd)
         try:
-            done = await run(argv, env=self._env, cwd=cwd, limits=limits, supervised=bounds)
+            done = await self._supervisors.run(
+                argv, env=self._env, cwd=cwd, limits=limits, confinement=bounds
+            )
         except ProcessTimeoutError:
             raise self._channel.failure or GenerateError(
                 f"the command did not end within {timeout_seconds:g} s and was killed",
@@ -126,7 +122,7 @@ class Workshop:
 
     async def kustomize(self, files: Mapping[str, bytes], *, timeout_seconds: float) -> Outcome:
         """Run `kustomize build` on these files, in a folder of their own, gone afterwards."""
-        with tempfile.TemporaryDirectory(prefix="kustomize-", dir=self._place) as name:
+        with tempfile.TemporaryDirectory(prefix="kustomize-", dir=self._room.writable[-1]) as name:
             folder = Path(name)
             for file, content in files.items():
                 (folder / file).write_bytes(content)
@@ -141,8 +137,10 @@ class Workshops:
     """PATH, where the commands find everything but our tools."""
     sandbox: Sandbox | ConfigurationError
     """What confines the commands, or why none may run."""
+    supervisors: Supervisors
     bounds: Bounds = BOUNDS
     max_output: int = MAX_OUTPUT
+    tools: view.Tools = field(default_factory=view.Tools)
 
     @asynccontextmanager
     async def open(
@@ -168,7 +166,7 @@ class Workshops:
                 **generation.env,
                 "PATH": f"{folders['bin']}:{wanted}",
             }
-            tools = view.tools(wanted)
+            tools = self.tools.of(wanted)
             room = Room((checkout, place), tools, network=generation.network, bounds=self.bounds)
             async with open_channel(folders["calls"], ask) as channel:
-                yield Workshop(env, channel, self.max_output, self.sandbox, room)
+                yield Workshop(env, channel, self.max_output, self.sandbox, room, self.supervisors)

@@ -23,12 +23,14 @@ class _Needle:
     lookup: Lookup
     value: bytes
     """Stripped of line breaks at its end, as a shell's `$( )` strips them."""
+    forms: tuple[bytes, ...]
+    """The value, plainly and in base64 at any offset."""
 
     def is_in(self, haystack: bytes) -> bool:
         """Whether the haystack shows the value, plainly or in base64 at any offset."""
         if len(self.value) < MIN_INSIDE:
             return haystack.strip() == self.value
-        return any(form in haystack for form in (self.value, *base64_inside(self.value)))
+        return any(form in haystack for form in self.forms)
 
 
 def scalars(value: Value, path: str = "") -> Iterator[tuple[str, str]]:
@@ -91,7 +93,7 @@ def _needles(lookup: Lookup, value: Plaintext) -> Iterator[_Needle]:
         pieces.add(whole.partition(b"\n")[0].rstrip(b"\r"))
     for piece in pieces:
         if len(piece) >= MIN_WHOLE:
-            yield _Needle(lookup, piece)
+            yield _Needle(lookup, piece, (piece, *base64_inside(piece)))
 
 
 def _unwrapped(text: str) -> Iterator[bytes]:

@@ -41,6 +41,7 @@ from flux_secret.outside.layouts import Layouts
 from flux_secret.outside.objects import Commit
 from flux_secret.outside.sandbox.probe import find_sandbox
 from flux_secret.outside.sandbox.sandbox import Kind, Sandbox
+from flux_secret.outside.supervision.supervisors import Supervisors
 from flux_secret.outside.workshop import Workshops
 from flux_secret.reconcile.board import Board
 from flux_secret.reconcile.interface import LiveObjects, Stages
@@ -131,10 +132,12 @@ async def connect(settings: Settings) -> AsyncIterator[Connected]:
             name: LastGood(mirror, allowed=settings.sync.goes_on) for name, mirror in stores.items()
         }
         applier = ClusterApplier(client, _options(settings.cluster))
+        supervisors = await resources.enter_async_context(Supervisors())
+        sandbox = await _sandbox(settings, supervisors)
         stages = Stages(
             source=GitSource(branches.__getitem__, Layouts(settings.tool_path).lay_out),
             stores=Stores(last_good.__getitem__, Commit, keys.decryptor),
-            generator=Generator(Workshops(settings.tool_path, await _sandbox(settings)).open),
+            generator=Generator(Workshops(settings.tool_path, sandbox, supervisors).open),
             resolver=Resolver(),
             applier=applier,
             auditor=LogAuditor(),
@@ -179,7 +182,8 @@ async def _sandbox_finding(settings: Settings) -> Finding:
     if not any(target.generation.enabled for target in settings.targets):
         return Finding(Level.OK, "sandbox", "none is needed: no generator runs")
     try:
-        sandbox = await find_sandbox(settings.tool_path)
+        async with Supervisors() as supervisors:
+            sandbox = await find_sandbox(settings.tool_path, supervisors)
     except ConfigurationError as error:
         return Finding.of("sandbox", error)
     return Finding(Level.OK, "sandbox", f"generators are confined by {sandbox.kind.value}")
@@ -210,7 +214,7 @@ async def serving(settings: Settings) -> AsyncIterator[Board]:
         yield board
 
 
-async def _sandbox(settings: Settings) -> Sandbox | ConfigurationError:
+async def _sandbox(settings: Settings, supervisors: Supervisors) -> Sandbox | ConfigurationError:
     """Try out what confines generators; where nothing does, targets without any still work."""
     if settings.unsafe_no_sandbox:
         _log.warning("sandbox.off", reason="--unsafe-no-sandbox: generators can read the key")
@@ -218,7 +222,7 @@ async def _sandbox(settings: Settings) -> Sandbox | ConfigurationError:
     if not any(target.generation.enabled for target in settings.targets):
         return ConfigurationError("no command may run", remedy="give --manifest-generation")
     try:
-        return await find_sandbox(settings.tool_path)
+        return await find_sandbox(settings.tool_path, supervisors)
     except ConfigurationError as error:
         _log.warning("sandbox.none", reason=error.what, remedy=error.remedy)
         return error

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from flux_secret.outside.process import (
-    ENDS_EVERYTHING,
     CommandNotFoundError,
     Completed,
     Limits,
@@ -23,6 +22,7 @@ from flux_secret.outside.process import (
     ProcessTimeoutError,
     run,
 )
+from flux_secret.outside.supervision.supervisors import ENDS_EVERYTHING, Supervisors
 
 supervises = pytest.mark.skipif(not ENDS_EVERYTHING, reason="needs Linux: prctl, /proc")
 
@@ -52,10 +52,11 @@ async def python(
     stdin: bytes = b"",
     supervised: bool = True,
 ) -> Completed:
-    argv = [sys.executable, "-I", "-S", "-c", code, *arguments]
-    return await run(
-        argv, env={"ONLY": "this"}, cwd=cwd, stdin=stdin, limits=limits, supervised=supervised
-    )
+    argv, env = [sys.executable, "-I", "-S", "-c", code, *arguments], {"ONLY": "this"}
+    if not supervised:
+        return await run(argv, env=env, cwd=cwd, stdin=stdin, limits=limits)
+    async with Supervisors() as supervisors:
+        return await supervisors.run(argv, env=env, cwd=cwd, limits=limits)
 
 
 def is_alive(pid: int) -> bool:
@@ -93,22 +94,33 @@ async def test_both_streams_are_read_together(tmp_path: Path, *, supervised: boo
     assert done.untrusted_stderr == b"e" * 9999 * 64
 
 
-@pytest.mark.parametrize("supervised", [True, False])
-async def test_input_of_any_size_arrives_and_ends(tmp_path: Path, *, supervised: bool) -> None:
+async def test_input_of_any_size_arrives_and_ends(tmp_path: Path) -> None:
     sent = bytes(range(256)) * 2000
     code = "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())"
-    done = await python(code, cwd=tmp_path, stdin=sent, supervised=supervised)
+    done = await python(code, cwd=tmp_path, stdin=sent, supervised=False)
     assert done.untrusted_stdout == sent
 
 
 async def test_a_child_that_never_reads_its_input_does_no_harm(tmp_path: Path) -> None:
-    done = await python("print('done')", cwd=tmp_path, stdin=b"x" * 1_000_000)
+    done = await python("print('done')", cwd=tmp_path, stdin=b"x" * 1_000_000, supervised=False)
     assert done.untrusted_stdout == b"done\n"
 
 
-async def test_without_input_standard_input_is_the_null_device(tmp_path: Path) -> None:
+async def test_input_may_be_an_open_file(tmp_path: Path) -> None:
+    (tmp_path / "input").write_bytes(b"from a file")
+    code = "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())"
+    with (tmp_path / "input").open() as file:
+        argv = [sys.executable, "-I", "-S", "-c", code]
+        done = await run(argv, env={}, cwd=tmp_path, stdin=file.fileno())
+    assert done.untrusted_stdout == b"from a file"
+
+
+@pytest.mark.parametrize("supervised", [True, False])
+async def test_without_input_standard_input_is_the_null_device(
+    tmp_path: Path, *, supervised: bool
+) -> None:
     code = "import os, stat; print(stat.S_ISCHR(os.fstat(0).st_mode), repr(os.read(0, 1)))"
-    done = await python(code, cwd=tmp_path)
+    done = await python(code, cwd=tmp_path, supervised=supervised)
     assert done.untrusted_stdout == b"True b''\n"
 
 
@@ -237,11 +249,12 @@ async def test_children_end_when_we_are_killed(tmp_path: Path) -> None:
     agent = """
 import asyncio, sys
 from pathlib import Path
-from flux_secret.outside.process import run
-asyncio.run(run(
-    [sys.executable, "-I", "-S", "-c", sys.argv[2], sys.argv[1]],
-    env={}, cwd=Path(sys.argv[1]).parent, supervised=True,
-))
+from flux_secret.outside.supervision.supervisors import Supervisors
+async def main():
+    async with Supervisors() as supervisors:
+        argv = [sys.executable, "-I", "-S", "-c", sys.argv[2], sys.argv[1]]
+        await supervisors.run(argv, env={}, cwd=Path(sys.argv[1]).parent)
+asyncio.run(main())
 """
     killed = await asyncio.create_subprocess_exec(
         sys.executable, "-c", agent, str(tmp_path / "pid"), DAEMON + HANG
@@ -283,24 +296,31 @@ async def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
         await run(["no-such-program"], env={"PATH": ""}, cwd=tmp_path)
 
 
-async def test_a_directory_that_is_gone_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("supervised", [True, False])
+async def test_a_directory_that_is_gone_is_named(tmp_path: Path, *, supervised: bool) -> None:
     with pytest.raises(CommandNotFoundError, match="no such directory"):
-        await python("", cwd=tmp_path / "gone")
+        await python("", cwd=tmp_path / "gone", supervised=supervised)
 
 
-async def test_a_word_that_no_program_can_be_given_is_our_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("supervised", [True, False])
+async def test_a_word_that_no_program_can_be_given_is_our_error(
+    tmp_path: Path, *, supervised: bool
+) -> None:
     with pytest.raises(CommandNotFoundError, match="NUL"):
-        await run([sys.executable, "a\0b"], env={}, cwd=tmp_path)
+        await python("", "a\0b", cwd=tmp_path, supervised=supervised)
 
 
 @supervises
 async def test_no_memory_is_dumped(tmp_path: Path) -> None:
     code = "import resource; print(resource.getrlimit(resource.RLIMIT_CORE))"
-    done = await run([sys.executable, "-I", "-c", code], env={}, cwd=tmp_path, supervised=True)
+    done = await python(code, cwd=tmp_path)
     assert done.untrusted_stdout == b"(0, 0)\n"
 
 
-async def test_several_at_once_do_not_meet(tmp_path: Path) -> None:
+@pytest.mark.parametrize("supervised", [True, False])
+async def test_several_at_once_do_not_meet(tmp_path: Path, *, supervised: bool) -> None:
     codes = [f"print({number})" for number in range(6)]
-    done = await asyncio.gather(*(python(code, cwd=tmp_path) for code in codes))
+    done = await asyncio.gather(
+        *(python(code, cwd=tmp_path, supervised=supervised) for code in codes)
+    )
     assert [int(each.untrusted_stdout) for each in done] == list(range(6))

@@ -1,1 +1,1 @@
-"""Confining programs that we did not choose; the supervisor imports single modules of it."""
+"""Confining programs that we did not choose."""

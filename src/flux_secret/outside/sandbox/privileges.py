@@ -10,11 +10,8 @@ import ctypes
 import os
 import resource
 import struct
-
-TYPE_CHECKING = False  # the supervisor imports this, and typing takes longer than all it does
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Final
+from collections.abc import Mapping
+from typing import Final
 
 _SET_NO_NEW_PRIVS, _CAPABILITY_DROP, _AMBIENT, _AMBIENT_CLEAR_ALL = 38, 24, 47, 4  # prctl(2)
 _SET_SECCOMP, _SECCOMP_FILTER = 22, 2

@@ -8,16 +8,17 @@ from typing import Final
 
 from flux_secret.errors import ConfigurationError, FluxSecretError
 from flux_secret.outside.files import scratch
-from flux_secret.outside.process import Limits, run
+from flux_secret.outside.process import Limits
 from flux_secret.outside.sandbox import landlock, view
 from flux_secret.outside.sandbox.sandbox import Kind, Room, Sandbox, find_bubblewrap
+from flux_secret.outside.supervision.supervisors import Supervisors
 
 PROBE_SECONDS: Final = 20.0
 _PROOF: Final = "inside"
 _SAID: Final = 200  # characters of what a probe complained of
 
 
-async def find_sandbox(path: str) -> Sandbox:
+async def find_sandbox(path: str, supervisors: Supervisors) -> Sandbox:
     """Give bubblewrap where it works, else Landlock where it works.
 
     `path` is PATH. Raises `ConfigurationError` that says why neither does.
@@ -28,7 +29,7 @@ async def find_sandbox(path: str) -> Sandbox:
         reasons.append("bubblewrap is not installed")
     else:
         sandbox = Sandbox(Kind.BUBBLEWRAP, bubblewrap)
-        reason = await _fails(sandbox, path)
+        reason = await _fails(sandbox, path, supervisors)
         if reason is None:
             return sandbox
         reasons.append(f"bubblewrap does not work here: {reason}")
@@ -40,7 +41,7 @@ async def find_sandbox(path: str) -> Sandbox:
         )
     else:
         sandbox = Sandbox(Kind.LANDLOCK)
-        reason = await _fails(sandbox, path)
+        reason = await _fails(sandbox, path, supervisors)
         if reason is None:
             return sandbox
         reasons.append(f"Landlock does not work here: {reason}")
@@ -51,7 +52,7 @@ async def find_sandbox(path: str) -> Sandbox:
     )
 
 
-async def _fails(sandbox: Sandbox, path: str) -> str | None:
+async def _fails(sandbox: Sandbox, path: str, supervisors: Supervisors) -> str | None:
     """Run something small inside; say what went wrong, None when nothing did."""
     with scratch("probe") as place:
         file = Path(place) / _PROOF
@@ -60,8 +61,8 @@ async def _fails(sandbox: Sandbox, path: str) -> str | None:
             argv, confinement = sandbox.confined(
                 ["/bin/sh", "-c", f"echo {_PROOF} >{_PROOF}"], room, place
             )
-            done = await run(
-                argv, env={}, cwd=place, limits=Limits(PROBE_SECONDS), supervised=confinement
+            done = await supervisors.run(
+                argv, env={}, cwd=place, limits=Limits(PROBE_SECONDS), confinement=confinement
             )
         except FluxSecretError as error:
             return error.what

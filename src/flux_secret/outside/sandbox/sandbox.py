@@ -15,14 +15,14 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from flux_secret.outside.confinement import Confinement
 from flux_secret.outside.sandbox import view
 from flux_secret.outside.sandbox.seccomp import Sockets, program
-from flux_secret.outside.supervisor import FILTER
+from flux_secret.outside.supervision.confinement import Confinement
+from flux_secret.outside.supervision.supervisor import FILTER
 
 MIB: Final = 1024 * 1024
 TEMPORARY_BYTES: Final = 64 * MIB  # of /tmp, and of /dev/shm, where they are private
@@ -85,8 +85,9 @@ class Sandbox:
             sockets = Sockets.ALL if room.network else Sockets.LOCAL
             words = [self._bubblewrap, *_namespaces(room), *_files(room), "--chdir", str(cwd)]
             words += ["--seccomp", FILTER, "--", *argv]
-            return words, bounds._replace(seccomp=program(sockets))
-        return argv, bounds._replace(
+            return words, replace(bounds, seccomp=program(sockets))
+        return argv, replace(
+            bounds,
             seccomp=program(Sockets.NETWORK if room.network else Sockets.NONE, one_group=True),
             landlock=True,
             readable=(*view.SYSTEM, *view.PUBLIC, *room.tools),

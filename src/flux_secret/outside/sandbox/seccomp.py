@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import enum
 import errno
+import functools
 import os
 import struct
 from collections.abc import Sequence
@@ -133,6 +134,7 @@ class _Step:
         return struct.pack("=HBBI", self.code, self.if_true, self.if_false, self.value)
 
 
+@functools.cache  # every command asks
 def program(sockets: Sockets, *, one_group: bool = False, machine: str | None = None) -> bytes:
     """Give the filter, an array of `struct sock_filter`.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,25 @@ PUBLIC: Final = tuple(
 )  # fmt: skip
 """Of /etc; `ssl/private` is not among them."""
 DEVICES: Final = tuple(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom"))
+
+
+_REMEMBERED_SECONDS: Final = 60.0
+
+
+class Tools:
+    """Remembers for a minute what `tools` said: it takes 7 ms, and every target asks."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[float, tuple[str, ...]]] = {}
+
+    def of(self, path: str) -> tuple[str, ...]:
+        """Give what `tools` gives."""
+        now = time.monotonic()
+        asked, found = self._known.get(path, (now, ()))
+        if not found or now - asked > _REMEMBERED_SECONDS:
+            found = tools(path)
+            self._known[path] = now, found
+        return found
 
 
 def tools(path: str) -> tuple[str, ...]:
