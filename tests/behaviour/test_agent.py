@@ -76,7 +76,7 @@ def test_the_walkthroughs_deployment_runs_with_the_arguments_and_the_hook_it_has
     names = (ROOT / "deploy/image/environment").read_text()
     assert all(f"\n{name}=" in names for name in env)
     with agent(world, without=without, env=env) as running:
-        until(lambda: running.has_said("not delivered"))
+        until(lambda: running.has_said("component=sync-loop err="))
         assert value(world) is None
         hook = [str(ROOT / "deploy/image/initialize_gopass.sh"), world.store.url, "apps"]
         subprocess.run(hook, env={"PATH": os.environ["PATH"], **env}, check=True, timeout=10)

@@ -75,7 +75,9 @@ def value(world: World) -> bytes | None:
 
 
 def address(running: Agent) -> str:
-    until(lambda: "msg=listening" in running.log.read_text())
-    found = re.search(r"msg=listening.* address=(\S+)", running.log.read_text())
+    """Give where it listens, in whatever format it logs."""
+    listening = re.compile(r"""listening"?,? .*address"?[=:] ?"?([^\s",]+)""")
+    until(lambda: listening.search(running.log.read_text()) is not None)
+    found = listening.search(running.log.read_text())
     assert found is not None
     return f"http://{found[1]}"

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import structlog
 
 _NETWORK = frozenset({
     "socket.bind", "socket.connect", "socket.getaddrinfo", "socket.gethostbyaddr",
@@ -44,6 +45,12 @@ def _found(arguments: tuple[Any, ...]) -> str | None:
     """Give the program that would run, wherever a test finds it; None where there is no such."""
     named = arguments[0] or arguments[1][0]  # Popen's executable is None unless it was named
     return shutil.which(os.fsdecode(named), path=os.defpath)
+
+
+@pytest.fixture(autouse=True)
+def _log_of_its_own() -> None:
+    """Forget how another test's command line had set up the log."""
+    structlog.reset_defaults()
 
 
 _door = _Door()

@@ -31,9 +31,9 @@ _GONE: Final = "this version of the API is no longer served; use fluxctl 1.25"
 class FluxV1:
     """Answers fluxctl."""
 
-    def __init__(self, agent: Agent) -> None:
+    def __init__(self, agent: Agent, jobs: Jobs) -> None:
         self._agent = agent
-        self._jobs = Jobs(agent)
+        self._jobs = jobs
 
     def add_to(self, app: web.Application) -> None:
         """Add the routes."""
@@ -56,10 +56,6 @@ class FluxV1:
         add("PATCH", f"{PREFIX}/v6/policies", self._no_images)
         for old in range(1, 6):
             add("*", f"{PREFIX}/v{old}/{{rest:.*}}", self._gone)
-
-    async def close(self) -> None:
-        """End what is waited for."""
-        await self._jobs.close()
 
     async def _ping(self, _request: web.Request) -> web.StreamResponse:
         return web.Response(status=204)

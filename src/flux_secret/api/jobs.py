@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
+
+import structlog
 
 from flux_secret.api.interface import Agent, SyncOutcome
 from flux_secret.errors import FluxSecretError
 
+_log = structlog.get_logger(component="sync-loop")
 KEPT_JOBS: Final = 100  # Flux v1 keeps as many (pkg/job/status_cache.go)
 
 
@@ -38,7 +43,7 @@ class Jobs:
         self._jobs[name] = job
         while len(self._jobs) > KEPT_JOBS:
             self._jobs.popitem(last=False)
-        task = asyncio.ensure_future(self._run(job))
+        task = asyncio.ensure_future(self._run(name, job))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return name
@@ -53,20 +58,38 @@ class Jobs:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
-    async def _run(self, job: Job) -> None:
+    async def sync(self, confirmed: Collection[str] = ()) -> SyncOutcome:
+        """Do a job and wait for it: the same with the whole outcome.
+
+        Raises `FluxSecretError` when no round can be done.
+        """
+        return await self._done(str(uuid.uuid4()), Job(), confirmed)
+
+    async def _run(self, name: str, job: Job) -> None:
+        with contextlib.suppress(FluxSecretError):
+            await self._done(name, job, ())
+
+    async def _done(self, name: str, job: Job, confirmed: Collection[str]) -> SyncOutcome:
+        log = _log.bind(jobID=name)
+
         def begun() -> None:
             job.status = "running"
+            log.info("in-progress", headline="state")
 
+        job.error = "the agent could not do it; its log says more"
         try:
-            outcome = await self._agent.sync(begun=begun)
+            outcome = await self._agent.sync(confirmed, begun=begun)
+            job.commit, job.error = outcome.commit, outcome.error or _unverified(outcome)
         except FluxSecretError as failure:
-            job.status, job.error = "failed", f"{failure.what} ({failure.remedy})"
-            return
-        except BaseException:
-            job.status, job.error = "failed", "the agent could not do it; its log says more"
+            job.error = f"{failure.what} ({failure.remedy})"
             raise
-        job.commit, job.error = outcome.commit, outcome.error or _unverified(outcome)
-        job.status = "failed" if job.error or outcome.exit_code else "succeeded"
+        finally:
+            job.status = "failed" if job.error else "succeeded"
+            if job.error:
+                log.error("done", headline="state", success=False, err=job.error)
+            else:
+                log.info("done", headline="state", success=True)
+        return outcome
 
 
 def _unverified(outcome: SyncOutcome) -> str:

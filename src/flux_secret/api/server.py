@@ -15,6 +15,7 @@ from flux_secret.api.answers import failed, given, refused
 from flux_secret.api.flux_v1 import MAX_BODY, FluxV1
 from flux_secret.api.guard import guarded
 from flux_secret.api.interface import Agent, Metrics
+from flux_secret.api.jobs import Jobs
 from flux_secret.errors import ConfigurationError, FluxSecretError
 from flux_secret.model.listening import Address
 
@@ -35,16 +36,16 @@ async def listening(
     Metrics are served with the API, or at an address of their own, as Flux v1's
     `--listen-metrics` has it. Raises `ConfigurationError` when an address cannot be had.
     """
-    flux_v1 = FluxV1(agent)
+    jobs = Jobs(agent)
     app = web.Application(middlewares=[guarded(token)], client_max_size=MAX_BODY)
-    flux_v1.add_to(app)
+    FluxV1(agent, jobs).add_to(app)
 
     async def sync(request: web.Request) -> web.StreamResponse:
         confirmed = _confirmed(await request.read())
         if confirmed is None:
             return refused(request, 400, 'the body is {"confirm": ["TOKEN"]}, or nothing')
         try:
-            outcome = await agent.sync(confirmed)
+            outcome = await jobs.sync(confirmed)
         except FluxSecretError as failure:
             return failed(request, failure)
         return given(dataclasses.asdict(outcome))
@@ -56,7 +57,7 @@ async def listening(
 
     app.router.add_post(SYNC, sync)
     async with AsyncExitStack() as servers:
-        servers.push_async_callback(flux_v1.close)
+        servers.push_async_callback(jobs.close)
         if metrics_at is None:
             app.router.add_get("/metrics", show)
         else:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from flux_secret.apply import telling
 from flux_secret.apply.act import Actor
 from flux_secret.apply.allowed import OUTSIDE, is_allowed, summary
 from flux_secret.apply.cluster import ApplyOptions, Cluster, Sought
@@ -82,7 +83,8 @@ class ClusterApplier:
             self._note(decided.inventory.target, one, changes)
         values = [value for item in bundle.items for value in item.secret_data.values()]
         actor = Actor(self._cluster, str(delivery.revision), changes, values)
-        await actor.act(decided.inventory, decided.writes)
+        with telling.applying(delivery.target.name, len(decided.writes), changes):
+            await actor.act(decided.inventory, decided.writes)
 
     async def settled(self, target: Target, changes: ChangeSet) -> bool:
         """Whether every object of the last `apply` is there as we left it; reads metadata only.

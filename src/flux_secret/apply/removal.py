@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 
-from flux_secret.apply import guard, order
+from flux_secret.apply import guard, order, telling
 from flux_secret.apply.allowed import OUTSIDE, is_allowed
 from flux_secret.apply.cluster import Cluster, Found, Sought
 from flux_secret.apply.inventory import Entry, Inventory, TargetId
@@ -64,6 +64,7 @@ class Remover:
         going = self._sorted_out(leaving, found, kinds, entries)
         if leaving.dry:
             for key in sorted(going):
+                telling.removing(key, dry=True)
                 self._tell(inventory, key, "would be pruned (--sync-garbage-collection-dry)")
         elif going and self._may(leaving, going):
             await self._delete_all(going, kinds, entries)
@@ -145,6 +146,7 @@ class Remover:
         assert kind is not None, "what is not served has not been found"  # noqa: S101
         deleting = self._cluster.client.delete(kind, key.namespace, key.name, Preconditions(uid))
         error: FluxSecretError
+        telling.removing(key, dry=False)
         try:
             await self._cluster.limited(deleting)
         except NotFoundError:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import structlog
 
+from flux_secret.errors import FluxSecretError
 from flux_secret.model.delivery import Delivery
+from flux_secret.model.flux_v1 import resource_id
 
-_log = structlog.get_logger("flux_secret.delivery")
+_log = structlog.get_logger(component="daemon")
 
 
 class LogAuditor:
@@ -21,22 +25,23 @@ class LogAuditor:
                     target=delivery.target.name,
                     entry=str(read.lookup),
                     store_commit=read.commit[:12],
-                    reason=read.error.what,
+                    err=read.error.what,
                 )
         for note in delivery.notes:
-            _log.warning("delivery.note", target=delivery.target.name, note=note)
+            _log.warning(note, headline="warning", target=delivery.target.name)
         for remark in delivery.remarks:
             _log.warning(
                 "delivery.remark",
                 target=delivery.target.name,
                 about=remark.about,
-                says=remark.says.replace("\n", "\\n"),
+                says=remark.says,
             )
         for change in delivery.changes.failed:
             _log.error(
                 "object.failed",
                 target=delivery.target.name,
-                reason=change.failure,
+                resource=resource_id(change.key),
+                err=change.failure,
                 remedy=change.error.remedy if change.error else "",
             )
         say = _log.info if delivery.exit_code == 0 else _log.error
@@ -47,5 +52,10 @@ class LogAuditor:
             reads=len(delivery.reads),
             changes=len(delivery.changes),
             failed=len(delivery.changes.failed),
-            error=delivery.error.what if delivery.error else None,
+            **_why(delivery.error),
         )
+
+
+def _why(error: FluxSecretError | None) -> Mapping[str, str]:
+    """Give what went wrong; no key at all where nothing did, so that `err=` finds only failures."""
+    return {"err": error.what, "remedy": error.remedy} if error else {}

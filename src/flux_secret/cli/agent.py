@@ -13,7 +13,6 @@ import click
 import structlog
 
 import flux_secret
-from flux_secret.cli import voice
 from flux_secret.cli.flux_v1 import flux_v1_options, warn_of
 from flux_secret.cli.logs import as_json
 from flux_secret.cli.options import delivery_options, flags
@@ -22,7 +21,6 @@ from flux_secret.errors import FluxSecretError
 from flux_secret.outside.files import remove_stale_scratch
 from flux_secret.reconcile.board import Board
 from flux_secret.reconcile.loop import Intervals, Loop
-from flux_secret.reconcile.round import Round
 from flux_secret.settings import Flags, Settings
 from flux_secret.wiring.agent import connect, serving
 
@@ -33,7 +31,7 @@ _NARROWED = (
     "--listen names every interface: listening on loopback only, which kubectl port-forward and "
     "fluxctl reach; to listen everywhere, give --listen-token-file"
 )
-_log = structlog.get_logger("flux_secret.agent")
+_log = structlog.get_logger()
 
 
 @click.command()
@@ -88,11 +86,12 @@ def agent(**given: Any) -> None:  # noqa: ANN401 -- click's own options
     """Deliver applications with their secrets whenever a repository or a store has changed."""
     if given["log_format"] == "json":
         as_json()
+    _log.info(flux_secret.__version__, headline="version")
     warn_of(given)
     asked = dataclasses.replace(flags(given), unattended=True)
     settings = Settings.load(asked)
     if settings.sync.forced:
-        _log.warning("sync_state.forced", reason=_FORCED)
+        _log.warning(_FORCED, headline="warning")
     if settings.listen.narrowed:
         _log.warning("listen.narrowed", reason=_NARROWED)
     _clean_up()
@@ -118,10 +117,6 @@ async def _run(asked: Flags, settings: Settings) -> None:
 async def _deliver_until(
     stopping: asyncio.Event, asked: Flags, settings: Settings, board: Board
 ) -> None:
-    def report(done: Round, seconds: float) -> None:
-        board.note(done, seconds)
-        voice.report_round(done)
-
     while not stopping.is_set():
         async with connect(settings) as connected:
             board.connected(connected.live)
@@ -129,7 +124,7 @@ async def _deliver_until(
                 connected.round,
                 connected.heads,
                 Intervals(settings.sync_interval_seconds, settings.git_poll_interval_seconds),
-                report,
+                board.note,
                 board.requests,
             )
             running = asyncio.ensure_future(loop.run())
@@ -142,6 +137,7 @@ async def _deliver_until(
         stopped.cancel()
         if not changed.cancel():
             settings = changed.result()
+    _log.info("true", headline="stopping")
 
 
 async def _changed(asked: Flags, settings: Settings) -> Settings:
@@ -154,7 +150,7 @@ async def _changed(asked: Flags, settings: Settings) -> Settings:
         except FluxSecretError as failure:
             if failure.what != told:
                 told = failure.what
-                _log.warning("stores.unusable", reason=failure.what, remedy=failure.remedy)
+                _log.warning("stores.unusable", err=failure.what, remedy=failure.remedy)
             continue
         if fresh.stores != settings.stores:
             _log.info("stores.changed", stores=" ".join(map(str, fresh.stores)))

@@ -11,7 +11,7 @@ from flux_secret.cli import voice
 from flux_secret.cli.options import delivery_options, flags
 from flux_secret.cli.sync_options import deliver_marker_options
 from flux_secret.settings import Settings
-from flux_secret.wiring.agent import examine
+from flux_secret.wiring.doctor import examine
 
 
 @click.command()

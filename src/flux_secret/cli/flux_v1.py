@@ -16,7 +16,7 @@ import structlog
 from flux_secret.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
-_log = structlog.get_logger("flux_secret.flags")
+_log = structlog.get_logger()
 
 
 class Why(enum.Enum):

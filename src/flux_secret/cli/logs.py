@@ -1,11 +1,25 @@
-"""The log on stderr: logfmt, as Flux v1's, or JSON."""
+"""The log on stderr, as Flux v1's: logfmt, or JSON.
+
+Each line has `ts`, `caller`, and where Flux v1 has it `component`; then what it is about, under the
+key that Flux v1 has for it (`event=refreshed`, `info="trying to sync …"`, `err=…`), else under
+`msg`; then its facts, and `level` at the end. So whoever greps Flux v1's lines finds ours
+(facts: flux-v1 §4.3). A call names that key as `headline`.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+from collections.abc import Mapping
+from typing import Final
 
 import structlog
+from structlog.processors import CallsiteParameter, CallsiteParameterAdder
+from structlog.typing import EventDict, WrappedLogger
+
+_FIRST: Final = ("ts", "caller", "component", "method", "jobID")
+_QUOTED: Final = frozenset(' ="\\')
 
 
 def configure(level: str) -> None:
@@ -15,10 +29,10 @@ def configure(level: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         processors=[
-            structlog.processors.add_log_level,
+            CallsiteParameterAdder({CallsiteParameter.FILENAME, CallsiteParameter.LINENO}),
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
-            structlog.processors.EventRenamer("msg"),
-            structlog.processors.LogfmtRenderer(key_order=["ts", "level", "msg"]),
+            arranged,
+            logfmt,
         ],
     )
 
@@ -27,3 +41,32 @@ def as_json() -> None:
     """Render as JSON from now on, a line each."""
     *before, _renderer = structlog.get_config()["processors"]
     structlog.configure(processors=[*before, structlog.processors.JSONRenderer()])
+
+
+def arranged(_logger: WrappedLogger, level: str, line: EventDict) -> EventDict:
+    """Give the facts in their order."""
+    headline, text = line.pop("headline", "msg"), line.pop("event")
+    line["caller"] = f"{line.pop('filename', '?')}:{line.pop('lineno', 0)}"
+    first = {name: line.pop(name) for name in _FIRST if name in line}
+    return {**first, headline: text, **line, "level": level}
+
+
+def logfmt(_logger: WrappedLogger, _level: str, line: EventDict) -> str:
+    """Write a line as go-logfmt does, which quotes as JSON does; no control character leaves."""
+    return " ".join(f"{key}={_value(value)}" for key, value in line.items())
+
+
+def _value(value: object) -> str:
+    if value is None or isinstance(value, bool | Mapping | list | tuple):
+        text = json.dumps(value, ensure_ascii=False)
+    else:
+        text = str(value)
+    if text.isprintable() and not _QUOTED & set(text):
+        return text
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(char if char.isprintable() else _by_number(char) for char in quoted)
+
+
+def _by_number(char: str) -> str:
+    """Write a character as JSON does that has no name there."""
+    return json.dumps(char)[1:-1]

@@ -13,7 +13,7 @@ from flux_secret.errors import FluxSecretError
 from flux_secret.reconcile.requests import Asked, Requests, answer
 from flux_secret.reconcile.round import Round
 
-_log = structlog.get_logger("flux_secret.loop")
+_log = structlog.get_logger(component="sync-loop")
 FIRST_RETRY_SECONDS: Final = 10.0  # Flux v1 retries its git mirror every 10 s
 
 
@@ -84,6 +84,8 @@ class Loop:
             if asked.waiting is not None or now() >= sync_due:
                 began = now()
                 done = await self._answered(asked)
+                if done.errors:
+                    _log.error(done.errors, headline="err")
                 self._report(done, now() - began)
                 failures = 0 if done.exit_code == 0 else failures + 1
                 sync_due = now() + self._pause(failures)
@@ -113,7 +115,7 @@ class Loop:
         try:
             return await self._heads.poll()
         except FluxSecretError as failure:
-            _log.warning("poll.failed", reason=failure.what, remedy=failure.remedy)
+            _log.warning("poll.failed", err=failure.what, remedy=failure.remedy)
             return None
 
     async def _wait(self, seconds: float) -> None:

@@ -9,22 +9,20 @@ back: as under Flux v1 they are reported by themselves, and tried again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
-
-import structlog
 
 from flux_secret.errors import FluxSecretError
 from flux_secret.model.change import ChangeSet
 from flux_secret.model.delivery import Delivery
 from flux_secret.model.sync import Sync
 from flux_secret.model.target import Source, Target
+from flux_secret.reconcile import events
 from flux_secret.reconcile.deliver import deliver
 from flux_secret.reconcile.interface import Stages, pinned
 from flux_secret.reconcile.memory import Memory
 
-_log = structlog.get_logger("flux_secret.sync")
 CONCURRENT_DELIVERIES: Final = 4  # generators are processes; more only queue for the same cores
 
 
@@ -52,6 +50,14 @@ class Round:
         codes |= {change.error.exit_code for change in self.swept.failed if change.error}
         return min(codes - {0}, default=0)
 
+    @property
+    def errors(self) -> str:
+        """Say in one line why targets were not delivered; objects that failed say it themselves."""
+        said = [f"{one.target.name}: {one.error.what}" for one in self.deliveries if one.error]
+        if self.sweep_error is not None:
+            said.append(self.sweep_error.what)
+        return "; ".join(said)
+
 
 async def deliver_round(
     targets: Sequence[Target], stages: Stages, memory: Memory | None = None
@@ -73,10 +79,20 @@ async def deliver_round(
             await stages.applier.sweep(done.deliveries, done.swept)
         except FluxSecretError as failure:
             done.sweep_error = failure
-        done.syncs = tuple(await now.source.finish(_in_full(done)))
-    for sync in done.syncs:
-        _note(sync)
+        in_full = _in_full(done)
+        done.syncs = tuple(await now.source.finish(in_full))
+    _tell(done, in_full)
     return done
+
+
+def _tell(done: Round, in_full: Collection[Source]) -> None:
+    """Log each branch's sync; what was swept belongs to no branch, and is told with the first."""
+    swept = list(done.swept)
+    for sync in done.syncs:
+        mine = [one for one in done.deliveries if one.target.source == sync.source]
+        changes = [change for one in mine for change in one.changes]
+        events.tell(sync, changes, swept, in_full=sync.source in in_full)
+        swept = []
 
 
 def _in_full(done: Round) -> frozenset[Source]:
@@ -85,21 +101,3 @@ def _in_full(done: Round) -> frozenset[Source]:
         return frozenset()
     failed = {one.target.source for one in done.deliveries if one.error is not None}
     return frozenset(one.target.source for one in done.deliveries) - failed
-
-
-def _note(sync: Sync) -> None:
-    facts = {"url": str(sync.source.url), "branch": sync.source.branch}
-    for note in sync.notes:
-        _log.warning("sync.note", **facts, note=note)
-    if sync.error is not None:
-        _log.warning("sync.marker", **facts, reason=sync.error.what, remedy=sync.error.remedy)
-    if sync.commits:
-        _log.info(
-            "sync.commits",
-            **facts,
-            old=sync.since,
-            new=sync.commit,
-            initial=sync.initial,
-            count=f"{len(sync.commits)}{'+' * sync.more}",
-            first=ascii(sync.commits[0].message)[1:-1],
-        )

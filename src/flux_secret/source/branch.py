@@ -28,7 +28,7 @@ MAX_COMMITS: Final = 100  # that one sync lists; a first sync would list all the
 FOREIGN: Final = (  # Flux v1's own words
     "detected external change in sync state; the sync state should not be shared by fluxd instances"
 )
-_log = structlog.get_logger("flux_secret.source")
+_log = structlog.get_logger(component="daemon")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,11 @@ class Branch:
             commit, bad = await self._verified(head)
             notes += bad
         commits = await self._commits(known.base, commit)
+        _log.info(
+            "trying to sync git changes to the cluster", headline="info",
+            old=known.base or "", new=commit,
+            url=str(self.source.url), branch=self.source.branch,
+        )  # fmt: skip
         return Pin(
             source=self.source,
             commit=commit,
@@ -193,7 +198,7 @@ class Branch:
                 since, commit, paths=self.paths, limit=MAX_COMMITS + 1
             )
         except FluxSecretError as failure:
-            _log.warning("commits.unknown", reason=failure.what)
+            _log.warning("commits.unknown", err=failure.what)
             return ()
         return tuple(found)
 
@@ -204,6 +209,10 @@ class Branch:
             await self.marker.move(commit)
         except FluxSecretError as failure:
             return _about(self.marker, "moved", failure)
+        _log.info(
+            str(self.marker), headline="state", component="sync-loop",
+            old=self._known.seen or "", new=commit,
+        )  # fmt: skip
         self._known.seen = commit
         return None
 

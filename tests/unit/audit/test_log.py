@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from structlog.testing import CapturedCall, CapturingLogger
+from structlog.testing import CapturingLogger
 
 from flux_secret.audit import log
+from flux_secret.cli.logs import logfmt
 from flux_secret.model.delivery import Delivery, Remark
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.target import Source, Target
@@ -20,8 +21,6 @@ async def test_a_remark_of_several_lines_is_one_line_of_the_log(
     delivery.remarks.append(Remark("`kustomize build .`", "first\nlevel=error msg=forged"))
     await log.LogAuditor().record(delivery)
     remark, _finished = logged.calls
-    says = "first\\nlevel=error msg=forged"
-    about = "`kustomize build .`"
-    assert remark == CapturedCall(
-        "warning", ("delivery.remark",), {"target": "demo", "about": about, "says": says}
-    )
+    line = logfmt(None, remark.method_name, remark.kwargs)
+    assert line.startswith('target=demo about="`kustomize build .`" says="first\\nlevel=error')
+    assert "\n" not in line

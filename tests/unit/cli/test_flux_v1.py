@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import click
 import pytest
-import structlog
 import structlog.testing
 
 from flux_secret.cli.adopt import adopt
@@ -65,7 +64,6 @@ def test_flags_without_effect_are_named_once_a_reason_and_never_their_values() -
         "agent",
         ["--memcached-hostname=cache", "--registry-rps=9", "--token=hunter2", "--registry-trace"],
     )
-    structlog.reset_defaults()
     with structlog.testing.capture_logs() as lines:
         warn_of(context.params)
     assert [line["flags"] for line in lines] == [
@@ -77,7 +75,6 @@ def test_flags_without_effect_are_named_once_a_reason_and_never_their_values() -
 
 def test_switching_scanning_off_is_what_we_do_anyway() -> None:
     context = agent.make_context("agent", ["--registry-disable-scanning"])
-    structlog.reset_defaults()
     with structlog.testing.capture_logs() as lines:
         warn_of(context.params)
     assert lines == []

@@ -41,7 +41,7 @@ class Mirror:
         self, url: GitUrl, cache: Path, access: GitAccess, *, tag: str | None = None
     ) -> None:
         """`tag` names a tag that is fetched along with each branch, where the remote has it."""
-        self._url = url
+        self.url = url
         self._access = access
         self._tag = None if tag is None else tag_ref(tag)
         self.git = Git(url, access)
@@ -79,7 +79,7 @@ class Mirror:
         commit = await self._known(self.path, ref) if self.path.is_dir() else None
         if commit is None:
             raise SourceError(
-                f"there is no copy of {_spoken(ref)} of {self._url} yet",
+                f"there is no copy of {_spoken(ref)} of {self.url} yet",
                 remedy="it is made with the first fetch",
             )
         return commit
@@ -98,7 +98,7 @@ class Mirror:
 
     async def _remote_refs(self, ref: str, *, forget: bool = False) -> dict[str, str]:
         """Give what the remote has for the branch and, if it is there, for the tag."""
-        url = self._url.address
+        url = self.url.address
         asked = [ref] if self._tag is None else [ref, self._tag]
         found = listed(await self.git.ask("ls-remote", "--quiet", "--", url, *asked))
         if ref not in found:
@@ -126,7 +126,7 @@ class Mirror:
             await self._fetch(mirror, missing, first=known is None)
             known = await self._known(mirror, ref)
         if known is None:
-            raise _DamagedError(f"the mirror of {self._url} is damaged")
+            raise _DamagedError(f"the mirror of {self.url} is damaged")
         with contextlib.suppress(OSError):  # it is for people only
             (mirror / _ANSWERED).touch()
         return known
@@ -210,19 +210,19 @@ class Mirror:
                 yield
         except OSError as error:
             raise ConfigurationError(
-                f"the mirror of {self._url} cannot be kept in {self.path.parent}: {error.strerror}",
+                f"the mirror of {self.url} cannot be kept in {self.path.parent}: {error.strerror}",
                 remedy="check its space and who may write there, or name another --cache-dir",
             ) from error
 
     def _no_branch(self, ref: str, branches: list[str]) -> SourceError:
         if not branches:
             return SourceError(
-                f"{self._url} is an empty repository", remedy="push a first commit to it"
+                f"{self.url} is an empty repository", remedy="push a first commit to it"
             )
         names = ", ".join(ascii(name)[1:-1] for name in branches[:_SHOWN_BRANCHES])
         more = len(branches) - _SHOWN_BRANCHES
         return SourceError(
-            f"{self._url} has no {_spoken(ref)}; it has {names}"
+            f"{self.url} has no {_spoken(ref)}; it has {names}"
             + (f" and {more} more" if more > 0 else ""),
             remedy="name one that is there, as with --git-branch",
         )

@@ -1,0 +1,64 @@
+"""Settings → the keys that decrypt, sign and verify."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from flux_secret.errors import KeyFileError
+from flux_secret.outside.gpg import Gpg
+from flux_secret.settings import KeySettings
+from flux_secret.store.crypto.openpgp import GnuPgHome, OpenPgp
+from flux_secret.store.crypto.packets import is_public_only
+from flux_secret.store.interface import Decryptor
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What the keys are for."""
+
+    decryptor: Decryptor
+    gpg: Gpg
+    """Has them all, public ones too: git verifies with it, and the sync tag is signed by it."""
+
+
+def load_keys(keys: KeySettings, tool_path: str, resources: contextlib.AsyncExitStack) -> Keys:
+    """Load the imported keys; where none of them is private, a person's own home decrypts."""
+    persons = Gpg(path=tool_path, home=keys.gnupg_home, terminal=keys.terminal)
+    resources.push_async_callback(persons.close)
+    if not keys.files:
+        return Keys(GnuPgHome(persons), persons)
+    blocks = {file: _read(file) for path in keys.files for file in _key_files(path)}
+    passphrase = _read(keys.passphrase_file).rstrip(b"\r\n") if keys.passphrase_file else b""
+    gpg = Gpg.private(list(blocks.values()), passphrase, path=tool_path)
+    resources.push_async_callback(gpg.close)
+    private = {file: block for file, block in blocks.items() if not is_public_only(block)}
+    for file, block in private.items():
+        try:
+            OpenPgp([block], passphrase.decode() or None, gpg)
+        except KeyFileError as error:
+            raise KeyFileError(f"{file}: {error.what}", remedy=error.remedy) from None
+    if not private:
+        return Keys(GnuPgHome(persons), gpg)
+    return Keys(OpenPgp(list(private.values()), passphrase.decode() or None, gpg), gpg)
+
+
+def _key_files(path: Path) -> list[Path]:
+    """Give the file, or a folder's regular files, as Flux v1's `--git-gpg-key-import` does."""
+    if not path.is_dir():
+        return [path]
+    files = [file for file in sorted(path.iterdir()) if file.is_file() and file.name[0] != "."]
+    if not files:
+        raise KeyFileError(f"{path} holds no key file", remedy="put the armored private key there")
+    return files
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise KeyFileError(
+            f"{path} cannot be read: {error.strerror}",
+            remedy="check that the file is there and that this user may read it",
+        ) from None
