@@ -42,6 +42,23 @@ class Home:
         self.gpg(*unlock, "--quick-add-key", fingerprint, "cv25519", "encr", "0")
         return fingerprint
 
+    def signing_key(self, email: str, *, at: str = "", expires: str = "0") -> str:
+        """Make a key for signing, at a time of gpg's own clock (`20200101T000000`)."""
+        clock = (f"--faked-system-time={at}",) if at else ()
+        unlock = ("--passphrase", "", "--pinentry-mode", "loopback")
+        name = f"Somebody <{email}>"
+        self.gpg(*clock, *unlock, "--quick-generate-key", name, "ed25519", "cert,sign", expires)
+        return self.fingerprint(email)
+
+    def revoked(self, email: str) -> bytes:
+        """Give the public key with the revocation that gpg made for it; here it goes on signing."""
+        file = self.path / "openpgp-revocs.d" / f"{self.fingerprint(email)}.rev"
+        with home() as other:
+            other.gpg("--import", stdin=self.public_key(email))
+            # a colon keeps people from importing it by mistake
+            other.gpg("--import", stdin=file.read_bytes().replace(b":-----BEGIN", b"-----BEGIN"))
+            return other.public_key(email)
+
     def rsa(self, email: str, bits: int, *, mixed: bool) -> str:
         lines = ["%no-protection", "Key-Type: RSA", f"Key-Length: {bits}"]
         lines += [] if mixed else ["Key-Usage: sign"]

@@ -19,6 +19,7 @@ from flux_secret.outside.gpg import Gpg
 from flux_secret.source.branch import Branch
 from simulators.gnupg import Home, home
 from simulators.repositories import Repository
+from simulators.signing import git_signs
 
 TAG, OPERATOR = "flux-sync", "operator@example.org"
 
@@ -33,15 +34,8 @@ def gnupg() -> Iterator[Home]:
 @pytest.fixture
 def remote(tmp_path: Path, gnupg: Home) -> Repository:
     repository = Repository.create(tmp_path / "ops", {"a.yaml": "a"})
-    sign(repository, gnupg, "commit", "--quiet", "--amend", "--no-edit", f"-S{OPERATOR}")
+    git_signs(repository, gnupg, "commit", "--quiet", "--amend", "--no-edit", f"-S{OPERATOR}")
     return repository
-
-
-def sign(repository: Repository, gnupg: Home, *words: str) -> None:
-    program = repository.path.parent / "gpg"
-    program.write_text(f'#!/bin/sh\nexec gpg --homedir {gnupg.path} --batch "$@"\n')
-    program.chmod(0o755)
-    repository.git("-c", f"gpg.program={program}", *words)
 
 
 @asynccontextmanager
@@ -92,7 +86,7 @@ async def test_a_signed_tag_of_another_name_is_not_taken_for_it(
     remote: Repository, tmp_path: Path, gnupg: Home
 ) -> None:
     """Whoever can push moves flux-sync onto a release tag that somebody trusted has signed."""
-    sign(remote, gnupg, "tag", f"--local-user={OPERATOR}", "--message", "release", "v1")
+    git_signs(remote, gnupg, "tag", f"--local-user={OPERATOR}", "--message", "release", "v1")
     remote.git("update-ref", f"refs/tags/{TAG}", remote.git("rev-parse", "refs/tags/v1").strip())
     async with follow(remote, tmp_path / "cache", gnupg) as branch:
         with pytest.raises(IntegrityError, match="not signed by a key"):

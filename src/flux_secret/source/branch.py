@@ -161,11 +161,12 @@ class Branch:
 
     async def _check(self, marker: Marker, commit: str) -> None:
         await marker.check()
-        if not await self.history.is_signed(commit):
+        signed = await self.history.signature(commit)
+        if not signed.is_good:
             raise IntegrityError(
-                f"{marker} names {commit[:12]}, which is not signed by a key of"
-                " --git-gpg-key-import",
-                remedy="let it name a commit that is; or remove it, and every commit is checked "
+                f"{marker} names {commit[:12]}, which counts as unsigned: {signed.flaw}",
+                remedy="if only its signer's key has expired, prolong it and import it anew; else "
+                "let the marker name another commit, or remove it, and every commit is checked "
                 "from the first one on",
             )
 
@@ -178,7 +179,8 @@ class Branch:
         choice = newest_good(signed, head, floor)
         if choice.bad is None:
             return head, []
-        words = f"found invalid GPG signature for commit {choice.bad}"  # Flux v1's own
+        # Flux v1's own words, and the reason
+        words = f"found invalid GPG signature for commit {choice.bad} ({choice.flaw})"
         if choice.commit is None:
             raise IntegrityError(
                 f"{words}; {self.source.url} has no commit before it that could be delivered",

@@ -55,6 +55,10 @@ class SignedCommit(Protocol):
     def is_good(self) -> bool:
         """Whether it is well signed by a key that is known, valid and trusted."""
 
+    @property
+    def flaw(self) -> str:
+        """Why it is not, for people."""
+
 
 class History(Protocol):
     """What a mirror's commits have to do with each other."""
@@ -75,7 +79,7 @@ class History(Protocol):
     ) -> Sequence[SignedCommit]:
         """Verify what is new, parents before children."""
 
-    async def is_signed(self, commit: str) -> bool:
+    async def signature(self, commit: str) -> SignedCommit:
         """Verify one commit."""
 
 

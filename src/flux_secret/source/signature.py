@@ -21,6 +21,8 @@ class Choice:
     """None: not even the first commit is well signed."""
     bad: str | None
     """The first commit, oldest first, that is not."""
+    flaw: str = ""
+    """Why it is not."""
 
 
 def newest_good(commits: Sequence[SignedCommit], head: str, marker: str | None) -> Choice:
@@ -29,7 +31,7 @@ def newest_good(commits: Sequence[SignedCommit], head: str, marker: str | None) 
     `commits` is what `head` adds to the marker, parents before children. `marker` is None when
     there is none, or when the branch no longer contains it: then nothing older is good.
     """
-    bad = next((one.revision for one in commits if not one.is_good), None)
+    bad = next((one for one in commits if not one.is_good), None)
     if bad is None:
         return Choice(head, None)
     tainted: set[str] = set()
@@ -43,4 +45,4 @@ def newest_good(commits: Sequence[SignedCommit], head: str, marker: str | None) 
     state: str | None = head
     while state in tainted:
         state = first_parent.get(state)
-    return Choice(state if state in new else marker, bad)
+    return Choice(state if state in new else marker, bad.revision, bad.flaw)

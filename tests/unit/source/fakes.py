@@ -26,6 +26,7 @@ class Signed:
     revision: str
     parents: tuple[str, ...]
     is_good: bool = True
+    flaw: str = "it is not signed"
 
 
 class NoHistory:
@@ -47,7 +48,7 @@ class NoHistory:
     ) -> Sequence[Signed]:
         raise NotImplementedError(since, commit, first_parent)
 
-    async def is_signed(self, commit: str) -> bool:
+    async def signature(self, commit: str) -> Signed:
         raise NotImplementedError(commit)
 
 
@@ -115,8 +116,8 @@ class World:
             for one in new
         ]
 
-    async def is_signed(self, commit: str) -> bool:
-        return commit not in self.bad
+    async def signature(self, commit: str) -> Signed:
+        return Signed(commit, (), commit not in self.bad)
 
     async def read(self) -> str | None:
         if self.unreadable:

@@ -174,8 +174,10 @@ async def test_an_unsigned_commit_is_not_delivered_and_named() -> None:
     branch = follow(world, Verification.ALL)
     pin = await branch.pin()
     assert (pin.commit, pin.head) == ("2", "3")
-    assert pin.notes == (
-        "found invalid GPG signature for commit 3; delivered 2, which comes before it, and not 3",
+    (note,) = pin.notes
+    assert note == (
+        "found invalid GPG signature for commit 3 (it is not signed); delivered 2, which comes "
+        "before it, and not 3"
     )
     await branch.finish(pin, delivered=True)
     assert world.marker == "2"

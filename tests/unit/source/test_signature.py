@@ -25,20 +25,22 @@ def test_nothing_new_is_fine() -> None:
 
 
 def test_the_commit_before_the_first_bad_one_is_delivered() -> None:
-    assert newest_good(line("1", "2", "3!", "4"), "4", None) == Choice("2", "3")
+    assert newest_good(line("1", "2", "3!", "4"), "4", None) == Choice("2", "3", "it is not signed")
 
 
 def test_a_good_commit_behind_a_bad_one_counts_for_nothing() -> None:
-    assert newest_good(line("1", "2!", "3", "4!", "5"), "5", None) == Choice("1", "2")
+    assert newest_good(line("1", "2!", "3", "4!", "5"), "5", None) == Choice(
+        "1", "2", "it is not signed"
+    )
 
 
 def test_nothing_is_delivered_when_the_first_commit_is_bad() -> None:
-    assert newest_good(line("1!", "2"), "2", None) == Choice(None, "1")
+    assert newest_good(line("1!", "2"), "2", None) == Choice(None, "1", "it is not signed")
 
 
 def test_the_marker_stays_delivered_when_the_first_commit_after_it_is_bad() -> None:
     commits = [Signed("2", ("1",), is_good=False), Signed("3", ("2",))]
-    assert newest_good(commits, "3", "1") == Choice("1", "2")
+    assert newest_good(commits, "3", "1") == Choice("1", "2", "it is not signed")
 
 
 def test_a_merge_that_is_bad_does_not_deliver_the_side_branch_alone() -> None:
@@ -49,7 +51,7 @@ def test_a_merge_that_is_bad_does_not_deliver_the_side_branch_alone() -> None:
         Signed("side", ("1",)),
         Signed("merge", ("2", "side"), is_good=False),
     ]
-    assert newest_good(commits, "merge", None) == Choice("2", "merge")
+    assert newest_good(commits, "merge", None) == Choice("2", "merge", "it is not signed")
 
 
 def test_a_bad_commit_of_a_side_branch_spoils_the_merge() -> None:
@@ -59,7 +61,7 @@ def test_a_bad_commit_of_a_side_branch_spoils_the_merge() -> None:
         Signed("2", ("1",)),
         Signed("merge", ("2", "side")),
     ]
-    assert newest_good(commits, "merge", None) == Choice("2", "side")
+    assert newest_good(commits, "merge", None) == Choice("2", "side", "it is not signed")
 
 
 def test_with_first_parent_only_the_branch_itself_counts() -> None:

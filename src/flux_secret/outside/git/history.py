@@ -15,6 +15,15 @@ from flux_secret.outside.git.mirror import Mirror
 MAX_MESSAGE: Final = 200  # characters of a commit's first line
 VERIFY_SECONDS: Final = 300.0  # for all commits at once; gpg needs about 10 ms for one
 _OBJECT_ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
+_FLAWS: Final = {  # git-log(1), %G?
+    "N": "it is not signed",
+    "B": "it was changed after it was signed",
+    "U": "the key that signed it is not trusted",
+    "X": "its signature has expired",
+    "Y": "the key that signed it has expired",
+    "R": "the key that signed it was revoked",
+    "E": "the key that signed it is not known here",
+}
 GnuPg = Callable[[], Awaitable[Path]]
 """Gives the home whose keys count."""
 
@@ -32,6 +41,11 @@ class SignedCommit:
     def is_good(self) -> bool:
         """Whether it counts; an expired, revoked or unknown key does not."""
         return self.grade == "G"
+
+    @property
+    def flaw(self) -> str:
+        """Why it does not count."""
+        return _FLAWS.get(self.grade, "")
 
 
 class History:
@@ -80,11 +94,11 @@ class History:
         rows = (line.split() for line in listing.splitlines())
         return [SignedCommit(row[0], tuple(row[2:]), row[1]) for row in rows]
 
-    async def is_signed(self, commit: str) -> bool:
-        """Verify one commit."""
+    async def signature(self, commit: str) -> SignedCommit:
+        """Verify one commit; its parents are not looked at."""
         words = ("log", "--no-show-signature", "--max-count=1", "--format=%G?", commit, "--")
         grade = await self._asked(*words, gnupg=await self._gnupg())
-        return SignedCommit(commit, (), grade.strip()).is_good
+        return SignedCommit(commit, (), grade.strip())
 
     async def _asked(self, *words: str, seconds: float = 0, gnupg: Path | None = None) -> str:
         found = await self._git.local(self._mirror, *words, seconds=seconds, gnupg=gnupg)
