@@ -70,6 +70,28 @@ def test_a_key_makes_an_entry_that_is_not_there_yet(me: Person) -> None:
     assert me.passes("show", "new").out == b"\nuser: joe\n"
 
 
+def test_a_password_is_drawn_and_everything_else_stays(me: Person) -> None:
+    done = me.flux("store", "generate", "-fp", "mail", "30")
+    drawn = done.out.decode().strip()
+    assert (len(drawn), "179 bits" in done.err) == (30, True), done.err
+    assert me.passes("show", "mail").out == drawn.encode() + b"\nuser: joe\nmail\n"
+    words = me.flux("store", "generate", "-p", "--xkcd", "--separator=-", "new", "5").out
+    assert words.count(b"-") >= 4
+    assert me.flux("store", "generate", "new", "token", check=False).code == 2
+    me.flux("store", "generate", "-f", "new", "token", "--alphabet=ab", "64")
+    assert set(me.flux("store", "show", "new", "token").out) == set(b"ab")
+
+
+def test_a_one_time_password_is_given_and_a_counter_raised(me: Person) -> None:
+    me.flux("store", "insert", "totp", stdin=b"x\ntotp: GEZDGNBVGY3TQOJQ\n")
+    assert me.flux("store", "otp", "totp").out.strip().isdigit()
+    me.flux("store", "insert", "hotp", stdin=b"x\nhotp: GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n")
+    # RFC 4226 appendix D, counters 1 and 2
+    assert me.flux("store", "otp", "hotp").out == b"287082\n"
+    assert me.flux("store", "otp", "hotp").out == b"359152\n"
+    assert me.git("log", "-1", "--format=%s") == "Raise the counter of hotp"
+
+
 def test_an_entry_is_moved_with_the_bytes_it_has(me: Person) -> None:
     before, commits = (me.store / "mail.gpg").read_bytes(), count(me)
     me.flux("store", "mv", "mail", "web/")
@@ -106,6 +128,8 @@ def test_what_moves_under_other_recipients_is_encrypted_to_them(me: Person) -> N
         (("rm", "web", "-f"), 2, "web is a folder"),
         (("rm", "nothing", "-f"), 4, "there is no entry nothing"),
         (("rm", "mail"), 2, "There is no terminal to ask on"),
+        (("generate", "mail"), 2, "there is an entry mail already"),
+        (("generate", "x", "4"), 2, "bits"),
         (("edit", "../x"), 2, "is not an entry name"),
         (("grep", "(", "--regexp"), 2, "is no regular expression"),
         (("history", "nothing"), 4, "git knows no entry nothing"),

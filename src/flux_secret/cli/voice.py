@@ -32,9 +32,9 @@ def printable(text: str) -> str:
     )
 
 
-def say(text: str) -> None:
-    """State a fact on stdout."""
-    click.echo(printable(text))
+def say(text: str, *, err: bool = False) -> None:
+    """State a fact on stdout; on stderr where stdout holds a value."""
+    click.echo(printable(text), err=err)
 
 
 def warn(text: str) -> None:

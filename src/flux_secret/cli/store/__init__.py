@@ -9,19 +9,9 @@ import click
 from flux_secret.cli.lazy import LazyGroup
 
 _COMMANDS: Final = (
-    "clone",
-    "cp",
-    "edit",
-    "grep",
-    "history",
-    "init",
-    "insert",
-    "ls",
-    "mv",
-    "rm",
-    "show",
-    "sync",
-)
+    "clone", "cp", "edit", "generate", "grep", "history", "init", "insert", "ls", "mv", "otp", "rm",
+    "show", "sync",
+)  # fmt: skip
 
 
 @click.group(cls=LazyGroup, names=_COMMANDS, package="flux_secret.cli.store")
