@@ -50,6 +50,7 @@ TEXTS: list[bytes] = [
     HEAD + b"a: {b: [1, {c: d}], e: {}, f: []}\nl:\n- - x\n  - y\n- z: 1\n  w: 2\n",
     HEAD + b"a: |\n  x\n  y\n\nb: >\n  x\n  y\nc: |+\n  x\n\nd: |2-\n    x\n   y\n",
     HEAD + b"a10: 1\na2: 2\na-1: 3\nab: 4\na: 5\nA: 6\na02: 7\n10: 8\n9: 9\n1b: 1\n1-: 2\n",
+    HEAD + b"a: {10: x, 9: y}\nb: {true: x, false: y}\nc: {1.5: x, 0.5: y}\n",
     HEAD + b"a: b\n...\nrest\n",
     HEAD + b"a: b\n---\nc: {\n",
     HEAD + b"a: b\n--- x\n",

@@ -187,9 +187,7 @@ def _merged_lines(base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
     for start, end, replacement in hunks:
         merged += [*lines[at:start], *replacement]
         at = end
-    merged += lines[at:]
-    is_whole = all(line.endswith(b"\n") for line in merged[:-1])
-    return b"".join(merged) if is_whole else None
+    return b"".join([*merged, *lines[at:]])
 
 
 def _hunks(base: list[bytes], side: list[bytes]) -> Iterator[_Hunk]:

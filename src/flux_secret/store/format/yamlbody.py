@@ -300,8 +300,8 @@ def _go(value: object) -> str:
     """Print as Go's `%v` does."""
     match value:
         case dict():
-            pairs = sorted((_go(key), _go(inner)) for key, inner in value.items())
-            return f"map[{' '.join(f'{key}:{inner}' for key, inner in pairs)}]"
+            keys = sorted(value, key=lambda key: (type(key).__name__, _number(key) or 0, _go(key)))
+            return f"map[{' '.join(f'{_go(key)}:{_go(value[key])}' for key in keys)}]"
         case list():
             return f"[{' '.join(map(_go, value))}]"
         case _:

@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from flux_secret.errors import AccessError, EntryFormatError, KeyNotFoundError
 from flux_secret.model.names import SecretPath
 from flux_secret.model.reference import Lookup, Part
+from flux_secret.store.format import yamledit
 from flux_secret.store.format.document import Format, SecretDocument
 from flux_secret.store.format.edit import (
     append,
@@ -189,6 +190,26 @@ def test_what_cannot_be_spliced_is_refused_with_its_reason(
         set_key(text, key, b"hunter2")
     assert "edit" in caught.value.remedy
     assert "hunter2" not in f"{caught.value.what}{caught.value.remedy}"
+
+
+@pytest.mark.parametrize(
+    "harmful",
+    [
+        b"pw\n---\na: new\nport: '1'\n",  # another type
+        b"pw\n---\na: new\nport: 2\n",
+        b"pw\n---\na: new\n",
+        b"pw\n---\na: newer\nport: 1\n",
+        b"other\n---\na: new\nport: 1\n",
+        b"pw\nbody\n---\na: new\nport: 1\n",
+        b"pw\na: new\nport: 1\n",
+    ],
+)
+def test_a_splice_that_changes_anything_else_is_not_given_back(
+    monkeypatch: pytest.MonkeyPatch, harmful: bytes
+) -> None:
+    monkeypatch.setattr(yamledit, "with_value", lambda *_: harmful)
+    with pytest.raises(EntryFormatError, match="read otherwise"):
+        set_key(b"pw\n---\na: b\nport: 1\n", "a", b"new")
 
 
 @pytest.mark.parametrize("key", ["", " k", "k ", "\u2003k", "a\nb", "a\rb", "a\0", "a: b", "---k"])

@@ -71,6 +71,10 @@ def conflict(base: bytes | None, ours: bytes, theirs: bytes) -> tuple[str, ...]:
         (YAML, YAML + b"one: 1\n", YAML + b"two: x\n", YAML + b"one: 1\ntwo: x\n"),
         (YAML, YAML + b"one: 1\n", YAML.replace(b"l: [1]", b"l: [2]") + b"two: 2\n",
          YAML.replace(b"l: [1]", b"l: [2]") + b"two: 2\none: 1\n"),
+        (YAML, YAML + b"one: 1\n", YAML + b"two: |\n    x\n    y\n",
+         YAML + b"one: 1\ntwo: |\n    x\n    y\n"),
+        (YAML + b"d: |\n  x\ne: 1\n", YAML + b"d: |\n  x\ne: 2\n", YAML + b"d: y\ne: 1\n",
+         YAML + b"d: y\ne: 2\n"),
         # both added the entry
         (None, b"pw\nuser: a\n", b"pw\nurl: b\n", b"pw\nuser: a\nurl: b\n"),
         (None, b"pw\n", b"\nurl: b\n", b"pw\nurl: b\n"),
@@ -97,6 +101,9 @@ def test_edits_of_different_fields_are_both_in_the_result(
         (YAML, YAML.replace(b"port: 1", b"port: 2"), YAML.replace(b"port: 1", b"port: '1'"),
          ("key port",)),
         (YAML, YAML.replace(b"l: [1]", b"l: [2]"), YAML.replace(b"l: [1]", b"l: [3]"), ("key l",)),
+        # nothing is disputed, but neither can be put into the other: two lines that touch
+        (b"pw\nj: 1\nj: 2\nk: 1\nk: 2\n", b"pw\nj: 1\nj: 3\nk: 1\nk: 2\n",
+         b"pw\nj: 1\nj: 2\nk: 0\nk: 2\n", ("key j", "key k")),
         # comments are no fields, and are not lost either
         (YAML, YAML.replace(b"# who", b"# whose"), YAML.replace(b"# who", b"# whom"),
          ("the whole text",)),
