@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from simulators.world import APPLICATION, World
+import re
+from pathlib import Path
+
+import pytest
+
+from simulators.world import APPLICATION, FIRST, World
 
 
 def test_what_works_is_said_with_the_commits_and_nothing_is_changed(world: World) -> None:
@@ -10,6 +15,13 @@ def test_what_works_is_said_with_the_commits_and_nothing_is_changed(world: World
     assert done.code == 0, done.out + done.err
     assert f"ok       repository {world.ops.url}: master is at {world.ops.head[:12]}" in done.out
     assert f"ok       store apps: its branch is at {world.store.head[:12]}" in done.out
+    assert re.search(
+        r"^ok       store apps: apps/demo opens with the key [0-9A-F]{16}; 1 of 1 entries is "
+        "encrypted to our keys$",
+        done.out,
+        re.MULTILINE,
+    )
+    assert FIRST.decode().strip() not in done.out
     assert "ok       sandbox: generators are confined by " in done.out
     assert "ok       cluster: it serves " in done.out
     assert "warning" not in done.out
@@ -50,3 +62,78 @@ def test_a_key_that_cannot_be_read_hides_nothing_else(world: World) -> None:
     assert "none.asc cannot be read" in done.out
     assert "error    cluster: " in done.out  # one does not hide the other
     assert "ok       store apps: " in done.out
+
+
+def test_a_store_that_no_key_of_ours_opens_is_an_error_that_names_keys_and_remedy(
+    world: World,
+) -> None:
+    theirs = world.gnupg.encrypt(FIRST, ["person1@example.org"])
+    world.store.commit({"demo.gpg": theirs})
+    done = world.run("doctor", *world.flags())
+    assert done.code == 4, done.out
+    assert "error    store apps: apps/demo at " in done.out
+    assert "is not encrypted to this agent's keys" in done.out
+    assert "remedy: gopass recipients add --store apps" in done.out
+
+
+def test_entries_that_are_not_for_us_are_counted_and_one_that_is_is_tried(world: World) -> None:
+    theirs = world.gnupg.encrypt(b"x", ["person1@example.org"])
+    world.store.commit({f"a/{name}.gpg": theirs for name in "vwxyz"})
+    done = world.run("doctor", *world.flags())
+    assert done.code == 0, done.out
+    assert "apps/demo opens with the key" in done.out
+    assert (
+        "1 of 6 entries is encrypted to our keys; not apps/a/v, apps/a/w, apps/a/x and 2 more"
+        in (done.out)
+    )
+
+
+def test_a_persons_own_gnupg_home_is_tried_and_the_key_named(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GNUPGHOME", str(world.gnupg.path))
+    flags = [flag for flag in world.flags() if not flag.startswith("--git-gpg-key-import")]
+    done = world.run("doctor", *flags)
+    assert done.code == 0, done.out
+    assert f"ok       keys: those of the GnuPG home {world.gnupg.path}" in done.out
+    assert re.search(r"apps/demo opens with the key [0-9A-F]{16}", done.out)
+
+
+def test_a_home_without_a_private_key_is_said(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir(mode=0o700)
+    monkeypatch.setenv("GNUPGHOME", str(empty))
+    flags = [flag for flag in world.flags() if not flag.startswith("--git-gpg-key-import")]
+    done = world.run("doctor", *flags)
+    assert done.code == 4, done.out
+    assert f"warning  keys: those of the GnuPG home {empty}: no private key is there" in done.out
+    assert "error    store apps: apps/demo at " in done.out
+
+
+def test_an_empty_store_is_a_warning(world: World) -> None:
+    world.store.git("rm", "--quiet", "demo.gpg")
+    world.store.commit({})
+    done = world.run("doctor", *world.flags())
+    assert done.code == 0, done.out
+    assert "warning  store apps: it has no entry yet" in done.out
+
+
+def test_the_arguments_of_a_flux_v1_deployment_can_be_pasted(world: World) -> None:
+    done = world.run(
+        "doctor", *world.flags(), "--memcached-service=", "--ssh-keygen-dir=/var/fluxd/keygen",
+        "--git-branch=master", "--listen-metrics=:3031", "--sync-interval=5m", "-l", ":3030",
+        "--git-user=Weave Flux", "--log-format=json", "--registry-disable-scanning", "--token=x1y2",
+    )  # fmt: skip
+    assert done.code == 0, done.out + done.err
+    assert "warning  flags: --memcached-service has no effect: image automation" in done.out
+    assert "warning  flags: --token has no effect: there is no upstream service" in done.out
+    assert "x1y2" not in done.out
+
+
+def test_what_only_the_agent_refuses_is_said(world: World) -> None:
+    signed = "--git-verify-signatures-mode=all"
+    done = world.run("doctor", *world.flags(signed))
+    assert "warning  agent: it would not start with these flags: the sync tag" in done.out
+    assert world.run("doctor", *world.flags("--sync-interval=often")).code == 2

@@ -6,13 +6,13 @@ import asyncio
 import dataclasses
 import resource
 import signal
-from pathlib import Path
 from typing import Any, Final
 
 import click
 import structlog
 
 import flux_secret
+from flux_secret.cli.agent_options import agent_options
 from flux_secret.cli.flux_v1 import flux_v1_options, warn_of
 from flux_secret.cli.logs import as_json
 from flux_secret.cli.options import delivery_options, flags
@@ -24,7 +24,6 @@ from flux_secret.reconcile.loop import Intervals, Loop
 from flux_secret.settings import Flags, Settings
 from flux_secret.wiring.agent import connect, serving
 
-_DEFAULTS = Flags()
 STORES_SECONDS: Final = 2.0  # between two looks at `--stores-from`
 _FORCED = "--git-readonly prevents use of --sync-state=git. Forcing to --sync-state=secret"
 _NARROWED = (
@@ -36,49 +35,7 @@ _log = structlog.get_logger()
 
 @click.command()
 @delivery_options
-@click.option(
-    "--sync-interval",
-    default=_DEFAULTS.sync_interval,
-    show_default=True,
-    metavar="DURATION",
-    help="Deliver at least this often.",
-)
-@click.option(
-    "--git-poll-interval",
-    default=_DEFAULTS.git_poll_interval,
-    show_default=True,
-    metavar="DURATION",
-    help="Look for new commits, of stores too, this often.",
-)
-@click.option(
-    "--regenerate-interval",
-    default=_DEFAULTS.regenerate_interval,
-    show_default=True,
-    metavar="DURATION",
-    help="Generate anew at least this often, changed or not; 0 is at every sync, as Flux v1 does.",
-)
-@click.option(
-    "-l",
-    "--listen",
-    default="127.0.0.1:3030",
-    show_default=True,
-    metavar="ADDRESS",
-    help="Where fluxctl, flux-secret sync and webhooks ask; empty for nowhere.",
-)
-@click.option(
-    "--log-format",
-    type=click.Choice(["fmt", "json"]),
-    default="fmt",
-    show_default=True,
-    help="How the log on stderr is written.",
-)
-@click.option("--listen-metrics", metavar="ADDRESS", default="", help="Metrics apart from the API.")
-@click.option(
-    "--listen-token-file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Token that must be shown; needed to listen on more than loopback.",
-)
+@agent_options
 @agent_marker_options
 @flux_v1_options
 @click.version_option(flux_secret.__version__, message="%(version)s")

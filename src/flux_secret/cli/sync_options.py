@@ -59,6 +59,11 @@ def deliver_marker_options(command: F) -> F:
     return marker_options(_with(_ONE_SHOT, command))
 
 
+def every_marker_option(command: F) -> F:
+    """Add them all: for a command that is given what any of the others is."""
+    return agent_marker_options(_with(_ONE_SHOT, command))
+
+
 def _with(options: tuple[Callable[[Any], Any], ...], command: F) -> F:
     for option in reversed(options):
         command = option(command)

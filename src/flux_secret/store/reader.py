@@ -114,6 +114,13 @@ class PinnedStores:
         wanted = [path for path in paths if path.parts[: len(folder)] == folder]
         return sorted(wanted, key=lambda path: str(path).encode())
 
+    def recipients(self, path: SecretPath) -> Sequence[str]:
+        """Give the ids of the keys that an entry is encrypted to; nothing is decrypted."""
+        found = self._find(Lookup(path))
+        if found.tree.size(found.blob) > MAX_CIPHERTEXT:
+            return ()
+        return recipients(found.tree.ciphertext(found.blob))
+
     def would_repeat(self, read: Read) -> bool:
         """Whether a question that was answered once would be answered from the same ciphertext."""
         try:

@@ -63,6 +63,7 @@ class Heads:
         """Give all heads; raise when one repository cannot be asked."""
         return tuple(await asyncio.gather(*(one.head() for one in self._all)))
 
-    async def findings(self) -> list[Finding]:
-        """Say of every repository and store whether it can be asked, and what it has."""
-        return list(await asyncio.gather(*(one.finding() for one in self._all)))
+    async def findings(self) -> Mapping[str, Finding]:
+        """Say of every repository and store, by how people know it, whether it can be asked."""
+        found = await asyncio.gather(*(one.finding() for one in self._all))
+        return {one.about: one for one in found}

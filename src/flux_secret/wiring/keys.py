@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flux_secret.errors import KeyFileError
 from flux_secret.outside.gpg import Gpg
+from flux_secret.outside.keyring import Keyring
 from flux_secret.settings import KeySettings
 from flux_secret.store.crypto.openpgp import GnuPgHome, OpenPgp
 from flux_secret.store.crypto.packets import is_public_only
@@ -21,6 +22,16 @@ class Keys:
     decryptor: Decryptor
     gpg: Gpg
     """Has them all, public ones too: git verifies with it, and the sync tag is signed by it."""
+    home: Gpg
+    """A person's own, which decrypts where no private key was imported."""
+
+
+async def own_key_ids(keys: Keys) -> frozenset[str]:
+    """Give the ids of the private keys: those that were imported, else those of the GnuPG home."""
+    if keys.decryptor.key_ids:
+        return frozenset(keys.decryptor.key_ids)
+    known = await Keyring(keys.home).secret_keys()
+    return frozenset(subkey.key_id for key in known for subkey in key.subkeys)
 
 
 def load_keys(keys: KeySettings, tool_path: str, resources: contextlib.AsyncExitStack) -> Keys:
@@ -28,7 +39,7 @@ def load_keys(keys: KeySettings, tool_path: str, resources: contextlib.AsyncExit
     persons = Gpg(path=tool_path, home=keys.gnupg_home, terminal=keys.terminal)
     resources.push_async_callback(persons.close)
     if not keys.files:
-        return Keys(GnuPgHome(persons), persons)
+        return Keys(GnuPgHome(persons), persons, persons)
     blocks = {file: _read(file) for path in keys.files for file in _key_files(path)}
     passphrase = _read(keys.passphrase_file).rstrip(b"\r\n") if keys.passphrase_file else b""
     gpg = Gpg.private(list(blocks.values()), passphrase, path=tool_path)
@@ -40,8 +51,8 @@ def load_keys(keys: KeySettings, tool_path: str, resources: contextlib.AsyncExit
         except KeyFileError as error:
             raise KeyFileError(f"{file}: {error.what}", remedy=error.remedy) from None
     if not private:
-        return Keys(GnuPgHome(persons), gpg)
-    return Keys(OpenPgp(list(private.values()), passphrase.decode() or None, gpg), gpg)
+        return Keys(GnuPgHome(persons), gpg, persons)
+    return Keys(OpenPgp(list(private.values()), passphrase.decode() or None, gpg), gpg, persons)
 
 
 def _key_files(path: Path) -> list[Path]:

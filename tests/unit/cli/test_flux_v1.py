@@ -11,6 +11,8 @@ import structlog.testing
 
 from flux_secret.cli.adopt import adopt
 from flux_secret.cli.agent import agent
+from flux_secret.cli.deliver import deliver
+from flux_secret.cli.doctor import doctor
 from flux_secret.cli.flux_v1 import REFUSED, SWITCHES, VALUES, warn_of, without_effect
 from flux_secret.errors import UsageError
 
@@ -118,3 +120,13 @@ def test_the_version_is_all_that_is_printed(capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(click.exceptions.Exit):
         agent.make_context("agent", ["--version"])
     assert capsys.readouterr().out.strip().replace(".", "").isalnum()
+
+
+def test_doctor_takes_every_flag_that_the_agent_or_a_delivery_takes() -> None:
+    """A person pastes the Deployment's arguments."""
+    taken = {name for one in doctor.params for name in one.opts}
+    for command in (agent, deliver):
+        assert {name for one in command.params for name in one.opts} - taken == set()
+    defaults = {one.name: one.default for one in doctor.params}
+    for one in agent.params:
+        assert defaults[one.name] == one.default, one.name

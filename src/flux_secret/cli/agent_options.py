@@ -1,0 +1,40 @@
+"""The flags that say how an agent runs: Flux v1's names, spellings and defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from flux_secret.settings import Flags
+
+F = TypeVar("F", bound=Callable[..., Any])
+_DEFAULTS: Final = Flags()
+LISTEN: Final = "127.0.0.1:3030"
+
+_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    click.option("--sync-interval", default=_DEFAULTS.sync_interval, show_default=True,
+                 metavar="DURATION", help="Deliver at least this often."),
+    click.option("--git-poll-interval", default=_DEFAULTS.git_poll_interval, show_default=True,
+                 metavar="DURATION", help="Look for new commits, of stores too, this often."),
+    click.option("--regenerate-interval", default=_DEFAULTS.regenerate_interval, show_default=True,
+                 metavar="DURATION", help="Generate anew at least this often, changed or not; "
+                 "0 is at every sync, as Flux v1 does."),
+    click.option("-l", "--listen", default=LISTEN, show_default=True, metavar="ADDRESS",
+                 help="Where fluxctl, flux-secret sync and webhooks ask; empty for nowhere."),
+    click.option("--log-format", type=click.Choice(["fmt", "json"]), default="fmt",
+                 show_default=True, help="How the log on stderr is written."),
+    click.option("--listen-metrics", metavar="ADDRESS", default="",
+                 help="Metrics apart from the API."),
+    click.option("--listen-token-file", type=click.Path(path_type=Path), metavar="FILE",
+                 help="Token that must be shown; needed to listen on more than loopback."),
+)  # fmt: skip
+
+
+def agent_options(command: F) -> F:
+    """Add them to a command."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
