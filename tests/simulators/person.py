@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +57,16 @@ class Person:
         """Run git in the root store."""
         return self.run("git", "-C", self.store, *words, check=check).out.decode().strip()
 
+    def has(self, entries: Mapping[str, bytes], to: Sequence[str]) -> None:
+        """Put entries into the root store, as one commit, encrypted by gpg."""
+        for name, text in entries.items():
+            file = self.store / f"{name}.gpg"
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file.write_bytes(self.gnupg.encrypt(text, to))
+            file.chmod(0o600)
+        self.git("add", "-A")
+        self.git("commit", "-qm", "Entries")
+
     def passes(self, *words: str, stdin: bytes = b"", check: bool = True) -> Done:
         """Run pass."""
         return self.run("pass", *words, stdin=stdin, check=check)
@@ -75,6 +85,15 @@ class Person:
     def can_read(self, name: str) -> bytes:
         """Decrypt an entry's file by gpg alone, whatever any store says."""
         return self.gnupg.gpg("--decrypt", str(self.store / f"{name}.gpg"))
+
+    def knows(self, other: Person, email: str) -> None:
+        """Import another person's public key."""
+        self.gnupg.gpg("--import", stdin=other.gnupg.public_key(email))
+
+    @property
+    def commits(self) -> int:
+        """How many commits the root store has."""
+        return int(self.git("rev-list", "--count", "HEAD"))
 
     def readers(self, name: str) -> set[str]:
         """Say by gpg's own words whose keys an entry's file is encrypted to: their addresses."""

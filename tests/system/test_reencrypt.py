@@ -17,8 +17,8 @@ ME, BOB, EVE = "me@example.org", "bob@example.org", "eve@example.org"
 def me(tmp_path: Path) -> Iterator[Person]:
     with person(tmp_path / "me", [ME, BOB, EVE]) as made:
         made.makes_store(ME)
-        for name in ("one", "apps/db", "apps/prod/db"):
-            made.flux("store", "insert", name, stdin=f"{name}\n".encode())
+        entries = ("one", "apps/db", "apps/prod/db")
+        made.has({name: f"{name}\n".encode() for name in entries}, [ME])
         yield made
 
 

@@ -7,6 +7,7 @@ import asyncio
 import click
 
 from flux_secret.cli import voice
+from flux_secret.cli.store.sharing import share
 from flux_secret.cli.store.terminal import counting
 from flux_secret.errors import AccessError, EntryNotFoundError
 from flux_secret.settings.person import PersonSettings
@@ -49,9 +50,12 @@ class _Wanted:
 
 async def _reencrypt(place: str | None, wanted: _Wanted) -> int:
     code = 0
-    async with mounted(PersonSettings.load()) as mounts:
+    settings = PersonSettings.load()
+    async with mounted(settings) as mounts:
         for store, below in mounts.below(place):
             code = max(code, await _one_store(store, below, wanted))
+            if not wanted.dry_run:
+                await share(store, settings)
     return code
 
 

@@ -1,4 +1,4 @@
-"""A file in git's configuration syntax, which gopass uses too → its names and values."""
+"""A file in git's configuration syntax, which gopass uses too ⇄ its names and values."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ Stores are found where gopass and pass find them (facts: gopass §4.1):
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -61,6 +61,8 @@ class PersonSettings:
     """gopass's configuration, where mounts are written."""
     new_stores: Path = Path("/dev/null")
     """The folder where gopass puts new mounts."""
+    accepted: Mapping[str, str] = field(default_factory=dict)
+    """Mount name → the hash of the recipients that are accepted, for each that gopass checks."""
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> PersonSettings:
@@ -70,8 +72,10 @@ class PersonSettings:
         file = _config_folder(environ) / "gopass" / "config"
         config = read_config(file)
         persons_home = Path(environ.get("HOME") or "/root")
+        stores = _stores(config, environ, home)
         return cls(
-            stores=_stores(config, environ, home),
+            stores=stores,
+            accepted=_accepted(dict(config), stores),
             gnupg_home=gnupg_home(environ) or persons_home / ".gnupg",
             tool_path=environ.get("PATH", os.defpath),
             git_env={name: environ[name] for name in _GIT if name in environ},
@@ -134,6 +138,20 @@ def _stores(
 def _data_folder(environ: Mapping[str, str], home: Path) -> Path:
     data = environ.get("XDG_DATA_HOME") if not environ.get("GOPASS_HOMEDIR") else None
     return Path(data or home / ".local" / "share")
+
+
+def hash_name(mount: str) -> str:
+    """Give the name under which gopass keeps the hash of a store's recipients."""
+    return f"recipients.{mount}.hash" if mount else "recipients.hash"
+
+
+def _accepted(config: Mapping[str, str], stores: Collection[str]) -> Mapping[str, str]:
+    everywhere = config.get("recipients.check") == "true"
+    checked = (
+        mount for mount in stores
+        if everywhere or config.get(f"recipients.{mount}.check", "").lower() in _TRUE
+    )  # fmt: skip
+    return {mount: config.get(hash_name(mount), "") for mount in checked}
 
 
 def _expanded(text: str, home: Path) -> Path:

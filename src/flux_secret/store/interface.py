@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +124,38 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True)
+class Newcomer:
+    """Somebody who is to become a recipient: usable, and one person beyond doubt."""
+
+    id: str
+    """How it is to be written."""
+    exported: bytes | None
+    """Their key as the store's `.public-keys` keeps it; None where stores keep none."""
+    fingerprint: str = ""
+    """The whole of it, where there is one."""
+
+
+class Newer(enum.Enum):
+    """Which copy of a key is the newer one."""
+
+    OURS = "ours"
+    """The person's own, or the store has none."""
+    STORES = "the store's"
+    """The store's, or the person has none."""
+    NEITHER = "neither"
+    """Both say the same, or there is none, or the stored file is of somebody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A recipient's key in a keyring and in a store."""
+
+    newer: Newer
+    ours: bytes | None = None
+    """As `.public-keys` keeps it; None where the keyring does not have it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Audience:
     """Whom a message says it is for."""
 
@@ -152,3 +185,19 @@ class Crypto(Protocol):
 
     def audience(self, message: bytes) -> Audience:
         """Say whom a message is for, as far as it tells."""
+
+    async def find(self, text: str) -> frozenset[str]:
+        """Give the fingerprints of everybody whom a person may mean by an id, a name, an e-mail."""
+
+    async def newcomer(self, text: str, key: bytes | None) -> Newcomer:
+        """Find the one usable key that an id names, in a given key file if there is one.
+
+        Raises `RecipientError` when it is none, several, or not usable. From then on the key
+        counts, although neither keyring nor store may have it.
+        """
+
+    async def export(self, one: str, stored: bytes | None) -> Export:
+        """Compare a recipient's key in the store's `.public-keys` with the person's own copy."""
+
+    async def import_key(self, one: Newcomer) -> None:
+        """Put a newcomer's key into the person's own keyring, where there is one."""

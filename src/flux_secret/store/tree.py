@@ -70,6 +70,12 @@ class StoreTree:
         """Give the size of an entry's ciphertext in bytes."""
         return self._commit.size(blob)
 
+    def plain_file(self, path: str) -> bytes | None:
+        """Give the bytes of a file that is no entry; None for no file, a folder or a link."""
+        entry = self._commit.entry(path)
+        is_file = entry is not None and not entry.is_folder and not entry.is_link
+        return self._commit.read(entry.blob) if entry and is_file else None
+
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Every entry's name, sorted bytewise; folders that start with a dot are none."""
@@ -106,6 +112,14 @@ class StoreTree:
                 f"{path} names nobody", remedy="bring it back from git history, or name a key in it"
             )
         return path, recipients
+
+    def nearest(self, folder: str) -> str:
+        """Give the path of the recipients file that counts below a folder; "" where there is none.
+
+        It may be one that cannot be used.
+        """
+        found = self._nearest(folder)
+        return found[0] if found else ""
 
     @property
     def recipients_files(self) -> tuple[str, ...]:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from flux_secret.outside.git.clone import Clone
 from flux_secret.outside.git.person import PersonGit
+from flux_secret.outside.gitconfig import set_config
 from flux_secret.outside.gpg import Gpg
 from flux_secret.outside.keyring import Keyring
 from flux_secret.outside.workfolder import WorkFolder
-from flux_secret.settings.person import PersonSettings
+from flux_secret.settings.person import PersonSettings, hash_name
 from flux_secret.store.crypto.gnupg import GnuPgCrypto
 from flux_secret.store.crypto.recipients import Recipients
 from flux_secret.store.working.founding import Founded, found, join
 from flux_secret.store.working.mounts import Mounts
+from flux_secret.store.working.pin import Pin
 from flux_secret.store.working.store import WorkingStore
 
 _PUBLIC_KEYS = (".public-keys", ".gpg-keys")  # the second is gopass's older name
@@ -31,7 +34,15 @@ async def mounted(settings: PersonSettings) -> AsyncIterator[Mounts]:
     async with contextlib.AsyncExitStack() as resources:
         resources.push_async_callback(gpg.close)
         there = {name: root for name, root in settings.stores.items() if root.is_dir()}
-        yield Mounts({name: await _open(name, root, keyring, git) for name, root in there.items()})
+        opened = {name: await _open(name, root, keyring, git) for name, root in there.items()}
+        yield Mounts({name: replace(one, pin=_pin(settings, name)) for name, one in opened.items()})
+
+
+def _pin(settings: PersonSettings, name: str) -> Pin | None:
+    if name not in settings.accepted:
+        return None
+    accept = partial(set_config, settings.config, hash_name(name))
+    return Pin(settings.accepted[name], accept)
 
 
 async def _open(name: str, root: Path, keyring: Keyring, git: PersonGit) -> WorkingStore:

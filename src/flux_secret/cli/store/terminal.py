@@ -72,3 +72,18 @@ def counting(what: str) -> Iterator[Callable[[int, int], None] | None]:
 
     yield show
     click.echo("\r\x1b[K", err=True, nl=False)
+
+
+def confirmed(question: str, *, yes: bool) -> bool:
+    """Ask a person; raise `UsageError` where there is none to ask and `--yes` was not said."""
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "nobody can be asked here, and nothing was changed",
+            remedy="say that you mean it: --yes",
+        )
+    if click.confirm(question, err=True):
+        return True
+    click.echo("nothing was changed", err=True)
+    return False

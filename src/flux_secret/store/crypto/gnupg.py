@@ -5,24 +5,36 @@ from __future__ import annotations
 from collections.abc import Awaitable, Collection, Sequence
 from typing import Protocol
 
-from flux_secret.errors import DecryptError
+from flux_secret.errors import DecryptError, RecipientError, UsageError
 from flux_secret.model.openpgp import PublicKey
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.store.crypto.encrypt import Encryptor, Exporting
-from flux_secret.store.crypto.packets import HIDDEN, recipients
+from flux_secret.store.crypto.packets import (
+    HIDDEN,
+    armored,
+    key_ids,
+    newest_signature,
+    public_keys,
+    recipients,
+)
 from flux_secret.store.crypto.recipients import (
     Exported,
     Keyring,
     Recipient,
     Recipients,
     Unusable,
+    is_bound,
+    is_of,
 )
-from flux_secret.store.interface import Audience, Reader
+from flux_secret.store.interface import Audience, Export, Newcomer, Newer, Reader
 from flux_secret.store.tree import GPG
 
 
 class PersonsGpg(Keyring, Exporting, Protocol):
     """A person's gpg, whose private keys stay where they are."""
+
+    def import_(self, certificate: bytes) -> Awaitable[None]:
+        """Put a public key into the keyring."""
 
     def secret_keys(self) -> Awaitable[Sequence[PublicKey]]:
         """List the keys whose private halves the person has."""
@@ -68,6 +80,64 @@ class GnuPgCrypto:
         named = recipients(message)
         hidden = named.count(HIDDEN)
         return Audience(frozenset(named) - {HIDDEN}, hidden)
+
+    async def find(self, text: str) -> frozenset[str]:
+        """Give the fingerprints of everybody whom a person may mean."""
+        return await self.recipients.fingerprints(text)
+
+    async def newcomer(self, text: str, key: bytes | None) -> Newcomer:
+        """Find the one usable key that an id names, in a given key file if there is one."""
+        if key is not None:
+            text = await self._offered(text, key)
+        found = (await self.recipients.find([text]))[0]
+        if isinstance(found, Unusable):
+            raise RecipientError(
+                f"{found}",
+                remedy="get the person's key: gpg --import FILE, or name its file: --key FILE",
+            )
+        exported = found.certificate or await self._gpg.export(found.key.fingerprint)
+        pinned = f"0x{found.subkey.key_id}!" if text.endswith("!") else ""
+        return Newcomer(pinned or found.key.gopass_id, armored(exported), found.key.fingerprint)
+
+    async def import_key(self, one: Newcomer) -> None:
+        """Put a newcomer's key into the person's keyring."""
+        if one.exported is not None:
+            await self._gpg.import_(one.exported)
+
+    async def export(self, one: str, stored: bytes | None) -> Export:
+        """Compare a recipient's key in the store's `.public-keys` with the keyring's."""
+        fingerprints = await self.recipients.fingerprints(one)
+        ours = await self._gpg.export(*fingerprints) if len(fingerprints) == 1 else b""
+        return Export(_newer(ours, stored, one), armored(ours) if ours else None)
+
+    async def _offered(self, text: str, key: bytes) -> str:
+        """Take the one key of a file into account; give its id."""
+        pieces = public_keys(key)
+        shown = await self._gpg.shown(pieces[0]) if len(pieces) == 1 else ()
+        if len(shown) != 1:
+            raise UsageError(
+                f"the key file holds {len(pieces)} public keys, where one is wanted",
+                remedy="export the one: gpg --armor --export FINGERPRINT >FILE",
+            )
+        one = shown[0]
+        if text and not is_of(one, text):
+            raise UsageError(
+                f"the key file holds {one}, and not {text!a}",
+                remedy="leave the id out to take the key of the file",
+            )
+        for written in (one.gopass_id, one.fingerprint):
+            self.recipients.offer(written, pieces[0])
+        return one.gopass_id
+
+
+def _newer(ours: bytes, stored: bytes | None, one: str) -> Newer:
+    if not stored or not ours:
+        bound = bool(stored) and is_bound(one, key_ids(stored or b""))
+        return Newer.OURS if ours else Newer.STORES if bound else Newer.NEITHER
+    if key_ids(stored)[:1] != key_ids(ours)[:1]:
+        return Newer.OURS  # the stored file is of another key
+    made, kept = newest_signature(ours), newest_signature(stored)
+    return Newer.NEITHER if made == kept else Newer.OURS if made > kept else Newer.STORES
 
 
 def _reader(one: Recipient | Unusable, own: frozenset[str]) -> Reader:

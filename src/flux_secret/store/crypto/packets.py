@@ -6,17 +6,23 @@ import base64
 import binascii
 import hashlib
 import re
+import textwrap
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 _PKESK: Final = 1
 _SEIPD: Final = 18
 _SECRET_KEY: Final = 5
+_PUBLIC_KEY: Final = 6
+_SIGNATURE: Final = 2
+_CREATED, _ISSUER = 2, 16  # subpackets (RFC 9580 §5.2.3.7)
 _PUBLIC_KEYS: Final = frozenset({6, 14})
 _MAX_PACKETS: Final = 10_000
 _ARMOR: Final = re.compile(
     rb"-----BEGIN PGP [A-Z ]+-----\r?\n(?:[^\n]*: [^\n]*\n)*\r?\n(.*?)-----END", re.DOTALL
 )
+_CRC_INIT: Final = 0xB704CE  # RFC 4880 §6.1
+_CRC_POLYNOMIAL: Final = 0x1864CFB
 HIDDEN: Final = "0" * 16
 """The key id of a hidden recipient (`gpg --throw-keyids`)."""
 
@@ -57,21 +63,80 @@ def key_ids(key: bytes) -> tuple[str, ...]:
     )
 
 
+def newest_signature(key: bytes) -> int:
+    """Give when the owner last signed a part of their key, in seconds: a renewal is the newer copy.
+
+    Signatures of others do not count: keyrings collect different ones.
+    """
+    packets = list(_packets(_dearmored(key)))
+    own = next((one for packet in packets[:1] for one in _key_id(packet.body)), "")
+    made = (_signed(packet.body) for packet in packets if packet.tag == _SIGNATURE)
+    return max((when for when, issuer in made if issuer in {own, ""}), default=0)
+
+
+def _signed(body: bytes) -> tuple[int, str]:
+    """Give a signature's time and its issuer's key id (RFC 9580 §5.2.3)."""
+    width = {4: 2, 6: 4}.get(body[0] if body else 0, 0)
+    if not width:
+        return 0, "?"
+    when, issuer, at = 0, "", 4
+    for _hashed in (True, False):
+        end = at + width + int.from_bytes(body[at : at + width])
+        at += width
+        while at < end <= len(body):
+            begin, length = _new_length(body, at)
+            if not length or begin + length > end:
+                break
+            kind, value = body[begin] & 0x7F, body[begin + 1 : begin + length]
+            if kind == _CREATED:
+                when = int.from_bytes(value)
+            elif kind == _ISSUER:
+                issuer = value.hex().upper()
+            at = begin + length
+        at = end
+    return when, issuer
+
+
 def is_public_only(key: bytes) -> bool:
     """Say whether these are keys, and none of them is a private one."""
     tags = {packet.tag for packet in _packets(_dearmored(key))}
     return bool(tags & _PUBLIC_KEYS) and _SECRET_KEY not in tags
 
 
+def public_keys(keys: bytes) -> tuple[bytes, ...]:
+    """Cut a file of public keys, armored or not, into one piece a key; nothing of private ones."""
+    return tuple(_pieces(keys, _PUBLIC_KEY)) if is_public_only(keys) else ()
+
+
+def armored(key: bytes) -> bytes:
+    """Write a public key as `gpg --armor --export` does (RFC 9580 §6); what is armored stays."""
+    if key.startswith(b"-----BEGIN"):
+        return key
+    crc = _CRC_INIT
+    for byte in key:
+        crc ^= byte << 16
+        for _ in range(8):
+            crc = (crc << 1) ^ (_CRC_POLYNOMIAL if crc & 0x800000 else 0)
+    lines = textwrap.wrap(base64.b64encode(key).decode(), 64)
+    checksum = base64.b64encode(crc.to_bytes(3)).decode()
+    block = "PGP PUBLIC KEY BLOCK-----"
+    return "\n".join([f"-----BEGIN {block}", "", *lines, f"={checksum}", f"-----END {block}", ""]
+                     ).encode()  # fmt: skip
+
+
 def split_keys(keys: bytes) -> tuple[bytes, ...]:
     """Cut a file of several private keys, as gpg exports them, into one piece a key."""
+    return tuple(_pieces(keys, _SECRET_KEY))
+
+
+def _pieces(keys: bytes, first: int) -> list[bytes]:
     pieces: list[bytes] = []
     for packet in _packets(_dearmored(keys)):
-        if packet.tag == _SECRET_KEY:
+        if packet.tag == first:
             pieces.append(packet.raw)
         elif pieces:
             pieces[-1] += packet.raw
-    return tuple(pieces)
+    return pieces
 
 
 def _dearmored(data: bytes) -> bytes:

@@ -15,6 +15,7 @@ from flux_secret.errors import RecipientError
 from flux_secret.model.openpgp import PublicKey, Subkey
 
 _HEX: Final = re.compile(r"(?:0[xX])?([0-9a-fA-F]{8}|[0-9a-fA-F]{16}|[0-9a-fA-F]{40,64})\Z")
+_SHOWN: Final = 10
 _FULL: Final = 16  # hex digits from which on an id names one key; 8 are made to collide at will
 
 
@@ -64,7 +65,21 @@ class Recipients:
     def __init__(self, keyring: Keyring, exported: Exported) -> None:
         self._keyring = keyring
         self._exported = exported
+        self._offered: dict[str, bytes] = {}
         self._found: dict[str, Recipient | Unusable] = {}
+
+    def offer(self, one: str, certificate: bytes) -> None:
+        """Take a key into account as if the store's `.public-keys` had it under this id."""
+        self._offered[one] = certificate
+        self._found.pop(one, None)
+
+    async def fingerprints(self, text: str) -> frozenset[str]:
+        """Give every key that a person may mean by an id, a name or an e-mail address."""
+        match = _HEX.match(_bare(text))
+        keys = list(await self._keyring.keys(match[1].upper() if match else text))
+        if match:
+            keys = [key for key in keys if key.matches(match[1].upper())]
+        return frozenset(key.fingerprint for key in keys)
 
     async def find(self, ids: Collection[str]) -> list[Recipient | Unusable]:
         """Say of each id whose key it is, or why it cannot be used; in the order of `ids`."""
@@ -86,7 +101,7 @@ class Recipients:
         if unusable or not found:
             raise RecipientError(
                 f"{where} cannot be encrypted for everybody who is to read it: "
-                + ("; ".join(map(str, unusable)) or "nobody is named"),
+                + (_some(unusable) or "nobody is named"),
                 remedy="get the person's renewed key (gpg --import FILE), or take them out: "
                 "flux-secret recipients remove ID",
             )
@@ -95,7 +110,7 @@ class Recipients:
     async def _chosen(self, one: str, keys: list[PublicKey], hex_id: str) -> Recipient | Unusable:
         certificate = None
         if not keys and len(hex_id) >= _FULL:  # others can write that file: only a full id binds it
-            certificate = self._exported(one)
+            certificate = self._offered.get(one) or self._exported(one)
             shown = await self._keyring.shown(certificate) if certificate else ()
             keys = [key for key in shown if key.matches(hex_id)]
         if not keys:
@@ -108,6 +123,25 @@ class Recipients:
         if key.problem or subkey is None or subkey.problem:
             return Unusable(one, key.problem or "pins a subkey that cannot be used", key)
         return Recipient(one, key, subkey, certificate)
+
+
+def is_of(key: PublicKey, text: str) -> bool:
+    """Say whether a person may mean this key by an id, a name or an e-mail address."""
+    match = _HEX.match(_bare(text))
+    if match:
+        return key.matches(match[1].upper())
+    return any(text.casefold() in one.casefold() for one in key.user_ids)
+
+
+def is_bound(one: str, key_ids: Sequence[str]) -> bool:
+    """Say whether an id can only mean the key of these ids (16 digits), whoever wrote its file."""
+    match = _HEX.match(_bare(one))
+    return match is not None and len(match[1]) >= _FULL and match[1].upper()[-_FULL:] in key_ids
+
+
+def _some(unusable: Sequence[Unusable]) -> str:
+    more = f"; and {len(unusable) - _SHOWN} more" if len(unusable) > _SHOWN else ""
+    return "; ".join(map(str, unusable[:_SHOWN])) + more
 
 
 def _bare(one: str) -> str:

@@ -5,6 +5,7 @@ Read as gopass reads them: any line break, comments after `#`, duplicates once (
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -33,6 +34,14 @@ class RecipientsFile:
     def has_carriage_returns(self) -> bool:
         """Whether pass would stumble over it: it takes a CR for a part of the id."""
         return b"\r" in self.text
+
+    @property
+    def gopass_hash(self) -> str:
+        """SHA-256 of the file as gopass writes it anew: its `recipients.hash`."""
+        text = self.text.decode(errors="replace").replace("\r", "\n")
+        lines = text.removesuffix("\n").split("\n") if text else []
+        whole = "".join(f"{line.strip()}\n" for line in lines) if self.ids else "\n"
+        return hashlib.sha256(whole.encode()).hexdigest()
 
     def with_added(self, ids: Iterable[str]) -> RecipientsFile:
         """Add lines at the end, sorted, for those that are not there yet."""

@@ -100,8 +100,8 @@ async def reencrypt(
 ) -> Reencrypted:
     """Encrypt these entries anew, into the draft."""
     for ids, where in {one.ids: one.recipients for one in looks}.items():
-        place = posixpath.dirname(where) or "the store"
-        await draft.store.crypto.ensure_usable(ids, draft.store.full(place))
+        place = draft.store.place(posixpath.dirname(where))
+        await draft.store.crypto.ensure_usable(ids, place)
     work = _Work(draft, looks, watch)
     await work.run()
     if work.failed and not keep_going:

@@ -14,7 +14,7 @@ A store without a repository is changed file by file, each in one step.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -33,6 +33,7 @@ from flux_secret.store.format import names
 from flux_secret.store.interface import Crypto
 from flux_secret.store.tree import StoreTree
 from flux_secret.store.working.overlay import Overlay
+from flux_secret.store.working.pin import Pin
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class WorkingStore:
     clone: Clone | None
     """Its repository; None for a plain folder, which keeps no history."""
     crypto: Crypto
+    pin: Pin | None = None
+    """Which recipients the person's gopass accepts; None where it does not look."""
 
     def tree(self) -> StoreTree:
         """Look at the folder as it is now."""
@@ -53,6 +56,10 @@ class WorkingStore:
     def full(self, name: str) -> str:
         """Give an entry's name as people write it, the mount first."""
         return posixpath.join(self.name, name)
+
+    def place(self, folder: str) -> str:
+        """Give a folder's name as people write it, the whole store's too."""
+        return posixpath.join(self.name, folder) if folder else self.name or "the root store"
 
     async def read(self, name: str) -> Plaintext:
         """Decrypt one entry; raise `EntryNotFoundError` or `DecryptError`."""
@@ -92,7 +99,10 @@ class WorkingStore:
                         f"{self.folder.root} is in the middle of {unfinished}",
                         remedy="end it without losing either side: flux-secret store sync",
                     )
-            yield Draft(self, self.tree())
+            before = self.tree()
+            if self.pin is not None and before.nearest(""):
+                self.pin.check(before.recipients_file("")[1], self.place(""))
+            yield Draft(self, before)
 
     def _ciphertext(self, tree: StoreTree, name: str) -> bytes:
         blob = tree.blob(name)
@@ -114,6 +124,7 @@ class Draft:
     _texts: dict[str, Plaintext | None] = field(default_factory=dict, repr=False)
     _files: dict[str, bytes | None] = field(default_factory=dict)
     _sealed: dict[str, bytes | Blob] = field(default_factory=dict, repr=False)
+    _after: StoreTree | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -122,9 +133,13 @@ class Draft:
 
     def after(self) -> StoreTree:
         """Look at the store as it will be; the entries that are set still have their old bytes."""
-        extension = self.store.crypto.layout.extension
-        gone = {name + extension: None for name, text in self._texts.items() if text is None}
-        return StoreTree(Overlay(self.store.folder, self._files | gone), self.store.crypto.layout)
+        if self._after is None:
+            layout = self.store.crypto.layout
+            gone = {
+                one + layout.extension: None for one, text in self._texts.items() if text is None
+            }
+            self._after = StoreTree(Overlay(self.store.folder, self._files | gone), layout)
+        return self._after
 
     async def read(self, name: str) -> Plaintext:
         """Decrypt an entry as it is before the change."""
@@ -133,7 +148,7 @@ class Draft:
     def put(self, name: str, text: Plaintext) -> None:
         """Set an entry's whole text; raise `UsageError` for a name that cannot be."""
         self._check(name)
-        self._texts[name] = text
+        self._texts[name], self._after = text, None
 
     def _check(self, name: str) -> None:
         existing = self.names
@@ -149,11 +164,11 @@ class Draft:
 
     def remove(self, name: str) -> None:
         """Take an entry away."""
-        self._texts[name] = None
+        self._texts[name], self._after = None, None
 
     async def take(self, name: str, new: str) -> None:
         """Give an entry a second name; it is encrypted anew for other people if they are others."""
-        tree = self.store.tree()
+        tree = self.before
         if tree.wanted_recipients(name) == tree.wanted_recipients(new):
             self._check(new)
             blob = tree.blob(name)
@@ -164,7 +179,7 @@ class Draft:
 
     def put_file(self, path: str, data: bytes | None) -> None:
         """Set a file that is no entry: recipients, an exported key; None takes it away."""
-        self._files[path] = data
+        self._files[path], self._after = data, None
 
     def reseal(self, path: str, ciphertext: bytes | Blob) -> None:
         """Set an entry's file to the same text, encrypted anew."""
@@ -180,14 +195,21 @@ class Draft:
         for name, text in self._texts.items():
             path = name + self.store.crypto.layout.extension
             files[path] = await self._encrypted(after, path, name, text)
+        commit = None
         if self.store.clone is not None:
-            return await self._committed(self.store.clone, files, message)
+            commit = await self._committed(self.store.clone, files, message)
+        else:
+            self._write(files)
+        if self.store.pin is not None and after.layout.recipients in self._files:
+            self.store.pin.renew(after.recipients_file("")[1])
+        return commit
+
+    def _write(self, files: Mapping[str, bytes | Blob | None]) -> None:
         for path, data in files.items():
             if data is None:
                 self.store.folder.remove(path)
             elif not isinstance(data, Blob):  # a blob is made in a repository only
                 self.store.folder.write(path, data)
-        return None
 
     async def _encrypted(
         self, after: StoreTree, path: str, name: str, text: Plaintext | None
