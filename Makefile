@@ -89,7 +89,7 @@ behaviour: setup ## Run whole deliveries on the embedded cluster
 
 system: setup ## Run against real git, gpg, ssh, gopass, pass and kubectl
 	@command -v go >/dev/null || test -n "$${GOPASS:-}" \
-		|| echo 'system: no Go here, so the comparisons with the real gopass are left out'
+		|| echo 'system: no Go here, so what needs the real gopass or sops is left out'
 	$(PYTEST) -n 2 $(COVER) tests/system </dev/null
 
 # Go is not needed once the control plane is built, nor with a cluster of one's own

@@ -1,6 +1,6 @@
-"""Build the programs that tests run against: a real control plane and a real gopass.
+"""Build the programs that tests run against: a real control plane, a real gopass, a real sops.
 
-`python tools/build.py cluster|gopass|fluxctl|all` builds what is missing and prints the
+`python tools/build.py cluster|gopass|fluxctl|sops|all` builds what is missing and prints the
 directories of the programs, one a line. What is built lies outside the clone, named by a hash of
 what it is built from, so that a second run finds it:
 `$XDG_CACHE_HOME/flux-secret/tools/NAME-HASH`. With nothing to build, no Go is needed.
@@ -80,11 +80,13 @@ GOPASS: Final = Module(
     "gopass", (("gopass", "github.com/gopasspw/gopass"),), "-s -w -X main.version=1.16.1"
 )
 FLUXCTL: Final = Module("fluxctl", (("fluxctl", "github.com/fluxcd/flux/cmd/fluxctl"),))
+SOPS: Final = Module("sops", (("sops", "github.com/getsops/sops/v3/cmd/sops"),))
 SETS: Final = {
     "cluster": CLUSTER,
     "gopass": (GOPASS,),
     "fluxctl": (FLUXCTL,),
-    "all": (*CLUSTER, GOPASS, FLUXCTL),
+    "sops": (SOPS,),
+    "all": (*CLUSTER, GOPASS, FLUXCTL, SOPS),
 }
 
 

@@ -18,6 +18,7 @@ ALLOWED = {
     ("generate/generator.py", "_Run._manifests"): (1, "a command's output is parsed"),
     ("generate/patching.py", "patched"): (1, "what kustomize printed is parsed"),
     ("generate/patching.py", "_Merging._shown"): (1, "a placeholder gives way to its value"),
+    ("generate/sops.py", "SopsFiles.opened"): (1, "what sops decrypted is parsed"),
     ("generate/masking.py", "masked"): (1, "a value that a message quotes is replaced"),
     # resolve: values are decoded, and looked for where they may not stand
     ("resolve/secret.py", "SecretFolder._value"): (1, "a reference is recognised"),
@@ -49,6 +50,10 @@ ALLOWED = {
     ("cli/store/terminal.py", "print_value"): (1, "a person asked to see it"),
     ("cli/store/show.py", "_show"): (1, "parsed into a document"),
     # doors: what a peer must be told
+    ("outside/files.py", "place_inside"): (
+        1,
+        "a revealed file is put into the checkout, in memory",
+    ),
     ("outside/callchannel.py", "CallChannel._asked"): (1, "a script gets its answer"),
     ("outside/kubernetes/transport.py", "Transport._once"): (1, "a token becomes a header"),
     ("outside/kubernetes/tls.py", "_load"): (1, "a client key enters an SSL context"),

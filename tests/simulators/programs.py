@@ -1,4 +1,4 @@
-"""The real fluxctl, for whoever asks an agent as a person does."""
+"""The real fluxctl and the real sops, as people use them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from build import FLUXCTL, build
+from build import FLUXCTL, SOPS, build
 from flux_secret.outside.process import Completed, Limits, run
 
 
@@ -21,6 +21,17 @@ def fluxctl() -> Path:
     if not FLUXCTL.directory.is_dir() and shutil.which("go") is None:
         pytest.skip("no Go here to build the real fluxctl with, and FLUXCTL names none")
     return build(FLUXCTL) / "fluxctl"
+
+
+@pytest.fixture(scope="session")
+def sops() -> Path:
+    """Give the real sops 3.13: the one that SOPS names, else one built from its module."""
+    named = os.environ.get("SOPS")
+    if named:
+        return Path(named)
+    if not SOPS.directory.is_dir() and shutil.which("go") is None:
+        pytest.skip("no Go here to build the real sops with, and SOPS names none")
+    return build(SOPS) / "sops"
 
 
 async def ask(fluxctl: Path, url: str, *arguments: str) -> Completed:

@@ -30,6 +30,7 @@ from flux_secret.model.target import Generation, Source, Target
 from flux_secret.outside.sandbox.probe import find_sandbox
 from flux_secret.outside.supervision.supervisors import Supervisors
 from flux_secret.outside.workshop import Workshops
+from simulators.opener import SimulatedOpener
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "walkthrough"
 SCRIPT = (VECTORS / "secrets.yaml.sh").read_text()
@@ -91,7 +92,9 @@ async def generate(
         sandbox = await find_sandbox(os.environ["PATH"], supervisors)
         tools = path or os.environ["PATH"]
         workshops = Workshops(tools, sandbox, supervisors, max_output=max_output)
-        return await Generator(workshops.open).generate(target, checkout, reader, remarks)
+        return await Generator(workshops.open, SimulatedOpener().opener()).generate(
+            target, checkout, reader, remarks
+        )
 
 
 def shell_path(place: Path, shell: str) -> str:

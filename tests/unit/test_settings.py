@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flux_secret.errors import ConfigurationError, FluxSecretError, UsageError
+from flux_secret.model.target import GitSecret
 from flux_secret.settings import Flags, Settings, current_kubeconfig, from_environment
 
 HOME = {"HOME": "/nowhere", "PATH": "/usr/bin"}
@@ -117,6 +118,36 @@ def test_keys_come_from_files_or_else_from_the_gnupg_home(tmp_path: Path) -> Non
     keys = load(environ, git_gpg_key_import=(Path("/etc/fluxd/flux.asc"),)).keys
     assert keys.gnupg_home == tmp_path, "it decrypts when only public keys were imported"
     assert keys.files == (Path("/etc/fluxd/flux.asc"),)
+
+
+def test_files_of_the_repository_are_opened_only_where_a_flag_says_so() -> None:
+    (target,) = load().targets
+    assert (target.generation.sops, target.generation.git_secret) == (False, None)
+    (target,) = load(sops=True, git_secret=True).targets
+    assert (target.generation.sops, target.generation.git_secret) == (True, GitSecret())
+    named = {"SECRETS_DIR": "keep/hidden", "SECRETS_EXTENSION": ".gpg"}
+    (target,) = load(named, git_secret=True).targets
+    assert target.generation.git_secret == GitSecret("keep/hidden", ".gpg")
+
+
+@pytest.mark.parametrize(
+    "named", [{"SECRETS_DIR": "../x"}, {"SECRETS_DIR": "/x"}, {"SECRETS_EXTENSION": "/x"}]
+)
+def test_git_secrets_variables_stay_in_the_repository(named: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match=next(iter(named))):
+        load(named, git_secret=True)
+
+
+def test_age_keys_are_found_as_sops_finds_them(tmp_path: Path) -> None:
+    usual = tmp_path / ".config" / "sops" / "age" / "keys.txt"
+    home = {"HOME": str(tmp_path)}
+    assert load(home, sops=True).keys.age_file is None
+    usual.parent.mkdir(parents=True)
+    usual.write_text("x")
+    assert load(home).keys.age_file is None
+    assert load(home, sops=True).keys.age_file == usual
+    named = {**home, "SOPS_AGE_KEY_FILE": "/mounted/keys.txt"}
+    assert load(named, sops=True).keys.age_file == Path("/mounted/keys.txt")
 
 
 def test_the_kubeconfig_is_found_as_kubectl_finds_it(tmp_path: Path) -> None:

@@ -7,13 +7,11 @@ reason why it has no effect (facts: flux-v1 §2.1; issue 4).
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 import click
 import structlog
-
-from flux_secret.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
 _log = structlog.get_logger()
@@ -82,15 +80,6 @@ AGENTS: Final = (
 """Flags of the agent that mean nothing to a command which gets an agent's whole command line."""
 _SHORT: Final = {"--listen": ["-l"]}
 
-REFUSED: Final[Mapping[str, str]] = {
-    "--git-secret": "keep what git-secret hides in the store instead",
-    "--sops": "keep the values in the store instead, or let a generator call sops -d",
-}
-"""Switches that decrypt files of the repository, and what to do instead.
-
-Passed over, what is encrypted would be applied as it is.
-"""
-
 
 def flux_v1_options(command: F) -> F:
     """Let the agent accept them; `warn_of` says which were given."""
@@ -104,7 +93,7 @@ def whole_command_line(command: F) -> F:
 
 
 def _accepting(values: Iterable[str], command: F) -> F:
-    for name in (*SWITCHES, *REFUSED):
+    for name in SWITCHES:
         command = click.option(name, _parameter(name), is_flag=False, flag_value="true",
                                multiple=True, hidden=True)(command)  # fmt: skip
     for name in values:
@@ -115,23 +104,13 @@ def _accepting(values: Iterable[str], command: F) -> F:
 
 
 def warn_of(given: Mapping[str, object]) -> None:
-    """Log one warning for each reason; raise `UsageError` for what cannot be passed over."""
+    """Log one warning for each reason."""
     for why, flags in without_effect(given):
         _log.warning("flags.without_effect", flags=" ".join(flags), reason=why.value)
 
 
 def without_effect(given: Mapping[str, object]) -> Iterator[tuple[Why, list[str]]]:
-    """Give the flags for each reason, never their values (`--token`).
-
-    Raises `UsageError` for what cannot be passed over.
-    """
-    for flag, instead in REFUSED.items():
-        said = given.get(_parameter(flag))
-        if isinstance(said, Sequence) and said and said[-1] != "false":
-            raise UsageError(
-                f"{flag} is not supported: files of the repository are not decrypted here",
-                remedy=f"take the flag out; {instead}",
-            )
+    """Give the flags for each reason, never their values (`--token`)."""
     reasons = {**SWITCHES, **VALUES, **dict.fromkeys(AGENTS, Why.AGENT)}
     named = {flag: why for flag, why in reasons.items() if given.get(_parameter(flag))}
     named.pop("--registry-disable-scanning", None)  # it is as they wish

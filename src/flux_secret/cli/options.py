@@ -56,6 +56,8 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
                  help="Pass a variable to generators; may be repeated."),
     click.option("--generator-network", multiple=True, metavar="PATH[,PATH…]",
                  help="Git paths whose generators may use the network; may be repeated."),
+    go_bool("--sops", "Decrypt files of sops, where no .flux.yaml applies."),
+    go_bool("--git-secret", "Reveal what git-secret hides, before anything is read."),
     go_bool("--unsafe-no-sandbox", "Run generators with the agent's own rights, key included."),
     click.option("--sync-timeout", default=_DEFAULTS.sync_timeout, show_default=True,
                  metavar="DURATION", help="Limit of one generator command."),

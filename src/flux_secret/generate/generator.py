@@ -1,5 +1,6 @@
 """Checkout → Manifests: run what `.flux.yaml` says, or read the tree.
 
+0. What git-secret hides is revealed first, if the target wants that.
 1. The nearest `.flux.yaml` says how; without one the target is a plain tree.
 2. Commands run in order, in the target's directory; the first that fails ends it.
 3. A `gopass` that did not succeed wins over whatever the script made of it: it poisons the whole
@@ -15,11 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flux_secret.errors import BugError, GenerateError, ManifestError
-from flux_secret.generate import flux_yaml, plain
+from flux_secret.generate import flux_yaml, gitsecret, plain
 from flux_secret.generate.answering import GopassAnswers
 from flux_secret.generate.flux_yaml import Command, Found, PatchUpdated, ScanForFiles
+from flux_secret.generate.gitsecret import Revealed
 from flux_secret.generate.interface import (
     Checkout,
+    Opener,
     OpenWorkshop,
     Outcome,
     SecretReader,
@@ -28,19 +31,22 @@ from flux_secret.generate.interface import (
 from flux_secret.generate.manifests import parse, without_duplicates
 from flux_secret.generate.masking import masked, untraced
 from flux_secret.generate.patching import patched, read_patches
+from flux_secret.generate.sops import SopsFiles
 from flux_secret.model.delivery import Remark
 from flux_secret.model.manifest import Manifest, Manifests
 from flux_secret.model.target import Target
 
 _MAX_NAME = 80  # characters of a command, where it stands for where a manifest came from
+_MAX_MASKED = 32 * 1024  # bytes of revealed files that are looked for in what commands say
 _SIGNALLED = 128  # a shell's exit status for signal N is 128 + N
 
 
 class Generator:
     """Makes manifests."""
 
-    def __init__(self, open_workshop: OpenWorkshop) -> None:
+    def __init__(self, open_workshop: OpenWorkshop, opener: Opener) -> None:
         self._open_workshop = open_workshop
+        self._opener = opener
 
     async def generate(
         self, target: Target, checkout: Checkout, reader: SecretReader, remarks: list[Remark]
@@ -52,14 +58,14 @@ class Generator:
         command asked for something that could not be read.
         """
         root, directory = checkout.root.resolve(), checkout.directory.resolve()
+        revealed = await self._revealed(root, directory, target, remarks)
         found = flux_yaml.find(root, directory) if target.generation.enabled else None
         remarks += found.remarks if found else ()
         if found is None or isinstance(found.config, ScanForFiles):
-            items = without_duplicates(
-                plain.load(root, found.work_directory if found else directory)
-            )
+            made = await self._plain(root, found.work_directory if found else directory, target)
         else:
-            items = without_duplicates(await self._run(root, target, found, reader, remarks))
+            made = await self._run(root, found, _Given(target, reader, remarks, revealed))
+        items = without_duplicates(made)
         if not items:
             raise ManifestError(
                 f"target {target.name} gave no object at all",
@@ -67,35 +73,56 @@ class Generator:
             )
         return Manifests(items)
 
-    async def _run(
-        self, root: Path, target: Target, found: Found, reader: SecretReader, remarks: list[Remark]
-    ) -> list[Manifest]:
+    async def _revealed(
+        self, root: Path, directory: Path, target: Target, remarks: list[Remark]
+    ) -> Revealed:
+        """Reveal what git-secret hides, or remark what stays hidden."""
+        names = target.generation.git_secret
+        if names is not None:
+            return await gitsecret.unhide(root, names, self._opener)
+        remarks += gitsecret.remarks(root, directory)
+        return Revealed()
+
+    async def _plain(self, root: Path, directory: Path, target: Target) -> list[Manifest]:
+        files = SopsFiles(self._opener.sops, target.generation.timeout_seconds)
+        opened = files.opened if target.generation.sops else None
+        return await plain.load(root, directory, opened)
+
+    async def _run(self, root: Path, found: Found, given: _Given) -> list[Manifest]:
         if isinstance(found.config, ScanForFiles):
             raise BugError("a plain tree runs no command")
-        answers = GopassAnswers(reader)
+        generation = given.target.generation
+        answers = GopassAnswers(given.reader)
         manifests: list[Manifest] = []
-        async with self._open_workshop(target.generation, root, answers.answer) as workshop:
-            run = _Run(target, found, workshop, reader, answers, remarks)
+        async with self._open_workshop(generation, root, answers.answer) as workshop:
+            run = _Run(given, found, workshop, answers)
             for command in found.config.generators:
                 manifests += await run.command(command)
             if isinstance(found.config, PatchUpdated):
                 whole = without_duplicates(manifests)
                 patches = read_patches(root, found.work_directory, found.config.patch_file)
-                seconds = target.generation.timeout_seconds
-                manifests = await patched(whole, patches, workshop, seconds)
+                manifests = await patched(whole, patches, workshop, generation.timeout_seconds)
         return manifests
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What commands are run for, and what they may not be quoted with."""
+
+    target: Target
+    reader: SecretReader
+    remarks: list[Remark]
+    revealed: Revealed
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
     """One target's commands, one after the other."""
 
-    target: Target
+    given: _Given
     found: Found
     workshop: Workshop
-    reader: SecretReader
     answers: GopassAnswers
-    remarks: list[Remark]
 
     async def command(self, command: Command) -> list[Manifest]:
         """Run one command and parse what it prints."""
@@ -103,7 +130,8 @@ class _Run:
             outcome = await self.workshop.run(
                 command.command,
                 cwd=self.found.work_directory,
-                timeout_seconds=command.timeout_seconds or self.target.generation.timeout_seconds,
+                timeout_seconds=command.timeout_seconds
+                or self.given.target.generation.timeout_seconds,
             )
             manifests = self._manifests(command, outcome)
         except (GenerateError, ManifestError) as failure:
@@ -112,8 +140,8 @@ class _Run:
             raise self._explained(command, failure) from None
         if self.answers.refusal is not None:
             raise self.answers.refusal
-        if said := self._masked(untraced(outcome.untrusted_stderr)):
-            self.remarks.append(Remark(f"`{_short(command)}`", said))
+        if said := self._complaint(untraced(outcome.untrusted_stderr)):
+            self.given.remarks.append(Remark(f"`{_short(command)}`", said))
         return manifests
 
     def _manifests(self, command: Command, outcome: Outcome) -> list[Manifest]:
@@ -143,11 +171,18 @@ class _Run:
         return GenerateError(f"{status}{said}", remedy=remedy)
 
     def _said(self, outcome: Outcome) -> str:
-        shown = self._masked(outcome.untrusted_stderr)
+        shown = self._complaint(outcome.untrusted_stderr)
         return f"\nerror output:\n{shown}" if shown else ""
 
+    def _complaint(self, text: bytes) -> str:
+        """Give what a command complained of, unless too much would have to be masked in it."""
+        if text.strip() and self.given.revealed.size > _MAX_MASKED:
+            return "(not shown: it may quote what --git-secret reveals)"
+        return self._masked(text)
+
     def _masked(self, text: bytes) -> str:
-        return masked(text, (value for _, value in self.reader.handed_out))
+        revealed = self.given.revealed.values if self.given.revealed.size <= _MAX_MASKED else ()
+        return masked(text, [*(value for _, value in self.given.reader.handed_out), *revealed])
 
     def _explained(
         self, command: Command, failure: GenerateError | ManifestError

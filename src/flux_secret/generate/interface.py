@@ -83,6 +83,33 @@ class Answer:
 Ask = Callable[[Sequence[str]], Awaitable[Answer]]
 """The arguments of one `gopass` call → its answer."""
 
+
+class DecryptSops(Protocol):
+    """Lets sops decrypt a file."""
+
+    async def __call__(
+        self, ciphertext: bytes, /, *, pgp: bool, timeout_seconds: float
+    ) -> Plaintext:
+        """Give the clear text; `pgp`: whether gpg is needed.
+
+        Raises `DecryptError`, or `ConfigurationError` where it cannot be tried.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """Opens what a repository holds encrypted, with the agent's own keys."""
+
+    sops: DecryptSops
+    openpgp: Callable[[bytes], Awaitable[Plaintext]]
+    """Decrypts one OpenPGP message; raises `DecryptError`."""
+    place: Callable[[Path, str, Plaintext], int]
+    """(checkout, path in it, value) → how many bytes were written there.
+
+    Raises `ConfigurationError` where the checkout does not lie in memory.
+    """
+
+
 OpenWorkshop = Callable[[Generation, Path, Ask], AbstractAsyncContextManager[Workshop]]
 """(how the target generates, its checkout, who answers) → a workshop, gone afterwards.
 

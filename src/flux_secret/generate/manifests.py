@@ -2,7 +2,8 @@
 
 1. A document is a mapping with `apiVersion`, `kind` and `metadata.name`, or a list of such.
 2. Scalars mean what kubectl makes of them, except where text is meant (`values.py`).
-3. In a core `Secret` the values under `data` and `stringData` are `Plaintext` from here on.
+3. What sops has encrypted is no object.
+4. In a core `Secret` the values under `data` and `stringData` are `Plaintext` from here on.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Final
 import yaml
 
 from flux_secret.errors import ManifestError
+from flux_secret.generate import sops
 from flux_secret.generate.values import Budget, Builder, is_built_in
 from flux_secret.generate.yamltree import documents, is_null, line_of
 from flux_secret.model.duplicate import within_target
@@ -67,6 +69,7 @@ def _objects(node: yaml.Node, origin: Origin, budget: Budget, depth: int) -> Ite
             "not a Kubernetes object",
             remedy="a generator's standard output holds manifests only; send messages to stderr",
         )
+    sops.refuse(node, origin)
     fields = {key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
     kind, api_version = _text(fields.get("kind")), _text(fields.get("apiVersion"))
     if not _KIND.match(kind):

@@ -37,8 +37,10 @@ def untraced(text: bytes) -> bytes:
 
 def _forms(value: bytes) -> Iterator[bytes]:
     lines = value.splitlines()
-    fields = (line.partition(b": ")[2] for line in lines)  # `user: …`, as entries have them
-    for part in {value, value.strip(), value.rstrip(b"\n") + b"\n", *lines, *fields}:
+    # `user: …`, as entries have them; `USER=…`, as files do that generators read
+    fields = [line.partition(by)[2] for line in lines for by in (b": ", b"=")]
+    bare = [field.strip(b"\"'") for field in fields]
+    for part in {value, value.strip(), value.rstrip(b"\n") + b"\n", *lines, *fields, *bare}:
         for form in encodings(part):
             if len(form) >= MIN_MASKED:
                 yield form

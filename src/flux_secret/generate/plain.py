@@ -7,7 +7,7 @@ known to hold none: a typing mistake there would remove the object.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -22,8 +22,23 @@ _ENDINGS: Final = frozenset({".yaml", ".yml"})
 _NOT_MANIFESTS: Final = frozenset({".flux.yaml", "kustomization.yaml", "kustomization.yml"})
 
 
-def load(root: Path, target: Path) -> Iterator[Manifest]:
-    """Read a file, or every YAML file below a folder; raise `ManifestError`."""
+OpenFile = Callable[[bytes, str], Awaitable[bytes]]
+"""(what a file holds, its name) → the same in the clear."""
+
+
+async def load(root: Path, target: Path, opened: OpenFile | None = None) -> list[Manifest]:
+    """Read a file, or every YAML file below a folder; raise `ManifestError`.
+
+    `opened` is asked about each, where what is encrypted may be decrypted.
+    """
+    manifests: list[Manifest] = []
+    for name, text in _read(root, target):
+        clear = text if opened is None else await opened(text, name)
+        manifests += parse(clear, name)
+    return manifests
+
+
+def _read(root: Path, target: Path) -> Iterator[tuple[str, bytes]]:
     left = MAX_TREE
     for file in [target] if target.is_file() else _tree(root, target):
         text = read_inside(root, file, max_bytes=MAX_FILE)
@@ -33,7 +48,7 @@ def load(root: Path, target: Path) -> Iterator[Manifest]:
                 f"the files of {shown(target.relative_to(root))} hold more than {MAX_TREE} bytes",
                 remedy="make several targets of it",
             )
-        yield from parse(text, shown(file.relative_to(root)))
+        yield shown(file.relative_to(root)), text
 
 
 def _tree(root: Path, target: Path) -> Iterator[Path]:

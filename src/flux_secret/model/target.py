@@ -18,6 +18,14 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class GitSecret:
+    """How git-secret names what it hides: its own SECRETS_DIR and SECRETS_EXTENSION."""
+
+    folder: str = ".gitsecret"
+    ending: str = ".secret"
+
+
+@dataclass(frozen=True, slots=True)
 class Generation:
     """How a target's manifests are made."""
 
@@ -29,6 +37,10 @@ class Generation:
     """Limit of one command without a `timeout` of its own; Flux v1's `--sync-timeout`."""
     network: bool = False
     """`--generator-network`: whether the commands may use the network."""
+    sops: bool = False
+    """`--sops`: whether files of a plain tree that sops has encrypted are decrypted."""
+    git_secret: GitSecret | None = None
+    """`--git-secret`: how what git-secret hides is named; None where it stays hidden."""
 
 
 @dataclass(frozen=True, slots=True)

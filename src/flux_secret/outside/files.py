@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -13,12 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from flux_secret.errors import SourceError
+from flux_secret.errors import ConfigurationError, SourceError
+from flux_secret.model.plaintext import Plaintext
 
 MEMORY_DIRECTORIES: Final = (Path("/dev/shm"), Path("/run/shm"))  # noqa: S108 -- memory-backed
 # of scratch folders and of nothing else, as what has it and is in use by nobody is removed
 _PREFIX: Final = "flux-secret-scratch-"
 _YOUNG_SECONDS: Final = 60.0
+_IN_MEMORY: Final = frozenset({"tmpfs", "ramfs"})
 
 
 def memory_directory(*, runnable: bool = False) -> Path | None:
@@ -111,3 +114,43 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)  # noqa: PTH108 -- the same
         raise
+
+
+def place_inside(root: Path, relative: str, value: Plaintext) -> int:
+    """Write a value into a checkout, in the place of what is there; give its bytes.
+
+    Raises `SourceError` when the place is none, and `ConfigurationError` when the checkout may lie
+    on a disk.
+    """
+    if not lies_in_memory(root):
+        raise ConfigurationError(
+            "the private copy of the repository does not lie in memory, where alone a secret may",
+            remedy="mount memory where programs may start, and name it: TMPDIR (in a pod an "
+            "emptyDir with medium: Memory)",
+        )
+    folder = join_within(root, str(Path(relative).parent))
+    path = folder / Path(relative).name
+    if not folder.is_dir() or (path.is_dir() and not path.is_symlink()):
+        raise SourceError(
+            f"there is no place for a file {relative!a}", remedy="move what is there, or the file"
+        )
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        return file.write(value.reveal())
+
+
+def lies_in_memory(path: Path) -> bool:
+    """Whether a file system without a disk holds it, as Linux says (proc(5), mountinfo)."""
+    try:
+        table = Path("/proc/self/mountinfo").read_text(errors="surrogateescape")
+    except OSError:  # no Linux, or no /proc: nobody can say
+        return False
+    real, best, kind = path.resolve(), Path("/"), ""
+    for line in table.splitlines():
+        before, _, after = line.partition(" - ")
+        point = Path(re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), before.split()[4]))
+        holds = point == real or point in real.parents
+        if holds and len(point.parts) >= len(best.parts):  # the last of several hides the others
+            best, kind = point, after.split()[0]
+    return kind in _IN_MEMORY

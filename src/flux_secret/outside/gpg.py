@@ -12,8 +12,10 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
 from flux_secret.errors import DecryptError, KeyFileError
 from flux_secret.outside.files import scratch, write_atomic
@@ -21,6 +23,15 @@ from flux_secret.outside.process import CommandNotFoundError, Completed, Limits,
 
 _LIMITS: Final = Limits(timeout_seconds=60.0)  # gopass gives gpg 60 s too, pinentry included
 _SAFE: Final = ("--batch", "--no-tty", "--quiet", "--no-auto-key-locate", "--no-auto-check-trustdb")
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """What a gpg that somebody else starts needs, to decrypt as ours does."""
+
+    env: Mapping[str, str]
+    folders: tuple[Path, ...]
+    """Its home, and where the sockets of its agent are."""
 
 
 class Gpg:
@@ -65,6 +76,25 @@ class Gpg:
         """Give the home, with every imported key in it and trusted, as Flux v1 trusts them."""
         return await self._prepared()
 
+    async def lent(self) -> Lent:
+        """Give the home and a running agent to a program that starts gpg by itself.
+
+        The passphrase of imported keys is lent too: it lies in their home, in memory. A person's
+        agent has to run before, as no pinentry can be seen from inside a sandbox.
+        """
+        home = await self._prepared()
+        if self._passphrase and self._persons_home is None:
+            write_atomic(home / "passphrase", self._passphrase)
+            unlock = f"batch\nno-tty\npinentry-mode loopback\npassphrase-file {home}/passphrase\n"
+            (home / "gpg.conf").write_text(unlock)
+        await self._gpgconf(home, "--launch", "gpg-agent")
+        sockets = Path((await self._gpgconf(home, "--list-dirs", "socketdir")) or home)
+        if sockets.name.startswith("d."):  # below the one whose owner and rights gpg looks at
+            sockets = sockets.parent
+        env = {name: value for name, value in self._env(home).items() if name != "HOME"}
+        folders = dict.fromkeys(folder for folder in (home, sockets) if folder.is_dir())
+        return Lent(env, tuple(folders))
+
     async def sign(self, message: bytes, key: str) -> bytes:
         """Sign; give the armored detached signature."""
         home = await self._prepared()
@@ -87,6 +117,14 @@ class Gpg:
             await run(argv, env=self._env(self._home), cwd=self._home, limits=_LIMITS)
             self._home = None
         self._resources.close()
+
+    async def _gpgconf(self, home: Path, *arguments: str) -> str:
+        argv = ["gpgconf", "--homedir", str(home), *arguments]
+        try:
+            done = await run(argv, env=self._env(home), cwd=home, limits=_LIMITS)
+        except CommandNotFoundError:
+            raise _no_gpg() from None
+        return unquote(done.untrusted_stdout.decode(errors="surrogateescape").strip())
 
     async def _prepared(self) -> Path:
         async with self._ready:
@@ -140,16 +178,19 @@ class Gpg:
         try:
             return await run(argv, env=self._env(home), cwd=home, stdin=given, limits=limits)
         except CommandNotFoundError:
-            raise DecryptError(
-                "this key or message needs the gpg program, which is not here",
-                remedy="install gnupg",
-            ) from None
+            raise _no_gpg() from None
 
     def _env(self, home: Path) -> dict[str, str]:
         env = {"PATH": self._path, "GNUPGHOME": str(home), "LC_ALL": "C", "HOME": str(home)}
         if self._persons_home is not None:
             env |= self._terminal
         return env
+
+
+def _no_gpg() -> DecryptError:
+    return DecryptError(
+        "this key or message needs the gpg program, which is not here", remedy="install gnupg"
+    )
 
 
 def status_of(untrusted_stderr: bytes) -> dict[str, str]:

@@ -15,6 +15,7 @@ from flux_secret.resolve.interface import SecretReader
 
 _FIELDS = ("data", "stringData")
 _SCHEME = SCHEME.encode()
+_SOPS = b"ENC[AES256_GCM,data:"  # how every value begins that sops has encrypted
 
 
 def is_secret(manifest: Manifest) -> bool:
@@ -64,6 +65,11 @@ class SecretFolder:
                 remedy="quote it, or write it as one line of text",
             )
         text = value.reveal()
+        if text.startswith(_SOPS):
+            raise ManifestError(
+                f"{where} is still encrypted by sops, in {manifest.origin}",
+                remedy="let --sops decrypt the whole file, in a target without .flux.yaml",
+            )
         if text.startswith(_SCHEME):
             return await self._read(manifest, where, text)
         if _SCHEME in text:

@@ -59,6 +59,18 @@ def gnupg_home(environ: Mapping[str, str]) -> Path | None:
     return home if home.is_dir() else None
 
 
+def age_keys(environ: Mapping[str, str]) -> Path | None:
+    """Give the file of age keys as sops finds it; None where there is none.
+
+    Keys that stand in a variable (`SOPS_AGE_KEY`) are not read: an environment is seen by many.
+    """
+    if named := environ.get("SOPS_AGE_KEY_FILE"):
+        return Path(named)
+    base = environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME', '/root')}/.config"
+    usual = Path(base) / "sops" / "age" / "keys.txt"
+    return usual if usual.is_file() else None
+
+
 def find_kubeconfig(environ: Mapping[str, str]) -> Path | None:
     """Give the kubeconfig as kubectl finds it; None means the service account of the pod."""
     named = [part for part in environ.get("KUBECONFIG", "").split(os.pathsep) if part]

@@ -42,6 +42,8 @@ class Flags:
     generator_env: Sequence[str] = ()
     generator_network: Sequence[str] = ()
     unsafe_no_sandbox: bool = False
+    sops: bool = False
+    git_secret: bool = False
     sync_timeout: str = "1m"
     sync_interval: str = "5m"
     git_poll_interval: str = "5m"

@@ -33,6 +33,8 @@ class KeySettings:
     """The environment's GNUPGHOME (or ~/.gnupg); used only when no file holds a private key."""
     terminal: Mapping[str, str] = field(default_factory=dict)
     """What that home's pinentry needs to find a person's terminal or display."""
+    age_file: Path | None = None
+    """age keys for `--sops`, where sops itself looks for them."""
 
 
 @dataclass(frozen=True, slots=True)

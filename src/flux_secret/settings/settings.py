@@ -11,7 +11,12 @@ from typing import Final
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import StoreName
 from flux_secret.model.target import Target
-from flux_secret.settings.environment import cache_directory, find_kubeconfig, gnupg_home
+from flux_secret.settings.environment import (
+    age_keys,
+    cache_directory,
+    find_kubeconfig,
+    gnupg_home,
+)
 from flux_secret.settings.flags import Flags
 from flux_secret.settings.groups import ClusterSettings, GitSettings, KeySettings
 from flux_secret.settings.listening import ListenSettings
@@ -71,6 +76,7 @@ class Settings:
                 passphrase_file=flags.git_gpg_passphrase_file,
                 gnupg_home=gnupg_home(environ),
                 terminal={name: environ[name] for name in _TERMINAL if name in environ},
+                age_file=age_keys(environ) if flags.sops else None,
             ),
             cluster=ClusterSettings(
                 kubeconfig=flags.kubeconfig or find_kubeconfig(environ),

@@ -11,7 +11,7 @@ from flux_secret.model.duration import parse_duration
 from flux_secret.model.flux_v1 import SyncSet
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import StoreName
-from flux_secret.model.target import Generation, Source, Target
+from flux_secret.model.target import Generation, GitSecret, Source, Target
 from flux_secret.settings.address import expanded
 from flux_secret.settings.flags import Flags
 
@@ -35,6 +35,8 @@ def targets_of(
             **dict(_generator_env(flags.generator_env, environ)),
         },
         timeout_seconds=seconds("--sync-timeout", flags.sync_timeout),
+        sops=flags.sops,
+        git_secret=_git_secret(environ) if flags.git_secret else None,
     )
     allowed = frozenset(parts([*flags.k8s_allow_namespace, *flags.k8s_namespace_whitelist]))
     paths = dict.fromkeys(map(_git_path, parts(flags.git_path) or [""]))
@@ -86,6 +88,24 @@ def _git_path(text: str) -> str:
             f"--git-path {text!r} leads out of the repository", remedy="name a path inside it"
         )
     return "/".join(parts)
+
+
+def _git_secret(environ: Mapping[str, str]) -> GitSecret:
+    """Read git-secret's own variables, which Flux v1 handed on to it."""
+    usual = GitSecret()
+    folder = environ.get("SECRETS_DIR") or usual.folder
+    ending = environ.get("SECRETS_EXTENSION") or usual.ending
+    if folder.startswith("/") or ".." in folder.split("/") or not folder.isprintable():
+        raise UsageError(
+            f"SECRETS_DIR names {folder[:80]!a}, which is no folder of the repository",
+            remedy="name it as git-secret does, as in SECRETS_DIR=.gitsecret",
+        )
+    if "/" in ending or not ending.isprintable():
+        raise UsageError(
+            f"SECRETS_EXTENSION is {ending[:80]!a}, which ends no file's name",
+            remedy="set it as git-secret has it, as in SECRETS_EXTENSION=.secret",
+        )
+    return GitSecret(folder, ending)
 
 
 def _walkthrough_env(stores: frozenset[StoreName], environ: Mapping[str, str]) -> dict[str, str]:

@@ -50,6 +50,7 @@ from flux_secret.source.checkout import GitSource
 from flux_secret.source.interface import Marker
 from flux_secret.store.stores import Stores
 from flux_secret.wiring.access import cluster_client, git_access
+from flux_secret.wiring.encrypted import needs_sandbox, opener
 from flux_secret.wiring.heads import Heads
 from flux_secret.wiring.keys import load_keys
 
@@ -102,10 +103,11 @@ async def connect(settings: Settings) -> AsyncIterator[Connected]:
         applier = ClusterApplier(client, _options(settings.cluster))
         supervisors = await resources.enter_async_context(Supervisors())
         sandbox = await _sandbox(settings, supervisors)
+        workshops = Workshops(settings.tool_path, sandbox, supervisors)
         stages = Stages(
             source=GitSource(branches.__getitem__, Layouts(settings.tool_path).lay_out),
             stores=Stores(last_good.__getitem__, Commit, keys.decryptor),
-            generator=Generator(Workshops(settings.tool_path, sandbox, supervisors).open),
+            generator=Generator(workshops.open, opener(settings, keys, workshops)),
             resolver=Resolver(),
             applier=applier,
             auditor=LogAuditor(),
@@ -148,7 +150,7 @@ async def _sandbox(settings: Settings, supervisors: Supervisors) -> Sandbox | Co
     if settings.unsafe_no_sandbox:
         _log.warning("sandbox.off", reason="--unsafe-no-sandbox: generators can read the key")
         return Sandbox(Kind.OPEN)
-    if not any(target.generation.enabled for target in settings.targets):
+    if not needs_sandbox(settings):
         return ConfigurationError("no command may run", remedy="give --manifest-generation")
     try:
         return await find_sandbox(settings.tool_path, supervisors)

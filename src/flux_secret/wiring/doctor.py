@@ -26,6 +26,7 @@ from flux_secret.settings import Settings
 from flux_secret.settings.risks import risks
 from flux_secret.store.stores import Stores
 from flux_secret.store.trial import Trial, trial
+from flux_secret.wiring import encrypted
 from flux_secret.wiring.access import cluster_client, git_access
 from flux_secret.wiring.heads import Heads
 from flux_secret.wiring.keys import Keys, load_keys, own_key_ids
@@ -40,7 +41,8 @@ async def examine(settings: Settings) -> list[Finding]:
     sources = {one.source: Mirror(one.source.url, cache, git) for one in settings.targets}
     stores = {name: Mirror(url, cache, git) for name, url in settings.stores.items()}
     asked = await Heads(sources, stores).findings()
-    findings = [*risks(settings), await _sandbox_finding(settings), *asked.values()]
+    confined = [await _sandbox_finding(settings), *encrypted.findings(settings)]
+    findings = [*risks(settings), *confined, *asked.values()]
     async with contextlib.AsyncExitStack() as resources:
         try:
             keys = load_keys(settings.keys, settings.tool_path, resources)
@@ -124,7 +126,7 @@ async def _sandbox_finding(settings: Settings) -> Finding:
     if settings.unsafe_no_sandbox:
         says = "generators run with the agent's rights: they can read its key and every store"
         return Finding(Level.WARNING, "sandbox", says, "leave --unsafe-no-sandbox out")
-    if not any(target.generation.enabled for target in settings.targets):
+    if not encrypted.needs_sandbox(settings):
         return Finding(Level.OK, "sandbox", "none is needed: no generator runs")
     try:
         async with Supervisors() as supervisors:

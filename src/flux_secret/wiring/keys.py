@@ -25,6 +25,11 @@ class Keys:
     home: Gpg
     """A person's own, which decrypts where no private key was imported."""
 
+    @property
+    def private(self) -> Gpg:
+        """The one that has the private keys."""
+        return self.gpg if self.decryptor.key_ids else self.home
+
 
 async def own_key_ids(keys: Keys) -> frozenset[str]:
     """Give the ids of the private keys: those that were imported, else those of the GnuPG home."""

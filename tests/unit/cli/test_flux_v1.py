@@ -13,8 +13,8 @@ from flux_secret.cli.adopt import adopt
 from flux_secret.cli.agent import agent
 from flux_secret.cli.deliver import deliver
 from flux_secret.cli.doctor import doctor
-from flux_secret.cli.flux_v1 import REFUSED, SWITCHES, VALUES, warn_of, without_effect
-from flux_secret.errors import UsageError
+from flux_secret.cli.flux_v1 import SWITCHES, VALUES, warn_of, without_effect
+from flux_secret.cli.options import flags
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "flux_v1_flags.tsv"
 OURS_DIFFER = {
@@ -50,7 +50,7 @@ def option(name: str) -> click.Option | None:
 def test_every_flag_of_fluxd_is_taken_with_its_default(flag: Flag) -> None:
     taken = option(flag.name)
     assert taken is not None, f"fluxd has --{flag.name}"
-    is_ours = f"--{flag.name}" not in {*SWITCHES, *VALUES, *REFUSED}
+    is_ours = f"--{flag.name}" not in {*SWITCHES, *VALUES}
     if is_ours and flag.default and flag.kind != "bool" and flag.name not in OURS_DIFFER:
         assert taken.default == flag.default
 
@@ -82,14 +82,14 @@ def test_switching_scanning_off_is_what_we_do_anyway() -> None:
     assert lines == []
 
 
-@pytest.mark.parametrize("flag", sorted(REFUSED))
-def test_what_would_apply_encrypted_files_as_they_are_is_refused(flag: str) -> None:
-    for arguments in ([flag], [f"{flag}=true"]):
+@pytest.mark.parametrize("flag", ["sops", "git-secret"])
+def test_a_switch_that_decrypts_is_ours_and_is_written_as_go_writes_it(flag: str) -> None:
+    assert f"--{flag}" not in {*SWITCHES, *VALUES}
+    for arguments, wanted in (
+        ([], False), ([f"--{flag}"], True), ([f"--{flag}=true"], True), ([f"--{flag}=false"], False)
+    ):  # fmt: skip
         context = agent.make_context("agent", list(arguments))
-        with pytest.raises(UsageError, match="is not supported") as caught:
-            warn_of(context.params)
-        assert "in the store instead" in caught.value.remedy
-    warn_of(agent.make_context("agent", [f"{flag}=false"]).params)
+        assert getattr(flags(context.params), flag.replace("-", "_")) is wanted
 
 
 def test_a_flag_that_nobody_knows_is_refused() -> None:
@@ -109,11 +109,10 @@ def test_adopt_takes_whatever_an_agent_is_given() -> None:
 def test_adopt_says_which_flags_mean_nothing_to_it() -> None:
     words = ["--sync-interval=1m", "-l=:3030", "--registry-rps=9", "--token=hunter2"]
     said = list(without_effect(adopt.make_context("adopt", words).params))
-    assert [flags for _, flags in said] == [
+    assert [named for _, named in said] == [
         ["--registry-rps"], ["--token"], ["--listen", "--sync-interval"],
     ]  # fmt: skip
-    with pytest.raises(UsageError, match="--sops is not supported"):
-        list(without_effect(adopt.make_context("adopt", ["--sops"]).params))
+    assert flags(adopt.make_context("adopt", ["--sops"]).params).sops
 
 
 def test_the_version_is_all_that_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

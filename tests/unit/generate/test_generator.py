@@ -20,6 +20,7 @@ from flux_secret.model.delivery import Remark
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.manifest import Manifests
 from flux_secret.model.target import Generation, Source, Target
+from simulators.opener import SimulatedOpener
 from simulators.store_reader import SimulatedReader
 from simulators.workshop import Checkout, FakeWorkshop, Printed, repository
 
@@ -46,7 +47,7 @@ async def generate(
     remarks: list[Remark] | None = None,
 ) -> Manifests:
     checkout = Checkout(root, root / directory)
-    generator = Generator(workshop.open)
+    generator = Generator(workshop.open, SimulatedOpener().opener())
     return await generator.generate(
         target(enabled=enabled),
         checkout,

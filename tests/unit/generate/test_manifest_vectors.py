@@ -17,6 +17,7 @@ from flux_secret.model.giturl import GitUrl
 from flux_secret.model.manifest import Manifest, Value
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.target import Source, Target
+from simulators.opener import SimulatedOpener
 from simulators.store_reader import SimulatedReader
 from simulators.vectors import Vector, read_vectors
 from simulators.workshop import Checkout, FakeWorkshop, Printed, repository
@@ -58,7 +59,7 @@ async def generated(root: Path, vector: Vector) -> Sequence[Manifest]:
     repository(root, files)
     target = Target(Source(GitUrl.parse("file:///ops"), "main"), "demo")
     checkout = Checkout(root, root / "demo")
-    made = await Generator(FakeWorkshop(printed).open).generate(
+    made = await Generator(FakeWorkshop(printed).open, SimulatedOpener().opener()).generate(
         target, checkout, SimulatedReader({}), []
     )
     return made.items

@@ -59,6 +59,11 @@ def test_a_value_is_masked_in_the_forms_that_tools_give_it(printed: bytes) -> No
         assert canary.decode() not in shown
 
 
+@pytest.mark.parametrize("said", ["hunter2", '"hunter2"', "PASSWORD=hunter2"])
+def test_what_stands_after_an_equals_sign_is_masked(said: str) -> None:
+    assert "hunter2" not in show(said.encode(), b'USER=x\nPASSWORD="hunter2"\n')
+
+
 def test_base64_wrapped_over_lines_is_masked() -> None:
     value = bytes(range(97, 123)) * 8
     assert show(base64.encodebytes(value), value).replace("\n", "").strip("*") == ""

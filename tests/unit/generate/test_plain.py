@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ def write(root: Path, *names: str) -> None:
 
 
 def names(root: Path, target: Path | None = None) -> list[str]:
-    return [manifest.key.name for manifest in plain.load(root, target or root)]
+    return [manifest.key.name for manifest in asyncio.run(plain.load(root, target or root))]
 
 
 def test_files_come_in_lexical_order_hidden_folders_too(tmp_path: Path) -> None:

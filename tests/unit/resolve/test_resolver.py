@@ -120,6 +120,14 @@ async def test_data_that_is_no_base64_is_refused_without_quoting_it() -> None:
     assert "s3cr3t" not in repr([(str(error), getattr(error, "args", ())) for error in chain])
 
 
+@pytest.mark.parametrize("section", ["data", "stringData"])
+async def test_ciphertext_of_sops_is_no_value(section: str) -> None:
+    sealed = "ENC[AES256_GCM,data:F+vT4MYw,iv:Kh3bSpgT8,tag:QmT==,type:str]"
+    with pytest.raises(ManifestError, match=rf"{section}\.a is still encrypted by sops") as caught:
+        await resolve(secret(**{section: {"a": sealed}}))
+    assert "--sops" in caught.value.remedy
+
+
 async def test_a_reference_outside_a_secret_is_refused() -> None:
     body = {"data": {"url": "ref+gopass://apps/demo"}}
     with pytest.raises(SecretRefError, match=r"at data\.url"):

@@ -58,7 +58,11 @@ class Room:
     """Its checkout and its scratch folder."""
     tools: tuple[str, ...]
     """Folders of the programs on their PATH (`view.tools`), looked up once for all commands."""
+    readable: tuple[str, ...] = ()
+    """Single files of ours; none for a program that we did not choose."""
     network: bool = False
+    local_sockets: bool = False
+    """Whether sockets in the writable folders may be connected to: a key agent's."""
     bounds: Bounds = BOUNDS
 
 
@@ -86,11 +90,12 @@ class Sandbox:
             words = [self._bubblewrap, *_namespaces(room), *_files(room), "--chdir", str(cwd)]
             words += ["--seccomp", FILTER, "--", *argv]
             return words, replace(bounds, seccomp=program(sockets))
+        sockets = Sockets.LOCAL if room.local_sockets else Sockets.NONE
         return argv, replace(
             bounds,
-            seccomp=program(Sockets.NETWORK if room.network else Sockets.NONE, one_group=True),
+            seccomp=program(Sockets.NETWORK if room.network else sockets, one_group=True),
             landlock=True,
-            readable=(*view.SYSTEM, *view.PUBLIC, *room.tools),
+            readable=(*view.SYSTEM, *view.PUBLIC, *room.tools, *room.readable),
             writable=tuple(map(str, room.writable)),
             devices=view.DEVICES,
         )
@@ -113,7 +118,7 @@ def _files(room: Room) -> list[str]:
             words += ["--symlink", os.readlink(name), name]  # noqa: PTH115 -- the same
         elif os.path.isdir(name):  # noqa: PTH112 -- the same
             words += ["--ro-bind", name, name]
-    for name in (*view.PUBLIC, *room.tools):
+    for name in (*view.PUBLIC, *room.tools, *room.readable):
         words += ["--ro-bind-try", name, name]
     for folder in room.writable:
         words += ["--bind", str(folder), str(folder)]
