@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
+import urllib.error
 import urllib.request
 from pathlib import Path
+
+import pytest
 
 from simulators.agents import SECONDS, address, agent, until, value
 from simulators.repositories import Executable
@@ -157,11 +161,59 @@ def test_a_webhook_makes_the_agent_look_now(world: World) -> None:
         until(lambda: value(world) == SECOND)
 
 
-def test_flux_v1s_listen_is_taken_as_loopback(world: World) -> None:
-    with agent(world, "--listen=:0", "--log-format=json") as running:
-        until(lambda: running.has_said('"msg": "listening"'))
-        assert running.has_said('"address": "127.0.0.1:')
-        assert running.has_said('"msg": "listen.narrowed"')
+def elsewhere() -> str:
+    """Give an address of this machine that is not loopback; nothing is sent to find it out."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        try:
+            asked.connect(("192.0.2.1", 9))  # TEST-NET-1
+        except OSError:
+            pytest.skip("this machine has no address but loopback to ask from")
+        return str(asked.getsockname()[0])
+
+
+def status(url: str, method: str = "GET", **headers: str) -> int:
+    request = urllib.request.Request(url, method=method, headers=headers)  # noqa: S310 -- ours
+    try:
+        with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310 -- ours
+            return int(answer.status)
+    except urllib.error.HTTPError as refused:
+        return refused.code
+
+
+def test_the_probes_of_flux_v1s_deployment_are_answered_and_nothing_else_is(world: World) -> None:
+    """The image's environment listens as Flux v1 did; the kubelet asks at the pod's address."""
+    assert "\nFLUX_SECRET_LISTEN=:3030\n" in (ROOT / "deploy/image/environment").read_text()
+    quiet = ("--sync-interval=1h", "--git-poll-interval=1h")
+    with agent(world, *quiet, without="--listen", env={"FLUX_SECRET_LISTEN": ":0"}) as running:
+        port = address(running).rpartition(":")[2]
+        there, here = f"http://{elsewhere()}:{port}", f"http://127.0.0.1:{port}"
+        probe = "/api/flux/v6/identity.pub"
+        assert status(f"{there}{probe}", **{"User-Agent": "kube-probe/1.34"}) == 200
+        for method, path in (
+            ("POST", probe), ("HEAD", probe), ("GET", "/api/flux/v11/ping"),
+            ("GET", "/api/flux/v6/services?namespace="), ("GET", "/api/flux/v6/export"),
+            ("GET", "/metrics"), ("POST", "/api/flux/v9/git-repo-config"),
+            ("POST", "/api/flux/v11/notify"), ("POST", "/api/flux-secret/v1/sync"),
+            ("GET", f"/x/..{probe}"), ("GET", f"/{probe}"),
+        ):  # fmt: skip
+            assert status(f"{there}{path}", method) == 403, (method, path)
+        assert status(f"{there}/metrics", Host="127.0.0.1") == 403
+        assert status(f"{here}/api/flux/v11/ping") == 204
+        assert status(f"http://[::1]:{port}/api/flux/v11/ping") == 204
+        assert running.has_said("msg=listen.only_key")
+
+
+def test_with_a_token_everything_but_the_probe_asks_for_it(world: World) -> None:
+    token = world.root / "token"
+    token.write_text("a-token-that-is-long-enough\n")
+    flags = ("--listen=:0", f"--listen-token-file={token}", "--sync-interval=1h")
+    with agent(world, *flags) as running:
+        port = address(running).rpartition(":")[2]
+        for url in (f"http://{elsewhere()}:{port}", f"http://127.0.0.1:{port}"):
+            assert status(f"{url}/api/flux/v6/identity.pub") == 200
+            assert status(f"{url}/api/flux/v11/ping") == 401
+            shown = {"Authorization": "Bearer a-token-that-is-long-enough"}
+            assert status(f"{url}/api/flux/v11/ping", **shown) == 204
 
 
 def test_listening_elsewhere_needs_a_token(world: World) -> None:

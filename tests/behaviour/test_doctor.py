@@ -132,6 +132,13 @@ def test_the_arguments_of_a_flux_v1_deployment_can_be_pasted(world: World) -> No
     assert "x1y2" not in done.out
 
 
+def test_an_api_that_is_open_to_whoever_has_the_token_is_said(world: World) -> None:
+    open_api = ("--listen=:3030", f"--listen-token-file={world.root / 'token'}")
+    done = world.run("doctor", *world.flags(*open_api))
+    assert "warning  listen: whoever has the token may ask for a sync" in done.out
+    assert "warning" not in world.run("doctor", *world.flags("--listen=:3030")).out
+
+
 def test_what_only_the_agent_refuses_is_said(world: World) -> None:
     signed = "--git-verify-signatures-mode=all"
     done = world.run("doctor", *world.flags(signed))

@@ -167,3 +167,26 @@ def test_the_environment_gives_options_repeated_ones_by_blanks() -> None:
     environ = {"FLUX_SECRET_GIT_URL": "/ops", "FLUX_SECRET_STORE": "a=/x b=/y", "GIT_URL": "no"}
     options = {"git_url": False, "store": True, "git_path": True}
     assert from_environment(options, environ) == {"git_url": "/ops", "store": ["a=/x", "b=/y"]}
+
+
+@pytest.mark.parametrize(
+    ("listen", "token", "only_key"),
+    [
+        ("127.0.0.1:3030", None, False),
+        (":3030", None, True),
+        ("0.0.0.0:3030", None, True),
+        (":3030", Path("token"), False),
+        ("10.1.2.3:3030", Path("token"), False),
+    ],
+)
+def test_without_a_token_whoever_asks_from_elsewhere_is_given_the_public_key_only(
+    listen: str, token: Path | None, *, only_key: bool
+) -> None:
+    loaded = load(listen=listen, listen_token_file=token)
+    assert loaded.listen.only_key_elsewhere is only_key
+
+
+def test_an_address_where_nobody_could_ask_anything_is_refused() -> None:
+    with pytest.raises(UsageError, match="can be reached from elsewhere") as caught:
+        load(listen="10.1.2.3:3030")
+    assert "--listen-token-file" in caught.value.remedy

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from flux_secret import __version__
 from flux_secret.api.answers import failed, given, refused
+from flux_secret.api.guard import PUBLIC_KEY
 from flux_secret.api.interface import Agent
 from flux_secret.api.jobs import Jobs
 from flux_secret.api.workloads import shown_workload
@@ -48,8 +49,8 @@ class FluxV1:
         add("GET", f"{PREFIX}/v6/export", self._export)
         add("POST", f"{PREFIX}/v9/update-manifests", self._update)
         add("POST", f"{PREFIX}/v9/git-repo-config", self._repository)
-        add("GET", f"{PREFIX}/v6/identity.pub", self._identity)
-        add("POST", f"{PREFIX}/v6/identity.pub", self._regenerate)
+        add("GET", PUBLIC_KEY, self._identity)
+        add("POST", PUBLIC_KEY, self._regenerate)
         for version in ("v6", "v10"):
             add("GET", f"{PREFIX}/{version}/images", self._no_images)
         add("POST", f"{PREFIX}/v6/update-images", self._no_images)

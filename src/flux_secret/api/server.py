@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
@@ -87,10 +88,20 @@ async def _serve(app: web.Application, address: Address, servers: AsyncExitStack
     await runner.setup()
     servers.push_async_callback(runner.cleanup)
     try:
-        await web.TCPSite(runner, address.host or None, address.port).start()
+        if address.is_everywhere:
+            await web.SockSite(runner, _on_every_interface(address.port)).start()
+        else:
+            await web.TCPSite(runner, address.host, address.port).start()
     except OSError as error:
         raise ConfigurationError(
             f"cannot listen on {address}: {error.strerror}",
             remedy="name another address with --listen, or end what listens there",
         ) from None
     return Address(address.host, runner.addresses[0][1])
+
+
+def _on_every_interface(port: int) -> socket.socket:
+    """Listen for both families with one socket, as Go does; for IPv4 where there is no IPv6."""
+    if socket.has_dualstack_ipv6():
+        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    return socket.create_server(("", port))

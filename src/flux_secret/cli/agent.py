@@ -26,9 +26,9 @@ from flux_secret.wiring.agent import connect, serving
 
 STORES_SECONDS: Final = 2.0  # between two looks at `--stores-from`
 _FORCED = "--git-readonly prevents use of --sync-state=git. Forcing to --sync-state=secret"
-_NARROWED = (
-    "--listen names every interface: listening on loopback only, which kubectl port-forward and "
-    "fluxctl reach; to listen everywhere, give --listen-token-file"
+_ONLY_KEY = (
+    "--listen names every interface and there is no token: whoever asks from elsewhere than this "
+    "machine is given the deploy key's public half, as probes are, and nothing else"
 )
 _log = structlog.get_logger()
 
@@ -49,8 +49,8 @@ def agent(**given: Any) -> None:  # noqa: ANN401 -- click's own options
     settings = Settings.load(asked)
     if settings.sync.forced:
         _log.warning(_FORCED, headline="warning")
-    if settings.listen.narrowed:
-        _log.warning("listen.narrowed", reason=_NARROWED)
+    if settings.listen.only_key_elsewhere:
+        _log.info("listen.only_key", reason=_ONLY_KEY)
     _clean_up()
     asyncio.run(_run(asked, settings))
 

@@ -29,7 +29,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--listen-metrics", metavar="ADDRESS", default="",
                  help="Metrics apart from the API."),
     click.option("--listen-token-file", type=click.Path(path_type=Path), metavar="FILE",
-                 help="Token that must be shown; needed to listen on more than loopback."),
+                 help="Token that must be shown; without it, only this machine may ask."),
 )  # fmt: skip
 
 

@@ -34,15 +34,30 @@ class Address:
         return cls(host, int(port))
 
     @property
+    def is_everywhere(self) -> bool:
+        """Whether it is every interface: `:3030`, `0.0.0.0:3030`, `[::]:3030`."""
+        return self.host == "" or (
+            self.host != "localhost" and ipaddress.ip_address(self.host).is_unspecified
+        )
+
+    @property
     def is_loopback(self) -> bool:
         """Whether only this machine, in a cluster this pod, can reach it."""
-        return self.host == "localhost" or (
-            self.host != "" and ipaddress.ip_address(self.host).is_loopback
-        )
+        return self.host == "localhost" or (self.host != "" and is_loopback(self.host))
 
     def __str__(self) -> str:
         """As `--listen` has it."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an IP address is this machine's own; `::ffff:127.0.0.1` is, too."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 def _is_address(host: str) -> bool:

@@ -22,8 +22,9 @@ class ListenSettings:
     metrics: Address | None = None
     """None: with the API."""
     token_file: Path | None = None
-    narrowed: bool = False
-    """Whether every interface was asked for, and loopback is what is listened on."""
+    only_key_elsewhere: bool = False
+    """Whether every interface is listened on without a token: then whoever asks from elsewhere is
+    given the deploy key's public half, which probes ask for, and nothing else."""
 
     @classmethod
     def load(cls, flags: Flags) -> ListenSettings:
@@ -34,17 +35,16 @@ class ListenSettings:
             if flags.listen_metrics
             else None
         )
-        # Flux v1's default, so Deployments may spell it out
-        narrowed = bool(api and not api.host and flags.listen_token_file is None)
-        if api and narrowed:
-            api = Address("127.0.0.1", api.port)
-        if api and not api.is_loopback and flags.listen_token_file is None:
+        # Flux v1's default, so Deployments may spell it out, and their probes come from elsewhere
+        everywhere = bool(api and api.is_everywhere)
+        if api and flags.listen_token_file is None and not (api.is_loopback or everywhere):
             raise UsageError(
                 f"--listen {api} can be reached from elsewhere, and anybody could ask there",
                 remedy="listen on loopback, which kubectl port-forward and fluxctl reach, or give "
                 "--listen-token-file",
             )
-        return cls(api, metrics, flags.listen_token_file, narrowed)
+        only_key = everywhere and flags.listen_token_file is None
+        return cls(api, metrics, flags.listen_token_file, only_key)
 
     def token(self) -> str | None:
         """Read the token; None where none is asked for."""

@@ -38,6 +38,13 @@ def risks(settings: Settings) -> Iterator[Finding]:
             "leave --adopt-existing out once everything is taken over",
         )
 
+    if settings.listen.api and not settings.listen.api.is_loopback and settings.listen.token_file:
+        yield _warning(
+            "listen",
+            "whoever has the token may ask for a sync, and confirm held changes, from elsewhere",
+            "listen on loopback, which kubectl port-forward and fluxctl reach",
+        )
+
 
 def _warning(about: str, says: str, remedy: str) -> Finding:
     return Finding(Level.WARNING, about, says, remedy)
