@@ -41,9 +41,13 @@ class SshHost:
 
 
 @contextlib.contextmanager
-def ssh_host(folder: Path) -> Iterator[SshHost]:
+def ssh_host(folder: Path, command: str = "") -> Iterator[SshHost]:
+    """Run one; `command` is all that the key may do, as a host's own shell is."""
     folder.mkdir()
     key, host_key = make_key(folder / "id"), make_key(folder / "host")
+    if command:
+        public = Path(f"{key}.pub")
+        public.write_text(f'command="{command}" {public.read_text()}')
     port = _free_port()
     config = folder / "sshd_config"
     config.write_text(
@@ -111,6 +115,8 @@ class HttpsHost:
     login: str = "deploy:p@ss/w#rd"
     redirect: str = ""
     """Where every request is sent instead, when it is set."""
+    status: int = 0
+    """What every request is answered with, when it is set."""
     asked: list[str] = field(default_factory=list)
 
     def url(self, name: str, login: str = "") -> str:
@@ -132,7 +138,9 @@ def _handler(host: HttpsHost) -> type[BaseHTTPRequestHandler]:
         def _answer(self) -> None:
             host.asked.append(self.path)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if host.redirect:
+            if host.status:
+                self._say(host.status, {}, b"Not today")
+            elif host.redirect:
                 self._say(301, {"Location": host.redirect + self.path})
             elif self.headers.get("Authorization") != expected:
                 self._say(401, {"WWW-Authenticate": 'Basic realm="git"'})

@@ -13,7 +13,8 @@ from flux_secret.errors import (
 )
 from flux_secret.model.giturl import GitUrl
 from flux_secret.outside.git.access import GitAccess
-from flux_secret.outside.git.failure import failure
+from flux_secret.outside.git.failure import failure, refused_push
+from flux_secret.outside.git.heard import Heard
 
 URL = GitUrl.parse("ssh://git@host.example:2222/org/repo")
 LOGIN = GitUrl.parse("https://deploy:p%40ss@host.example/org/repo")
@@ -70,6 +71,43 @@ def test_credentials_that_only_the_host_knows_are_not_shown() -> None:
 
     assert "s3cret" not in error.what
     assert "https://***@mirror.example/x" in error.what
+
+
+@pytest.mark.parametrize(
+    ("was_heard", "kind"),
+    [
+        (Heard.NOTHING, UnreachableError), (Heard.NOT_NOW, UnreachableError),
+        (Heard.AN_ANSWER, SourceError),
+    ],
+)  # fmt: skip
+def test_where_words_are_not_known_it_counts_whether_the_host_answered(
+    was_heard: Heard, kind: type[FluxSecretError]
+) -> None:
+    words = "Heute nicht\nfatal: Could not read from remote repository.\n\nPlease make sure you "
+    words += "have the correct access rights\nand the repository exists."
+    error = failure(URL, ACCESS, "fetch", words, was_heard)
+
+    assert isinstance(error, kind)
+    assert error.what.endswith(": Heute nicht"), "what git always says is left out"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("!\tabc:refs/tags/t\t[remote rejected] (pre-receive hook declined)", "hook declined"),
+        ("!\tabc:refs/tags/t\t[rejected] (stale info)", "stale info"),
+        (" \tabc:refs/tags/t\tabc..def", None),
+        ("To ssh://host/x\nDone", None),
+        ("! remote\nError: !\tx", None),
+    ],
+)
+def test_a_push_is_refused_where_gits_own_list_says_so(line: str, says: str | None) -> None:
+    error = refused_push(URL, f"To ssh://host/x\n{line}\nDone\n")
+
+    assert (error is None) is (says is None)
+    if error is not None and says is not None:
+        assert isinstance(error, AccessError)
+        assert says in error.what
 
 
 @given(st.text())

@@ -24,7 +24,8 @@ from flux_secret.errors import UnreachableError
 from flux_secret.model.giturl import GitUrl
 from flux_secret.outside.files import scratch, write_atomic
 from flux_secret.outside.git.access import GitAccess
-from flux_secret.outside.git.failure import failure
+from flux_secret.outside.git.failure import failure, refused_push
+from flux_secret.outside.git.heard import Heard, heard, noting_http, noting_ssh
 from flux_secret.outside.git.ssh import readable, ssh_command
 from flux_secret.outside.process import (
     CommandNotFoundError,
@@ -83,7 +84,7 @@ class Git:
 
     async def push(self, mirror: Path, refspec: str) -> None:
         """Push one ref, whatever it was; nothing else leaves."""
-        words = ("push", "--quiet", "--force", "--no-follow-tags", "--no-verify")
+        words = ("push", "--porcelain", "--quiet", "--force", "--no-follow-tags", "--no-verify")
         address = self._url.address
         await self._checked(mirror, (*words, "--", address, refspec), self._access.timeout_seconds)
 
@@ -98,7 +99,7 @@ class Git:
         """Run a command on a mirror; None when it says no. `gnupg` holds the keys for gpg."""
         limit = seconds or self._access.timeout_seconds
         try:
-            done = await self._run(mirror, arguments, limit, stdin=stdin, gnupg=gnupg)
+            done, _ = await self._run(mirror, arguments, limit, stdin=stdin, gnupg=gnupg)
         except ProcessTimeoutError as error:
             raise UnreachableError(
                 f"git {arguments[0]} did not end on the mirror of {self._url}",
@@ -110,15 +111,20 @@ class Git:
         self, mirror: Path | None, arguments: Sequence[str], seconds: float
     ) -> bytes:
         try:
-            done = await self._run(mirror, arguments, seconds)
+            done, was_heard = await self._run(mirror, arguments, seconds)
         except ProcessTimeoutError:
             raise UnreachableError(
                 f"{self._url} did not answer within {seconds:g} s",
                 remedy="check the host and the network, or raise --git-timeout",
             ) from None
         if done.returncode != 0:
-            words = done.untrusted_stderr.decode(errors="replace")
-            raise failure(self._url, self._access, arguments[0], words)
+            words, told = (
+                untrusted.decode(errors="replace")
+                for untrusted in (done.untrusted_stderr, done.untrusted_stdout)
+            )
+            if arguments[0] == "push" and (refused := refused_push(self._url, told)):
+                raise refused
+            raise failure(self._url, self._access, arguments[0], words, was_heard)
         return done.untrusted_stdout
 
     async def _run(
@@ -129,7 +135,7 @@ class Git:
         *,
         stdin: bytes = b"",
         gnupg: Path | None = None,
-    ) -> Completed:
+    ) -> tuple[Completed, Heard]:
         with scratch("git") as home:
             write_atomic(home / ".gitconfig", "".join(self._settings(home, mirror)).encode())
             argv = [self._program("git"), *([f"--git-dir={mirror}"] if mirror else [])]
@@ -141,13 +147,14 @@ class Git:
             if arguments[0] == "fetch":
                 blocks = max(1, self._access.max_fetch_bytes // _BLOCK)
                 argv = [*_LIMITED, str(blocks), *argv]
-            return await run(
+            done = await run(
                 [*argv, *arguments],
                 env=environment,
                 cwd=home,
                 stdin=stdin,
                 limits=Limits(timeout_seconds=seconds, keep_stderr_tail=True),
             )
+            return done, heard(self._url.scheme, home)
 
     def _program(self, name: str) -> str:
         found = shutil.which(name, path=self._access.path)
@@ -175,10 +182,13 @@ class Git:
             "GIT_NO_REPLACE_OBJECTS": "1",
         }
         if self._url.scheme == "ssh":
-            environment["GIT_SSH_COMMAND"] = ssh_command(access, self._program("ssh"), home)
+            command = ssh_command(access, self._program("ssh"), home)
+            environment["GIT_SSH_COMMAND"] = noting_ssh(command, home)
             environment["GIT_SSH_VARIANT"] = "ssh"
             if access.ssh_auth_sock:
                 environment["SSH_AUTH_SOCK"] = access.ssh_auth_sock
+        if self._url.scheme in {"http", "https"}:
+            environment |= noting_http(home)
         return environment
 
     def _settings(self, home: Path, mirror: Path | None) -> Iterator[str]:

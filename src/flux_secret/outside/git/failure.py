@@ -17,14 +17,27 @@ from flux_secret.errors import (
 )
 from flux_secret.model.giturl import GitUrl
 from flux_secret.outside.git.access import GitAccess
+from flux_secret.outside.git.heard import Heard
 from flux_secret.outside.process import MIB
 
+_REFUSED: Final = re.compile(r"^!\t[^\t]*\t(.*)$", re.MULTILINE)
+_ALWAYS: Final = frozenset(  # git says it after whatever the host says
+    {
+        "fatal: Could not read from remote repository.",
+        "Please make sure you have the correct access rights",
+        "and the repository exists.",
+    }
+)
 _SHOWN_LINES: Final = 3
 _SHOWN_CHARACTERS: Final = 500
 
 
-class UnexplainedError(UnreachableError):
-    """Git failed in a way that we do not know."""
+class UnexplainedError(SourceError):
+    """The remote answered, and git failed in words that we do not know."""
+
+
+class UnheardError(UnreachableError):
+    """Git failed in words that we do not know, and nothing was heard of the remote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +108,19 @@ _REASONS: Final = (
         "check the network and the host; it is tried again",
     ),
     _Reason(
+        r"Internal Server Error|Internal API|[Gg]italy|(?:temporarily|currently|[Ss]ervice) "
+        r"[Uu]navailable|[Tt]ry again later|under maintenance|rate limit|Too Many Requests",
+        UnreachableError,
+        "the host says that it cannot now",
+        "look at the host's own status page; it is tried again",
+    ),
+    _Reason(
+        r"Unable to negotiate with|no matching (?:host key|cipher|key exchange|MAC)",
+        AccessError,
+        "ssh and the host have no algorithm in common",
+        "let the host offer a newer one; see what it offers: ssh -vv {host}",
+    ),
+    _Reason(
         r"File too large|File size limit exceeded",
         SourceError,
         "one fetch is larger than {limit} MiB (max_fetch_bytes)",
@@ -121,11 +147,14 @@ _REASONS: Final = (
 )
 
 
-def failure(url: GitUrl, access: GitAccess, command: str, untrusted: str) -> FluxSecretError:
-    """Say why `git COMMAND` failed."""
+def failure(
+    url: GitUrl, access: GitAccess, command: str, untrusted: str, was_heard: Heard = Heard.NOTHING
+) -> FluxSecretError:
+    """Say why `git COMMAND` failed; `was_heard` decides where the words are not known."""
     port = f"-p {url.port} " if url.port else ""
     facts = {
         "keyscan": f"ssh-keyscan {port}{url.host}",
+        "host": str(url.host),
         "limit": f"{access.max_fetch_bytes / MIB:g}",
     }
     for reason in _REASONS:
@@ -133,9 +162,25 @@ def failure(url: GitUrl, access: GitAccess, command: str, untrusted: str) -> Flu
             return reason.kind(
                 f"{url}: {reason.what.format(**facts)}", remedy=reason.remedy.format(**facts)
             )
-    return UnexplainedError(
-        f"{url}: git {command} failed: {shown(untrusted, url)}",
-        remedy=f"see more with: git ls-remote {url}",
+    words, remedy = shown(untrusted, url), f"see more with: git ls-remote {url}"
+    if was_heard is Heard.AN_ANSWER:
+        return UnexplainedError(f"{url}: git {command} failed: {words}", remedy=remedy)
+    if was_heard is Heard.NOT_NOW:
+        return UnreachableError(f"{url}: the host says that it cannot now: {words}", remedy=remedy)
+    return UnheardError(f"{url}: git {command} heard nothing of it: {words}", remedy=remedy)
+
+
+def refused_push(url: GitUrl, untrusted_porcelain: str) -> FluxSecretError | None:
+    """Read `git push --porcelain` (git-push(1), OUTPUT): the host's own no; None when it said none.
+
+    A refusal is no outage, in whatever words.
+    """
+    refused = _REFUSED.search(untrusted_porcelain)
+    if refused is None:
+        return None
+    return AccessError(
+        f"{url}: the host refuses the push: {shown(refused[1], url)}",
+        remedy="let the deploy key push there: tags may be protected",
     )
 
 
@@ -152,5 +197,6 @@ def shown(untrusted: str, url: GitUrl) -> str:
     for secret in sorted({*login.split(":"), login} - {""}, key=len, reverse=True):
         text = text.replace(secret, "***").replace(unquote(secret), "***")
     text = re.sub(r"//[^/@\s]*@", "//***@", text)
-    lines = [line.strip() for line in text.splitlines() if line.strip()][-_SHOWN_LINES:]
-    return ascii("; ".join(lines))[1:-1][:_SHOWN_CHARACTERS] or "it said nothing"
+    said = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line for line in said if line not in _ALWAYS] or said
+    return ascii("; ".join(lines[-_SHOWN_LINES:]))[1:-1][:_SHOWN_CHARACTERS] or "it said nothing"

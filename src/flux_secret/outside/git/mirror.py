@@ -21,7 +21,7 @@ from flux_secret.errors import ConfigurationError, SourceError, UnreachableError
 from flux_secret.model.giturl import GitUrl
 from flux_secret.outside.git.access import GitAccess
 from flux_secret.outside.git.command import Git
-from flux_secret.outside.git.failure import UnexplainedError
+from flux_secret.outside.git.failure import UnexplainedError, UnheardError
 from flux_secret.outside.git.lock import locked
 from flux_secret.outside.git.refs import listed, our, ref_of, tag_ref
 
@@ -61,7 +61,7 @@ class Mirror:
             if not (self.path / _CONDEMNED).exists():
                 try:
                     return await self._bring(self.path, ref, wanted)
-                except (_DamagedError, UnexplainedError):
+                except (_DamagedError, UnexplainedError, UnheardError):
                     pass  # the host has just answered, so it is the mirror
             return await self._make_anew(ref, wanted)
 
