@@ -20,6 +20,7 @@ from flux_secret.generate.sops import SopsFiles
 from flux_secret.model.manifest import Manifest
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.target import Generation
+from flux_secret.outside import files as files_of_ours
 from flux_secret.outside.files import scratch
 from flux_secret.outside.gpg import Gpg
 from flux_secret.outside.sandbox.sandbox import Kind, Sandbox
@@ -141,7 +142,21 @@ async def test_every_value_comes_as_it_was_encrypted(
         secret, config = await made(files, text, tmp_path)
     assert secret.body["stringData"] == VALUES
     assert config.body["data"] == {"enabled": "yes"}
-    assert not list(Path("/dev/shm").glob("flux-secret-scratch-sops-*"))
+
+
+async def test_nothing_is_left_of_a_file_that_was_opened_or_was_not(
+    sops: Path, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = keys.encrypt(sops, CLEAR, *keys.to("operator"), "--encrypted-regex", "^stringData$")
+    with scratch("test") as place:
+        monkeypatch.setattr(files_of_ours, "MEMORY_DIRECTORIES", (place,))
+        async with agent(sops, (keys.private("operator"),)) as files:
+            await made(files, text, tmp_path)
+            with pytest.raises(DecryptError):
+                await made(files, damaged(text), tmp_path)
+            (left,) = place.iterdir()
+            assert "scratch-gpg-" in left.name
+        assert list(place.iterdir()) == []
 
 
 @pytest.mark.parametrize("kind", CONFINING)
