@@ -12,6 +12,7 @@ import pytest
 
 from behaviour.test_bad_input import *  # noqa: F403 -- the same suite, another cluster
 from behaviour.test_flux_v1_annotations import *  # noqa: F403 -- the same
+from behaviour.test_removal_events import *  # noqa: F403 -- the same
 from behaviour.test_walkthrough import *  # noqa: F403 -- the same
 from simulators.fixtures import *  # noqa: F403 -- fixtures
 from simulators.world import FIRST, World

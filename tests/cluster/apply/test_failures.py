@@ -1,21 +1,23 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from cluster.apply.world import (
     CONFIG_MAPS,
+    CRDS,
     DEPLOYMENTS,
     SECRETS,
     World,
     config_map,
+    crd,
     deployment,
     namespace,
     secret,
+    until_served,
 )
 from flux_secret.errors import (
     FluxSecretError,
@@ -41,10 +43,6 @@ ACCOUNTS = ServedKind("", "v1", "ServiceAccount", "serviceaccounts", namespaced=
 RBAC = "rbac.authorization.k8s.io"
 ROLES = ServedKind(RBAC, "v1", "Role", "roles", namespaced=True)
 BINDINGS = ServedKind(RBAC, "v1", "RoleBinding", "rolebindings", namespaced=True)
-CRDS = ServedKind(
-    "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions",
-    namespaced=False,
-)  # fmt: skip
 API_SERVICES = ServedKind(
     "apiregistration.k8s.io", "v1", "APIService", "apiservices", namespaced=False
 )
@@ -132,17 +130,6 @@ async def test_an_unknown_kind_is_left_out_and_a_wrong_version_names_what_is_ser
     assert done.action("c") is Action.CREATED
 
 
-def crd(plural: str, group: str) -> Mapping[str, Any]:
-    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
-    version = {"name": "v1", "served": True, "storage": True, "schema": schema}
-    names = {"plural": plural, "singular": plural[:-1], "kind": "Widget"}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{group}"},
-        "spec": {"group": group, "scope": "Namespaced", "names": names, "versions": [version]},
-    }  # fmt: skip
-
-
 async def test_a_crd_and_its_instance_arrive_in_one_pass(world: World) -> None:
     group = f"{world.name}.example.org"
     widget = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": "w"}, "size": 3}
@@ -184,7 +171,7 @@ async def test_instances_of_a_crd_that_is_rejected_do_not_wait_for_it(world: Wor
 async def test_instances_of_a_definition_that_is_not_ours_do_not_wait_for_it(world: World) -> None:
     group = f"{world.name}.example.org"
     await world.send("POST", CRDS.path(), crd("widgets", group))
-    await _until_served(world.client, group, served=True)
+    await until_served(world.client, group, served=True)
     newer = crd("widgets", group)
     newer["spec"]["versions"].append(
         {**newer["spec"]["versions"][0], "name": "v2", "storage": False}
@@ -202,10 +189,10 @@ async def test_an_object_whose_crd_is_gone_stays_listed(world: World) -> None:
     group = f"{world.name}.example.org"
     widget = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": "w"}}
     await world.send("POST", CRDS.path(), crd("widgets", group))
-    await _until_served(world.client, group, served=True)
+    await until_served(world.client, group, served=True)
     await world.deliver({APP: [config_map("c", {}), widget]})
     await world.send("DELETE", CRDS.path("", f"widgets.{group}"), {})
-    await _until_served(world.client, group, served=False)
+    await until_served(world.client, group, served=False)
     done = await world.deliver({APP: [config_map("c", {})]})
     assert done.of("w").note == "not pruned: its kind is not served now"
     ((_, found),) = (await world.inventories()).items()
@@ -219,10 +206,10 @@ async def test_an_object_without_a_scope_is_left_out_stays_listed_and_comes_back
     widget = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": "w"}}
     wanted = [config_map("c", {}), config_map("d", {}), widget]
     await world.send("POST", CRDS.path(), crd("widgets", group))
-    await _until_served(world.client, group, served=True)
+    await until_served(world.client, group, served=True)
     await world.deliver({APP: wanted})
     await world.send("DELETE", CRDS.path("", f"widgets.{group}"), {})
-    await _until_served(world.client, group, served=False)
+    await until_served(world.client, group, served=False)
     for told in (1, 0):
         done = await world.deliver({APP: wanted[:1] + wanted[2:]})
         (delivery,) = done.deliveries
@@ -231,7 +218,7 @@ async def test_an_object_without_a_scope_is_left_out_stays_listed_and_comes_back
         ((_, found),) = (await world.inventories()).items()
         assert "Widget" in found["data"]["inventory.json"]
     await world.send("POST", CRDS.path(), crd("widgets", group))
-    await _until_served(world.client, group, served=True)
+    await until_served(world.client, group, served=True)
     done = await world.deliver({APP: wanted})
     assert done.deliveries[0].notes == [
         f"found scope of resource {world.name}:widget/w, back in business!"
@@ -280,14 +267,6 @@ async def _until_failing(client: Client, group: str) -> None:
         if kinds.is_failing(group):
             return
     pytest.fail("the broken API never showed up in discovery")
-
-
-async def _until_served(client: Client, group: str, *, served: bool) -> None:
-    for _ in range(1000):
-        found = (await client.kinds()).any_version(group, "Widget")
-        if (found is not None) is served:
-            return
-    pytest.fail("discovery never changed")
 
 
 async def test_legacy_discovery_sees_the_same_kinds(world: World) -> None:

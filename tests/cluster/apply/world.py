@@ -28,6 +28,10 @@ SECRETS = ServedKind("", "v1", "Secret", "secrets", namespaced=True)
 CONFIG_MAPS = ServedKind("", "v1", "ConfigMap", "configmaps", namespaced=True)
 NAMESPACES = ServedKind("", "v1", "Namespace", "namespaces", namespaced=False)
 DEPLOYMENTS = ServedKind("apps", "v1", "Deployment", "deployments", namespaced=True)
+CRDS = ServedKind(
+    "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions",
+    namespaced=False,
+)  # fmt: skip
 
 Object = Mapping[str, Any]
 Tree = dict[str, Any]
@@ -77,6 +81,25 @@ def deployment(name: str, replicas: int = 1, **metadata: object) -> Object:
 
 def namespace(name: str) -> Object:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+def crd(plural: str, group: str) -> Mapping[str, Any]:
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    version = {"name": "v1", "served": True, "storage": True, "schema": schema}
+    names = {"plural": plural, "singular": plural[:-1], "kind": "Widget"}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {"group": group, "scope": "Namespaced", "names": names, "versions": [version]},
+    }  # fmt: skip
+
+
+async def until_served(client: Client, group: str, *, served: bool) -> None:
+    for _ in range(1000):
+        found = (await client.kinds()).any_version(group, "Widget")
+        if (found is not None) is served:
+            return
+    raise AssertionError("discovery never changed")
 
 
 @dataclass
