@@ -49,6 +49,14 @@ ALLOWED = {
     ("cli/store/history.py", "_passwords"): (1, "parsed into a document"),
     ("cli/store/terminal.py", "print_value"): (1, "a person asked to see it"),
     ("cli/store/show.py", "_show"): (1, "parsed into a document"),
+    # install: an agent's keys are looked into, and printed for a pipe
+    ("install/keys.py", "checked"): (2, "an ssh key is checked and mended, wrapped again"),
+    ("install/keys.py", "_read"): (1, "only its armor is looked for"),
+    ("install/printing.py", "_whole"): (1, "base64 in a manifest, wrapped again"),
+    ("cli/install.py", "_print"): (1, "a pipe gets what --with-secrets asks for"),
+    ("wiring/installing.py", "_Entries.unpacked"): (1, "parsed into a document"),
+    ("store/crypto/public.py", "public_halves"): (1, "the public half is taken from it"),
+    ("outside/git/identity.py", "ssh_public"): (1, "ssh-keygen reads it from a pipe"),
     # doors: what a peer must be told
     ("outside/files.py", "place_inside"): (
         1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -39,6 +40,19 @@ def test_a_hand_edit_is_repaired_and_what_has_not_changed_is_not_read_again(worl
         assert value(world) == b"hand"
         until(lambda: value(world) == FIRST)
         until(lambda: running.has_said("repaired: data.demosecret was changed by kubectl-patch"))
+
+
+def test_a_namespace_that_is_left_alone_makes_nothing_be_generated_again(world: World) -> None:
+    """It is the administrator's, as `flux-secret install` makes it for an application."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {
+        "name": world.namespace, "annotations": {"fluxcd.io/ignore": "true"}}}  # fmt: skip
+    world.kubectl("create", "-f", "-", stdin=json.dumps(namespace))
+    with agent(world, "--sync-interval=1s", "--git-poll-interval=10m") as running:
+        until(lambda: value(world) == FIRST)
+        until(lambda: running.has_said("reads=0 changes=4 failed=0"))
+        words = ("annotate", "namespace", world.namespace, "fluxcd.io/ignore-")
+        assert world.kubectl(*words).code == 0
+        until(lambda: running.has_said("exists already and was not made by flux-secret"))
 
 
 def test_a_remark_is_said_when_it_is_new_and_makes_nothing_be_generated_again(world: World) -> None:

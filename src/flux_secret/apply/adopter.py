@@ -19,7 +19,7 @@ from typing import Final
 
 from flux_secret.apply.adoption import CLIENT_SIDE, adoption, release
 from flux_secret.apply.allowed import is_allowed
-from flux_secret.apply.cluster import ApplyOptions, Cluster, Sought
+from flux_secret.apply.cluster import DRY, ApplyOptions, Cluster, Sought
 from flux_secret.apply.inventory import Entry, Inventory, TargetId
 from flux_secret.apply.leftovers import Leftover, Search
 from flux_secret.apply.payload import LAST_APPLIED, PART_OF
@@ -51,7 +51,6 @@ from flux_secret.outside.kubernetes import (
 )
 from flux_secret.outside.kubernetes.body import encoded, items, mapping, text
 
-DRY: Final = "dry run"
 _DEPLOYMENTS: Final = ServedKind("apps", "v1", "Deployment", "deployments", namespaced=True)
 _SHOWN_KINDS: Final = 20
 _FLUX_IMAGES: Final = ("fluxcd/flux:", "weaveworks/flux:")

@@ -46,6 +46,14 @@ def adoption(live: LiveObject, *, part_of: str = "") -> list[Json]:
     ]
 
 
+def forgetting(live: LiveObject) -> list[Json]:
+    """Give the patch that takes away what kubectl remembers of it, and nothing else.
+
+    Who owns which field stays: a value that somebody has changed must still be seen as changed.
+    """
+    return [*_removals([("annotations", LAST_APPLIED)]), _unchanged(live)]
+
+
 def release(live: LiveObject, mark: str, last_applied: str | None) -> list[Json]:
     """Give the patch after which Flux v1's kubectl takes it for its own.
 
@@ -143,8 +151,13 @@ def _managed(live: LiveObject, entries: Sequence[ManagedEntry]) -> list[Json]:
             "path": "/metadata/managedFields",
             "value": [entry.to_json() for entry in entries],
         },
-        {"op": "replace", "path": "/metadata/resourceVersion", "value": live.resource_version},
+        _unchanged(live),
     ]
+
+
+def _unchanged(live: LiveObject) -> Json:
+    """Make the patch a conflict when somebody has changed the object meanwhile."""
+    return {"op": "replace", "path": "/metadata/resourceVersion", "value": live.resource_version}
 
 
 def _path(place: str, name: str) -> str:

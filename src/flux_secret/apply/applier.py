@@ -16,12 +16,23 @@ from dataclasses import dataclass
 from flux_secret.apply import telling
 from flux_secret.apply.act import Actor
 from flux_secret.apply.allowed import OUTSIDE, is_allowed, summary
-from flux_secret.apply.cluster import ApplyOptions, Cluster, Sought
+from flux_secret.apply.cluster import DRY, ApplyOptions, Cluster, Sought
 from flux_secret.apply.digest import OBJECTS
 from flux_secret.apply.hold import held
 from flux_secret.apply.inventory import Entry, Inventory, TargetId
 from flux_secret.apply.payload import to_bytes
-from flux_secret.apply.plan import Claim, Keep, Refuse, Step, Surroundings, Write, is_settled, step
+from flux_secret.apply.plan import (
+    LEFT_ALONE,
+    Claim,
+    Keep,
+    Refuse,
+    Step,
+    Surroundings,
+    Write,
+    is_left_alone,
+    is_settled,
+    step,
+)
 from flux_secret.apply.scope import Wanted, place
 from flux_secret.apply.scopes import Scopes
 from flux_secret.apply.sweep import Pass, Sweeper
@@ -62,6 +73,7 @@ class ClusterApplier:
         self._pass = Pass()
         self._scopes = Scopes()
         self._wanted: dict[TargetId, Mapping[ObjectKey, Origin]] = {}
+        self._left_alone: dict[TargetId, frozenset[ObjectKey]] = {}
 
     def confirm(self, tokens: Collection[str]) -> None:
         """Let through what these tokens name, from the next pass on."""
@@ -77,10 +89,16 @@ class ClusterApplier:
             raise BugError("a delivery is applied before its revision is known")
         decided = await self.decide(delivery, delivery.revision, bundle)
         self._wanted[decided.inventory.target] = decided.wanted
+        self._left_alone[decided.inventory.target] = frozenset(
+            one.key for one in decided.steps if isinstance(one, Keep) and one.lasting
+        )
         self._pass.want(decided.inventory.target, decided.wanted)
         self._pass.taken.update(decided.new)
         for one in decided.steps:
             self._note(decided.inventory.target, one, changes)
+        if self._cluster.options.dry:
+            _tell(decided, changes)
+            return
         values = [value for item in bundle.items for value in item.secret_data.values()]
         actor = Actor(self._cluster, str(delivery.revision), changes, values)
         with telling.applying(delivery.target.name, len(decided.writes), changes):
@@ -89,23 +107,32 @@ class ClusterApplier:
     async def settled(self, target: Target, changes: ChangeSet) -> bool:
         """Whether every object of the last `apply` is there as we left it; reads metadata only.
 
-        If so each is noted as unchanged, and the sweep knows what the target contains.
+        If so each is noted as unchanged, and the sweep knows what the target contains. What is left
+        alone must still be wanted so.
         """
         cluster, name = self._cluster, TargetId.of(target)
         await cluster.ledger.open()
         inventory, wanted = cluster.ledger.inventory(name), self._wanted.get(name)
-        if wanted is None or not wanted.keys() <= inventory.entries.keys():
+        left = self._left_alone.get(name, frozenset())
+        if wanted is None or not wanted.keys() - left <= inventory.entries.keys():
             return False
         kinds = await cluster.kinds()
         sought = [
             Sought(key, kinds.any_version(key.group, key.kind), listed=True) for key in wanted
         ]
         found = await cluster.read(sought, inventory.applyset)
-        if not all(is_settled(inventory.entries[key], found.live.get(key)) for key in wanted):
+        live = found.live
+        if not all(
+            is_left_alone(live.get(key))
+            if key in left
+            else is_settled(inventory.entries[key], live.get(key))
+            for key in wanted
+        ):
             return False
         self._pass.want(name, wanted)
         for key in sorted(wanted):
-            changes.add(Change(key, Action.UNCHANGED))
+            skipped = Change(key, Action.SKIPPED, LEFT_ALONE, lasting=True)
+            changes.add(skipped if key in left else Change(key, Action.UNCHANGED))
         return True
 
     async def sweep(self, delivered: Sequence[Delivery], changes: ChangeSet) -> None:
@@ -121,7 +148,7 @@ class ClusterApplier:
         cluster, target = self._cluster, TargetId.of(delivery.target)
         await cluster.ledger.open()
         inventory = cluster.ledger.inventory(target)
-        kinds, digest_key = await cluster.kinds(), await cluster.key()
+        kinds = await cluster.kinds()
         placed = place(bundle, kinds, delivery.target.default_namespace, inventory.applyset)
         allowed = delivery.target.allowed_namespaces
         wanted = [want for want in placed.wanted if is_allowed(want.key, allowed)]
@@ -130,6 +157,8 @@ class ClusterApplier:
             delivery.notes.append(summary(barred))
         delivery.notes += self._scopes.told(target, placed)
         found = await cluster.read(_sought(wanted, inventory, kinds), inventory.applyset)
+        # Only now: where there is no key yet, making it may make the namespace that is wanted, too.
+        digest_key = await cluster.key()
         # From here to `reserve` nothing waits, so two targets cannot both take one object.
         around = Surroundings(
             inventory,
@@ -137,6 +166,7 @@ class ClusterApplier:
             self._others(target, placed.origins),
             cluster.options.adopt_existing,
             cluster.options.daemon,
+            cluster.options.heeds_ignore,
         )
         steps: list[Step] = [Refuse(one.key, one.error, one.origin) for one in placed.failed]
         steps += [Keep(key, inventory.entries.get(key), OUTSIDE) for key in barred]
@@ -158,8 +188,9 @@ class ClusterApplier:
     def _note(self, target: TargetId, one: Step, changes: ChangeSet) -> None:
         """Report what needs no write."""
         match one:
-            case Keep(key=key, note=note):
-                changes.add(Change(key, Action.SKIPPED if note else Action.UNCHANGED, note))
+            case Keep(key=key, note=note, lasting=lasting):
+                action = Action.SKIPPED if note else Action.UNCHANGED
+                changes.add(Change(key, action, note, lasting=lasting))
             case Refuse(key=key, error=error, origin=origin):
                 changes.add(Change(key, Action.FAILED, error=error, origin=origin))
             case Claim(key=key, owner=owner):
@@ -168,6 +199,15 @@ class ClusterApplier:
                 changes.add(Change(key, Action.SKIPPED, note))
             case Write():
                 pass
+
+
+def _tell(decided: Decided, changes: ChangeSet) -> None:
+    """Say what would be written and removed."""
+    for one in decided.writes:
+        action = Action.CONFIGURED if one.uid else Action.CREATED
+        changes.add(Change(one.key, action, f"{one.note}; {DRY}" if one.note else DRY))
+    for key in sorted(decided.inventory.entries.keys() - decided.wanted):
+        changes.add(Change(key, Action.DELETED, DRY))
 
 
 def _sought(wanted: Iterable[Wanted], inventory: Inventory, kinds: Kinds) -> list[Sought]:

@@ -19,6 +19,8 @@ from flux_secret.outside.kubernetes import Client, Kinds, LiveObject, ServedKind
 
 Result = TypeVar("Result")
 
+DRY: Final = "dry run"
+"""What is said of a change that was only looked at."""
 WORTH_A_LIST: Final = 3
 """Objects of one kind in one namespace that are read with one list instead of a GET each."""
 
@@ -41,6 +43,10 @@ class ApplyOptions:
     """16 at once gave twice the throughput of one at a time (facts/dependencies.md)."""
     established_seconds: float = 60.0
     """How long a CustomResourceDefinition may take before its instances fail."""
+    heeds_ignore: bool = True
+    """Whether `ignore` annotations count: they are for the agent, not for who installs it."""
+    dry: bool = False
+    """Whether only to say what would be done; not even our key is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,8 @@ class Cluster:
         """Give our persistent key, read once."""
         async with self._opening:
             if self._key is None:
-                self._key = await digest_key(self.client, self.options.agent_namespace)
+                namespace, make = self.options.agent_namespace, not self.options.dry
+                self._key = await digest_key(self.client, namespace, make=make)
             return self._key
 
     def forget(self) -> None:

@@ -28,6 +28,7 @@ from flux_secret.outside.kubernetes.body import mapping, text
 
 APPLY: Final = "flux-secret.io/apply"
 IGNORED_FIELDS: Final = "flux-secret.io/ignore-fields"
+LEFT_ALONE: Final = "ignored: an annotation in the cluster says so"
 
 
 class Policy(enum.Enum):
@@ -66,6 +67,11 @@ class Keep:
     key: ObjectKey
     entry: Entry | None
     note: str = ""
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it is skipped until somebody in the cluster wants it otherwise."""
+        return self.note == LEFT_ALONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,8 @@ class Surroundings:
     adopt_existing: bool
     daemon: SyncSet | None = None
     """The daemon of Flux v1 whose place we take: what carries its mark is adopted."""
+    heeds_ignore: bool = True
+    """Whether Flux v1's `ignore` annotation is for us."""
 
 
 def step(want: Wanted, digest: str, around: Surroundings) -> Step:
@@ -119,7 +127,7 @@ def step(want: Wanted, digest: str, around: Surroundings) -> Step:
             f"{want.key.long}: {APPLY} is none of {known}", remedy="mend that annotation"
         )
         return Refuse(want.key, error, want.origin)
-    if why := _left_alone(want, policy, live):
+    if why := _left_alone(want, policy, live, heeds_ignore=around.heeds_ignore):
         return Keep(want.key, entry, why)
     if entry is None and want.key in around.others:
         return Claim(want, digest, around.others[want.key])
@@ -128,14 +136,18 @@ def step(want: Wanted, digest: str, around: Surroundings) -> Step:
     return _about_live(want, digest, live, around)
 
 
-def _left_alone(want: Wanted, policy: Policy, live: LiveObject | None) -> str:
+def _left_alone(
+    want: Wanted, policy: Policy, live: LiveObject | None, *, heeds_ignore: bool
+) -> str:
     """Say who wants it left alone: the manifest, or somebody in the cluster; empty for nobody."""
     if policy is Policy.IGNORE:
         return f"{APPLY}: ignore"
+    if not heeds_ignore:
+        return ""
     if ignored(mapping(want.body, "metadata", "annotations")) is Ignore.WHOLLY:
         return "ignored: its manifest says so"
-    if live is not None and ignored(live.annotations) is Ignore.WHOLLY:
-        return "ignored: an annotation in the cluster says so"
+    if is_left_alone(live):
+        return LEFT_ALONE
     return ""
 
 
@@ -163,6 +175,11 @@ def is_settled(entry: Entry, live: LiveObject | None) -> bool:
     own = live.applied_by(FIELD_MANAGER) if live is not None and not live.is_going else None
     same = live is not None and bool(entry.uid) and entry.uid == live.uid
     return same and own is not None and bool(entry.fields) and entry.fields == own.digest
+
+
+def is_left_alone(live: LiveObject | None) -> bool:
+    """Whether somebody in the cluster still wants it left alone."""
+    return live is not None and ignored(live.annotations) is Ignore.WHOLLY
 
 
 def _first_contact(want: Wanted, digest: str, live: LiveObject, around: Surroundings) -> Step:

@@ -31,13 +31,18 @@ SECRETS: Final = ServedKind("", "v1", "Secret", "secrets", namespaced=True)
 CONFIG_MAPS: Final = ServedKind("", "v1", "ConfigMap", "configmaps", namespaced=True)
 
 
-async def digest_key(client: Client, namespace: str) -> DigestKey:
-    """Read the key, or make it; raise `IntegrityError` when the Secret is not ours to read."""
+async def digest_key(client: Client, namespace: str, *, make: bool = True) -> DigestKey:
+    """Read the key, or make it; raise `IntegrityError` when the Secret is not ours to read.
+
+    Without `make` a missing one is not written: no digest was ever made under it.
+    """
     for _ in range(2):  # a second time when another replica made it meanwhile
         found = await client.get(SECRETS, namespace, STATE_SECRET)
         if found is not None:
             return _parsed(found, namespace)
         key = Plaintext(secrets.token_bytes(KEY_BYTES))
+        if not make:
+            return DigestKey(key)
         try:
             await create(client, SECRETS, namespace, STATE_SECRET, _body(key, namespace).reveal())
         except AlreadyExistsError:

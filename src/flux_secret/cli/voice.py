@@ -42,6 +42,11 @@ def warn(text: str) -> None:
     click.secho(f"warning: {printable(text)}", fg="yellow", err=True)
 
 
+def note(text: str) -> None:
+    """State on stderr what a person should know, though nothing is wrong."""
+    click.echo(f"note: {printable(text)}", err=True)
+
+
 def fail(failure: FluxSecretError, *, about: str = "") -> None:
     """State a failure and its remedy on stderr."""
     prefix = f"{about}: " if about else ""
@@ -77,6 +82,14 @@ def report_round(done: Round, *, word: str = "delivered") -> None:
             warn(note)
         if sync.error is not None:
             warn(f"{sync.error.what} ({sync.error.remedy})")
+
+
+def report_changes(delivery: Delivery) -> None:
+    """Print what one delivery did, object by object, and then what went wrong."""
+    for change in delivery.changes:
+        _report_change(change)
+    if delivery.error is not None:
+        fail(delivery.error)
 
 
 def _report_notes(done: Round) -> None:

@@ -36,6 +36,8 @@ class Change:
     error: FluxSecretError | None = None
     origin: str = ""
     """Where its manifest stands, for people: file or command, document, line."""
+    lasting: bool = False
+    """Whether it was skipped for as long as somebody in the cluster wants it so."""
 
     @property
     def failure(self) -> str:

@@ -108,7 +108,7 @@ class Memory:
 
 def _is_whole(delivery: Delivery) -> bool:
     """Whether nothing was left out, left to others, or is to be tried again."""
-    done = all(change.action in _DELIVERED for change in delivery.changes)
+    done = all(change.action in _DELIVERED or change.lasting for change in delivery.changes)
     return done and delivery.error is None and not delivery.notes
 
 

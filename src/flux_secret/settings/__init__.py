@@ -12,6 +12,8 @@ from flux_secret.settings.environment import (
 )
 from flux_secret.settings.flags import Flags
 from flux_secret.settings.groups import ClusterSettings, GitSettings, KeySettings
+from flux_secret.settings.identity import IdentityFlags, IdentitySettings
+from flux_secret.settings.install import InstallFlags, InstallSettings
 from flux_secret.settings.settings import Settings
 from flux_secret.settings.sync import SyncSettings, SyncState
 
@@ -19,6 +21,10 @@ __all__ = [
     "ClusterSettings",
     "Flags",
     "GitSettings",
+    "IdentityFlags",
+    "IdentitySettings",
+    "InstallFlags",
+    "InstallSettings",
     "KeySettings",
     "Settings",
     "SyncSettings",

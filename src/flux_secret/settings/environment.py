@@ -71,6 +71,11 @@ def age_keys(environ: Mapping[str, str]) -> Path | None:
     return usual if usual.is_file() else None
 
 
+def whole_environment(environ: Mapping[str, str] | None = None) -> Mapping[str, str]:
+    """Give the environment that was passed, else this process's own."""
+    return os.environ if environ is None else environ
+
+
 def find_kubeconfig(environ: Mapping[str, str]) -> Path | None:
     """Give the kubeconfig as kubectl finds it; None means the service account of the pod."""
     named = [part for part in environ.get("KUBECONFIG", "").split(os.pathsep) if part]

@@ -1,4 +1,4 @@
-"""Settings → connected rooms: the only module that knows every concrete class."""
+"""Settings → the rooms of one agent, or of one delivery, connected."""
 
 from __future__ import annotations
 

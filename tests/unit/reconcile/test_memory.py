@@ -130,6 +130,14 @@ async def test_what_is_not_whole_is_tried_again(action: Action) -> None:
     assert agent.generated()
 
 
+async def test_what_somebody_in_the_cluster_wants_left_alone_makes_nothing_anew() -> None:
+    agent = Agent()
+    agent.world.outcome = Change(KEY, Action.SKIPPED, "ignored", lasting=True)
+    await agent.deliver()
+    await agent.deliver()
+    assert not agent.generated()
+
+
 async def test_a_failure_is_forgotten_with_what_was_known_before() -> None:
     agent = Agent()
     await agent.deliver()

@@ -2,7 +2,7 @@
 
 from flux_secret.outside.git.access import GitAccess
 from flux_secret.outside.git.history import History, SignedCommit
-from flux_secret.outside.git.identity import public_identity
+from flux_secret.outside.git.identity import public_identity, ssh_public
 from flux_secret.outside.git.lastgood import Fetched, LastGood
 from flux_secret.outside.git.mirror import Mirror
 from flux_secret.outside.git.synctag import SyncTag, Tagger
@@ -17,4 +17,5 @@ __all__ = [
     "SyncTag",
     "Tagger",
     "public_identity",
+    "ssh_public",
 ]

@@ -1,10 +1,13 @@
-"""A deploy key's file → its public half and fingerprints, as `fluxctl identity` shows them."""
+"""A deploy key → its public half and fingerprints, as `fluxctl identity` shows them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from flux_secret.outside.process import Completed, Limits, run
+from flux_secret.errors import KeyFileError
+from flux_secret.model.identity import SshPublic
+from flux_secret.model.plaintext import Plaintext
+from flux_secret.outside.process import CommandNotFoundError, Limits, run
 
 _SECONDS = 10.0
 
@@ -14,24 +17,33 @@ async def public_identity(key: Path, path: str) -> tuple[str, dict[str, str]]:
 
     A key under a passphrase has none to show: nobody is there to type it.
     """
-    public = await _keygen(["-y", "-P", "", "-f", str(key)], path)
-    if public.returncode != 0:
+    try:
+        public = await ssh_public(Plaintext(_read(key)), path)
+    except (OSError, KeyFileError, CommandNotFoundError):
         return "", {}
-    line = public.untrusted_stdout
-    prints = {}
-    for name in ("md5", "sha256"):
-        shown = await _keygen(["-l", "-E", name, "-f", "-"], path, line)
-        words = shown.untrusted_stdout.decode(errors="replace").split()
-        if shown.returncode == 0 and len(words) > 1:
-            prints[name] = words[1].partition(":")[2]
-    return line.decode(errors="replace"), prints
+    return f"{public}\n", {"md5": public.md5, "sha256": public.sha256}
 
 
-async def _keygen(arguments: list[str], path: str, stdin: bytes = b"") -> Completed:
-    return await run(
-        ["ssh-keygen", *arguments],
+def _read(key: Path) -> bytes:
+    return key.read_bytes()
+
+
+async def ssh_public(private: Plaintext, path: str) -> SshPublic:
+    """Give the public half; raise `KeyFileError` when the key has none that could be shown.
+
+    ssh-keygen reads the key from a pipe: it is in no file, and a mounted Secret's mode, which it
+    would refuse, does not matter.
+    """
+    done = await run(
+        ["ssh-keygen", "-y", "-P", "", "-f", "/dev/stdin"],
         env={"PATH": path},
         cwd=Path("/"),
-        stdin=stdin,
+        stdin=private.reveal(),
         limits=Limits(_SECONDS),
     )
+    if done.returncode != 0:
+        raise KeyFileError(
+            "ssh-keygen cannot read the ssh private key",
+            remedy="check it: ssh-keygen -y -f FILE; it must have no passphrase",
+        )
+    return SshPublic.parse(done.untrusted_stdout.decode(errors="replace"))

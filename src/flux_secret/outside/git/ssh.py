@@ -72,21 +72,31 @@ def _usable_key(file: Path, home: Path, *, with_agent: bool) -> Path:
             f"the ssh key {file} cannot be read: {error.strerror}",
             remedy="check that --git-ssh-key is there and that this user may read it",
         ) from None
-    if b"PRIVATE KEY-----" not in key:
-        raise KeyFileError(
-            f"{file} is not an ssh private key", remedy="name the private half: --git-ssh-key FILE"
-        )
-    if _has_passphrase(key) and not with_agent:
-        raise KeyFileError(
-            f"the ssh key {file} has a passphrase, which nobody can type here",
-            remedy="use a deploy key without one: ssh-keygen -t ed25519 -N '' -f FILE",
-        )
-    mended = key.replace(b"\r\n", b"\n").rstrip(b"\n") + b"\n"
+    check_private_key(key, str(file), with_agent=with_agent)
+    mended = mended_key(key)
     if mended == key and not mode & (stat.S_IRWXG | stat.S_IRWXO):
         return file
     copy = home / "identity"
     write_atomic(copy, mended)
     return copy
+
+
+def check_private_key(key: bytes, name: str, *, with_agent: bool = False) -> None:
+    """Refuse what ssh cannot use alone; an agent may hold a key whose file has a passphrase."""
+    if b"PRIVATE KEY-----" not in key or b"PGP PRIVATE KEY" in key:
+        raise KeyFileError(
+            f"{name} is not an ssh private key", remedy="name the private half: --git-ssh-key FILE"
+        )
+    if _has_passphrase(key) and not with_agent:
+        raise KeyFileError(
+            f"the ssh key {name} has a passphrase, which nobody can type here",
+            remedy="use a deploy key without one: ssh-keygen -t ed25519 -N '' -f FILE",
+        )
+
+
+def mended_key(key: bytes) -> bytes:
+    """Give the key with the line ends, and the last one, that ssh wants."""
+    return key.replace(b"\r\n", b"\n").rstrip(b"\n") + b"\n"
 
 
 def _has_passphrase(key: bytes) -> bool:

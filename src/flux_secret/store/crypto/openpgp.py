@@ -29,7 +29,7 @@ class OpenPgp:
         self._decryptors = []
         ids: list[str] = []
         for key in keys:
-            for secret in _secret_keys(key):
+            for secret in secret_keys(key):
                 ids += key_ids(str(secret.extract_certificate()).encode())
                 self._decryptors += _decryptor(secret, passphrase)
         self.key_ids = tuple(ids)
@@ -61,7 +61,8 @@ class GnuPgHome:
         return Plaintext(await self._gpg.decrypt(ciphertext))
 
 
-def _secret_keys(key: bytes) -> list[pysequoia.Tsk]:
+def secret_keys(key: bytes) -> list[pysequoia.Tsk]:
+    """Read private keys, armored or binary; raise `KeyFileError` when there is none."""
     pieces = split_keys(key)
     found = attempt(lambda: [pysequoia.Tsk.from_bytes(piece) for piece in pieces])
     if not found:

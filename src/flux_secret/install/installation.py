@@ -1,0 +1,32 @@
+"""What is installed, in words: everything that a person decides about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flux_secret.model.giturl import GitUrl
+from flux_secret.model.names import StoreName
+from flux_secret.model.target import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """One agent in one cluster."""
+
+    image: str
+    source: Source
+    """Where the application's manifests are."""
+    paths: tuple[str, ...] = ()
+    """Which folders of it; empty for its root."""
+    stores: Mapping[StoreName, GitUrl] = field(default_factory=dict)
+    namespace: str = "flux"
+    git_user: str | None = None
+    git_email: str | None = None
+    git_readonly: bool = False
+    """Whether the deploy key may not push."""
+    garbage_collection: bool = False
+    applications: tuple[str, ...] = ()
+    """Namespaces that applications go to; empty: every one."""
+    known_hosts: str | None = None
+    """None: those that everybody gets."""

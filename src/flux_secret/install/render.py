@@ -1,0 +1,186 @@
+"""Installation → Bundle, pure: the packaged manifests with a person's decisions put in.
+
+`deploy/base` and its neighbours are the same files, so an overlay of kustomize gives the same
+objects (tests/system/test_deploy.py compares them).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from typing import Any, Final, TypeAlias
+
+import yaml
+
+from flux_secret.errors import ConfigurationError
+from flux_secret.install.hosts import unknown_hosts
+from flux_secret.install.installation import Installation
+from flux_secret.install.keys import OperatorKeys
+from flux_secret.model.manifest import Bundle, BundleItem, Manifest, Origin
+from flux_secret.model.names import ObjectKey
+from flux_secret.model.plaintext import Plaintext
+
+Tree: TypeAlias = "dict[str, Any]"
+
+GPG_SECRET: Final = "flux-gpg-keys"  # noqa: S105 -- the walkthrough's names
+SSH_SECRET: Final = "flux-ssh-config"  # noqa: S105 -- the same
+IDENTITY: Final = "flux-identity"
+SSH_PUBLIC: Final = "identity.pub"
+GPG_PUBLIC: Final = "flux.pub.asc"
+KEYS_ANNOTATION: Final = "flux-secret.io/keys"
+"""On the pods: which keys they hold, so that other keys make other pods."""
+_LABELS: Final = {"app.kubernetes.io/name": "flux-secret"}
+_RIGHTS_OF_APPLICATIONS: Final = "flux-secret-applications"
+_MANIFESTS: Final = files("flux_secret.install") / "manifests"
+
+
+def render(installation: Installation, keys: OperatorKeys | None = None) -> Bundle:
+    """Give every object, each before those that need it.
+
+    Without `keys` the two Secrets and what tells of them are left out. Raises `ConfigurationError`
+    when the agent would know a git host by no key.
+    """
+    trees = [*_base(installation), *_applications(installation)]
+    if keys is not None:
+        trees += [_identity(installation, keys), *_secrets(installation)]
+    deployment = next(tree for tree in trees if tree["kind"] == "Deployment")
+    trees.remove(deployment)
+    trees.append(_deployment(deployment, installation, keys))
+    values = _values(keys) if keys is not None else {}
+    return Bundle(tuple(_item(tree, values.get(tree["metadata"]["name"], {})) for tree in trees))
+
+
+def _base(installation: Installation) -> Iterator[Tree]:
+    for tree in _load("base"):
+        _move(tree, installation.namespace, installation)
+        if tree["kind"] == "ConfigMap":
+            known = installation.known_hosts or tree["data"]["known_hosts"]
+            _check_hosts(known, installation)
+            tree["data"]["known_hosts"] = known
+        if tree["kind"] == "Role" and installation.git_readonly:
+            # manifests/git-readonly
+            marker = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [SSH_SECRET]}
+            tree["rules"].append({**marker, "verbs": ["get", "patch"]})
+        yield tree
+
+
+def _applications(installation: Installation) -> Iterator[Tree]:
+    for namespace in installation.applications:
+        yield from _granted(_load("applications"), namespace, installation)
+    if not installation.applications:
+        yield from _granted(_load("everywhere"), "", installation)
+
+
+def _granted(trees: Iterator[Tree], namespace: str, installation: Installation) -> Iterator[Tree]:
+    for tree in trees:
+        _move(tree, namespace, installation)
+        for rule in tree.get("rules", ()):
+            if installation.garbage_collection and "patch" in rule["verbs"]:
+                rule["verbs"].append("delete")  # manifests/garbage-collection
+        yield tree
+
+
+def _move(tree: Tree, namespace: str, installation: Installation) -> None:
+    """Put an object into its namespace; one of the whole cluster is named after the agent's."""
+    metadata = tree["metadata"]
+    if tree["kind"] == "Namespace":
+        metadata["name"] = namespace
+    elif "namespace" in metadata:
+        metadata["namespace"] = namespace
+    else:
+        name = f"{_RIGHTS_OF_APPLICATIONS}-{installation.namespace}"
+        metadata["name"] = name
+        if "roleRef" in tree:
+            tree["roleRef"]["name"] = name
+    for subject in tree.get("subjects", ()):
+        subject["namespace"] = installation.namespace
+
+
+def _deployment(tree: Tree, installation: Installation, keys: OperatorKeys | None) -> Tree:
+    template = tree["spec"]["template"]
+    (container,) = template["spec"]["containers"]
+    container["image"] = installation.image
+    container["args"] = [word.replace("$(", "$$(") for word in _arguments(installation)]
+    container["env"] += [
+        {"name": f"FLUX_SECRET_{name}", "value": value}
+        for name, value in _environment(installation).items()
+    ]
+    if keys is not None and keys.identity.ssh is not None:
+        names = [one.fingerprint for one in keys.identity.openpgp]
+        names.append(f"SHA256:{keys.identity.ssh.sha256}")
+        template["metadata"]["annotations"] = {KEYS_ANNOTATION: " ".join(names)}
+    return tree
+
+
+def _arguments(installation: Installation) -> Iterator[str]:
+    """Give Flux v1's flags, as the walkthrough's Deployment has them."""
+    yield f"--git-url={installation.source.url}"
+    yield f"--git-branch={installation.source.branch}"
+    if paths := [path for path in installation.paths if path]:
+        yield f"--git-path={','.join(paths)}"
+    yield "--manifest-generation=true"
+    if installation.git_user is not None:
+        yield f"--git-user={installation.git_user}"
+    if installation.git_email is not None:
+        yield f"--git-email={installation.git_email}"
+    for name, url in installation.stores.items():
+        yield f"--store={name}={url}"
+    if installation.applications:
+        yield f"--k8s-allow-namespace={','.join(installation.applications)}"
+
+
+def _environment(installation: Installation) -> Mapping[str, str]:
+    """Give what kustomize's components set: a patch of an overlay replaces all arguments."""
+    collects, readonly = installation.garbage_collection, installation.git_readonly
+    return {
+        **({"SYNC_GARBAGE_COLLECTION": "true"} if collects else {}),
+        **({"GIT_READONLY": "true", "K8S_SECRET_NAME": SSH_SECRET} if readonly else {}),
+    }
+
+
+def _secrets(installation: Installation) -> Iterator[Tree]:
+    for name in (GPG_SECRET, SSH_SECRET):
+        metadata = {"name": name, "namespace": installation.namespace, "labels": dict(_LABELS)}
+        yield {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque"}
+
+
+def _values(keys: OperatorKeys) -> Mapping[str, Mapping[str, Plaintext]]:
+    return {GPG_SECRET: {"flux.asc": keys.gpg}, SSH_SECRET: {"identity": keys.ssh}}
+
+
+def _identity(installation: Installation, keys: OperatorKeys) -> Tree:
+    """Give what `flux-secret identity --cluster` reads."""
+    metadata = {"name": IDENTITY, "namespace": installation.namespace, "labels": dict(_LABELS)}
+    data = {
+        SSH_PUBLIC: f"{keys.identity.ssh}\n",
+        GPG_PUBLIC: "".join(one.armored for one in keys.identity.openpgp),
+    }
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+
+
+def _check_hosts(known_hosts: str, installation: Installation) -> None:
+    urls = [installation.source.url, *installation.stores.values()]
+    if unknown := unknown_hosts(known_hosts, urls):
+        name = unknown[0]
+        host, _, port = name.lstrip("[").partition("]:")
+        scan = f"ssh-keyscan {f'-p {port} ' if port else ''}{host}"
+        raise ConfigurationError(
+            f"no host key of {name} is known, so the agent would refuse to talk to it",
+            remedy=f"{scan} > known_hosts, compare it with what the host publishes, then "
+            "--git-known-hosts known_hosts",
+        )
+
+
+def _load(folder: str) -> Iterator[Tree]:
+    listed = yaml.safe_load((_MANIFESTS / folder / "kustomization.yaml").read_text())
+    for name in listed["resources"]:
+        yield from yaml.safe_load_all((_MANIFESTS / folder / name).read_text())
+
+
+def _item(tree: Tree, values: Mapping[str, Plaintext]) -> BundleItem:
+    metadata = tree["metadata"]
+    group = tree["apiVersion"].rpartition("/")[0]
+    key = ObjectKey(group, tree["kind"], metadata.get("namespace", ""), metadata["name"])
+    return BundleItem(
+        Manifest(key, tree["apiVersion"], tree, Origin("flux-secret install")), values
+    )
