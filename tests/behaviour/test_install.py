@@ -119,6 +119,50 @@ def test_what_somebody_else_made_is_refused_and_left_as_it_is(administrator: Adm
     assert taken["metadata"]["uid"] == kept["metadata"]["uid"]
 
 
+def flux_v1(one: Administrator, name: str, replicas: int) -> str:
+    """Make a Deployment of Flux v1, as its stock manifests have it."""
+    labels = {"name": "flux"}
+    container = {"name": "flux", "image": "docker.io/fluxcd/flux:1.25.4"}
+    deployment = {
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": name, "namespace": one.namespace},
+        "spec": {
+            "replicas": replicas, "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+        },
+    }  # fmt: skip
+    one.world.kubectl("create", "namespace", one.namespace)
+    done = one.world.kubectl("create", "-f", "-", stdin=json.dumps(deployment))
+    assert done.code == 0, done.err
+    return f"kubectl delete deployment {name} -n {one.namespace}"
+
+
+@pytest.mark.parametrize(("name", "replicas"), [("flux", 1), ("flux", 0), ("other", 1)])
+def test_nothing_is_installed_beside_or_over_flux_v1(
+    administrator: Administrator, name: str, replicas: int
+) -> None:
+    remedy = flux_v1(administrator, name, replicas)
+    for how in ("--apply", "--dry-run"):
+        done = administrator.install(how, "--adopt-existing")
+        assert done.code == 4, done.out + done.err
+        assert remedy in done.err
+    assert not [name for name in objects(administrator) if name.startswith("Secret/")]
+    words = remedy.split()[1:]
+    assert administrator.world.kubectl(*words).code == 0
+    assert administrator.install("--apply", "--adopt-existing").code == 0
+
+
+def test_the_store_is_found_where_pass_keeps_it(administrator: Administrator) -> None:
+    world = administrator.world
+    world.monkeypatch.setenv("PASSWORD_STORE_DIR", str(administrator.store.path))
+    shown = world.run("identity", f"--from={FOLDER}")
+    assert shown.code == 0, shown.err
+    assert shown.out.encode() == administrator.entries["ssh-public-key"]
+    done = world.run("identity", f"--from=admin/{FOLDER}")
+    assert done.code == 4, done.err
+    assert f"there is no entry admin/{FOLDER}/gpg-private-key" in done.err
+
+
 def kubectl_applies(one: Administrator, private: bytes) -> None:
     """Do what the seed's script did: `kubectl apply`, which keeps a copy of the whole Secret."""
     metadata = {"name": "flux-gpg-keys", "namespace": one.namespace, "annotations": {"team": "ops"}}

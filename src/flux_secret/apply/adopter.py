@@ -20,6 +20,7 @@ from typing import Final
 from flux_secret.apply.adoption import CLIENT_SIDE, adoption, release
 from flux_secret.apply.allowed import is_allowed
 from flux_secret.apply.cluster import DRY, ApplyOptions, Cluster, Sought
+from flux_secret.apply.fluxv1 import DEPLOYMENTS, is_running_flux
 from flux_secret.apply.inventory import Entry, Inventory, TargetId
 from flux_secret.apply.leftovers import Leftover, Search
 from flux_secret.apply.payload import LAST_APPLIED, PART_OF
@@ -49,11 +50,9 @@ from flux_secret.outside.kubernetes import (
     LiveObject,
     ServedKind,
 )
-from flux_secret.outside.kubernetes.body import encoded, items, mapping, text
+from flux_secret.outside.kubernetes.body import encoded, mapping, text
 
-_DEPLOYMENTS: Final = ServedKind("apps", "v1", "Deployment", "deployments", namespaced=True)
 _SHOWN_KINDS: Final = 20
-_FLUX_IMAGES: Final = ("fluxcd/flux:", "weaveworks/flux:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,11 +274,11 @@ class Adopter:
         """Look for a running Flux v1 in our namespace: both would fight over every field."""
         namespace = self._cluster.options.agent_namespace
         try:
-            found = await self._cluster.client.list(_DEPLOYMENTS, namespace, "")
+            found = await self._cluster.client.list(DEPLOYMENTS, namespace, "")
         except ForbiddenError:
             delivery.notes.append(f"cannot look whether a Flux v1 is running in {namespace}")
             return
-        running = [text(one, "metadata", "name") for one in found if _is_running_flux(one)]
+        running = [text(one, "metadata", "name") for one in found if is_running_flux(one)]
         for name in running:
             stop = f"kubectl scale deployment/{name} -n {namespace} --replicas=0"
             if not self._mode.dry:
@@ -288,13 +287,6 @@ class Adopter:
                     remedy=f"stop it first: {stop}",
                 )
             delivery.notes.append(f"a Flux v1 is running; stop it before you go on: {stop}")
-
-
-def _is_running_flux(deployment: Mapping[str, Json]) -> bool:
-    containers = items(deployment, "spec", "template", "spec", "containers")
-    images = [text(container, "image").rpartition("docker.io/")[2] for container in containers]
-    is_flux = any(image.startswith(_FLUX_IMAGES) for image in images)
-    return is_flux and mapping(deployment, "spec").get("replicas") != 0
 
 
 def _left_as_it_is(key: ObjectKey, live: LiveObject) -> str:

@@ -14,11 +14,12 @@ from typing import Final
 from flux_secret.apply.adoption import forgetting
 from flux_secret.apply.applier import ClusterApplier
 from flux_secret.apply.cluster import DRY, ApplyOptions
+from flux_secret.apply.fluxv1 import DEPLOYMENTS, is_flux, is_running_flux
 from flux_secret.apply.inventory import TargetId
 from flux_secret.apply.ledger import Ledger
 from flux_secret.apply.payload import LAST_APPLIED
 from flux_secret.apply.state import SECRETS
-from flux_secret.errors import FluxSecretError
+from flux_secret.errors import FluxSecretError, HeldError
 from flux_secret.model.change import Action, Change
 from flux_secret.model.delivery import Delivery, Revision
 from flux_secret.model.giturl import GitUrl
@@ -26,10 +27,11 @@ from flux_secret.model.manifest import Bundle
 from flux_secret.model.names import ObjectKey
 from flux_secret.model.target import Source, Target
 from flux_secret.outside.kubernetes import FIELD_MANAGER, Client
-from flux_secret.outside.kubernetes.body import encoded
+from flux_secret.outside.kubernetes.body import encoded, text
 
 # No repository can have this address: GitUrl.parse refuses it.
 TARGET: Final = Target(Source(GitUrl("flux-secret", "file"), "install"), "agent", prune=True)
+_NAME: Final = "flux"
 _SECRET: Final = ("", "Secret")
 
 
@@ -49,6 +51,7 @@ class Installer:
         delivery = Delivery(TARGET, Revision(version))
         applier = ClusterApplier(self._client, self._options)
         try:
+            await self._refuse_beside_flux()
             secrets = [one.key for one in bundle.items if (one.key.group, one.key.kind) == _SECRET]
             await self._forget_last_applied(secrets, delivery)
             await applier.apply(delivery, bundle, delivery.changes)
@@ -57,6 +60,22 @@ class Installer:
         except FluxSecretError as failure:
             delivery.error = failure
         return delivery
+
+    async def _refuse_beside_flux(self) -> None:
+        """Look for a Flux v1 that runs where we would, or has our Deployment's name.
+
+        Its Deployment cannot become ours: what it selects its pods by does not change.
+        """
+        namespace = self._options.agent_namespace
+        for found in await self._client.list(DEPLOYMENTS, namespace, ""):
+            name = text(found, "metadata", "name")
+            if is_running_flux(found) or (name == _NAME and is_flux(found)):
+                raise HeldError(
+                    f"deployment/{name} in {namespace} is Flux v1's; both would fight over every "
+                    "field",
+                    remedy=f"kubectl delete deployment {name} -n {namespace}; what it has "
+                    "delivered stays",
+                )
 
     async def _forget_last_applied(self, keys: Iterable[ObjectKey], delivery: Delivery) -> None:
         """Take the annotation from Secrets that are ours, or are to be ours."""
