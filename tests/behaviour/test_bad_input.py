@@ -64,6 +64,28 @@ def test_a_broken_repository_changes_nothing(
     must_fail(world, world.deliver(), code, *words)
 
 
+@pytest.mark.parametrize(
+    ("flags", "command", "words"),
+    [
+        (["--generator-memory=192Mi"],
+         "for n in 1 2 3; do head -c 90M /dev/zero >$n; done; sleep 9",
+         ["more than 192 MiB of memory", "or raise --generator-memory, which is 192Mi"]),
+        (["--generator-memory=192Mi"], "exec dd if=/dev/zero of=a bs=1 count=1 seek=193M",
+         ["(SIGXFSZ)", "larger than --generator-memory"]),
+        (["--generator-processes=9"], "for n in 1 2 3 4 5 6 7 8 9 10; do sleep 9 & done; wait",
+         ["more than 9 processes", "or raise --generator-processes, which is 9"]),
+        (["--generator-output=64Ki"], "yes",
+         ["more than 0.0625 MiB", "or raise --generator-output, which is 64Ki"]),
+    ],
+)  # fmt: skip
+def test_an_exceeded_bound_names_the_flag_that_moves_it(
+    world: World, flags: list[str], command: str, words: list[str]
+) -> None:
+    assert world.deliver().code == 0
+    world.ops.commit({SCRIPT: Executable(f"{command}\n")})
+    must_fail(world, world.deliver(*flags), 3, *words)
+
+
 def test_a_long_value_through_plain_base64_is_explained(world: World) -> None:
     assert world.deliver().code == 0
     world.put("demo", b"x" * 200 + b"\n")

@@ -20,6 +20,7 @@ from flux_secret.errors import (
     ManifestError,
 )
 from flux_secret.generate.generator import Generator
+from flux_secret.model.bounds import BOUNDS, Bounds
 from flux_secret.model.delivery import Remark
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.manifest import Manifests
@@ -78,7 +79,7 @@ async def generate(
     *,
     path: str | None = None,
     timeout_seconds: float = 20.0,
-    max_output: int = 16 * 1024 * 1024,
+    bounds: Bounds = BOUNDS,
     remarks: list[Remark] | None = None,
 ) -> Manifests:
     for name, text in files.items():
@@ -91,7 +92,7 @@ async def generate(
     async with Supervisors() as supervisors:
         sandbox = await find_sandbox(os.environ["PATH"], supervisors)
         tools = path or os.environ["PATH"]
-        workshops = Workshops(tools, sandbox, supervisors, max_output=max_output)
+        workshops = Workshops(tools, sandbox, supervisors, bounds)
         return await Generator(workshops.open, SimulatedOpener().opener()).generate(
             target, checkout, reader, remarks
         )
@@ -209,7 +210,8 @@ async def test_a_command_that_goes_wrong_says_so_in_flux_words(
     with pytest.raises(GenerateError) as caught:
         await generate(
             tmp_path, {".flux.yaml": flux_yaml(command)}, Reader({}),
-            timeout_seconds=1.0 if "did not end" in reason else 60.0, max_output=1024 * 1024,
+            timeout_seconds=1.0 if "did not end" in reason else 60.0,
+            bounds=Bounds(output_bytes=1024 * 1024),
         )  # fmt: skip
     assert reason in caught.value.what
     if "printed no manifest" not in reason:

@@ -17,12 +17,13 @@ import pytest
 
 from flux_secret.errors import ConfigurationError, GenerateError
 from flux_secret.generate.interface import Answer
+from flux_secret.model.bounds import Bounds
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.target import Generation
 from flux_secret.outside.files import scratch
 from flux_secret.outside.sandbox import view
 from flux_secret.outside.sandbox.probe import find_sandbox
-from flux_secret.outside.sandbox.sandbox import Bounds, Kind, Room, Sandbox
+from flux_secret.outside.sandbox.sandbox import Kind, Room, Sandbox
 from flux_secret.outside.supervision.supervisor import NOT_CONFINED
 from flux_secret.outside.supervision.supervisors import Supervisors
 from flux_secret.outside.workshop import Outcome, Workshop, Workshops

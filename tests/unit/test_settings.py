@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flux_secret.errors import ConfigurationError, FluxSecretError, UsageError
+from flux_secret.model.bounds import Bounds
 from flux_secret.model.target import GitSecret
 from flux_secret.settings import Flags, Settings, current_kubeconfig, from_environment
 
@@ -38,6 +40,30 @@ def test_git_paths_may_be_repeated_and_separated_by_commas() -> None:
         "platform",
         "other/x",
     ]
+
+
+def test_the_bounds_of_generators_are_sizes_as_kubernetes_writes_them() -> None:
+    assert load().generator_bounds == Bounds()
+    bounds = load(
+        generator_memory="1.5G", generator_processes=9, generator_output="1Mi",
+        generator_tmp="4096",
+    ).generator_bounds  # fmt: skip
+    assert bounds == Bounds(1_500_000_000, 9, 1 << 20, 4096)
+
+
+@pytest.mark.parametrize(
+    ("flag", "given", "words"),
+    [
+        ("memory", "1GB", "--generator-memory: '1GB' is not a size"),
+        ("memory", "31Mi", "--generator-memory 31Mi is less than any command needs"),
+        ("output", "0", "--generator-output 0 is less than"),
+        ("tmp", "1Ki", "--generator-tmp 1Ki is less than"),
+        ("processes", 7, "--generator-processes 7 is less than"),
+    ],
+)
+def test_a_bound_that_no_command_can_keep_is_refused(flag: str, given: object, words: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(words)):
+        load({}, **{f"generator_{flag}": given})
 
 
 def test_every_target_may_read_every_store_as_in_the_walkthrough() -> None:

@@ -39,6 +39,14 @@ from flux_secret.model.target import Target
 _MAX_NAME = 80  # characters of a command, where it stands for where a manifest came from
 _MAX_MASKED = 32 * 1024  # bytes of revealed files that are looked for in what commands say
 _SIGNALLED = 128  # a shell's exit status for signal N is 128 + N
+_REMEDIES = {
+    126: "make it executable: git update-index --chmod=+x FILE",
+    127: "a program is missing where the agent runs: install it there, or mend its name",
+    _SIGNALLED + signal.SIGKILL: "if it was the kernel, for want of memory where the agent runs: "
+    "give that more, or the command less by --generator-memory",
+    _SIGNALLED + signal.SIGXFSZ: "it wrote a file larger than --generator-memory: write less, or "
+    "raise that",
+}
 
 
 class Generator:
@@ -160,10 +168,7 @@ class _Run:
 
     def _failed(self, outcome: Outcome) -> GenerateError:
         code = outcome.returncode
-        remedy = {
-            126: "make it executable: git update-index --chmod=+x FILE",
-            127: "a program is missing where the agent runs: install it there, or mend its name",
-        }.get(code, "run the command by hand in that directory")
+        remedy = _REMEDIES.get(code, "run the command by hand in that directory")
         status = f"exit status {code}"
         if code > _SIGNALLED and code - _SIGNALLED in set(signal.Signals):
             status += f" ({signal.Signals(code - _SIGNALLED).name})"

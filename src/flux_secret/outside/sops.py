@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from flux_secret.errors import ConfigurationError, DecryptError, KeyFileError
+from flux_secret.model.bounds import BOUNDS
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.outside.files import scratch
 from flux_secret.outside.gpg import Lent
@@ -26,7 +27,7 @@ from flux_secret.outside.process import (
     OutputLimitError,
     ProcessTimeoutError,
 )
-from flux_secret.outside.sandbox.sandbox import BOUNDS, Room
+from flux_secret.outside.sandbox.sandbox import Room
 from flux_secret.outside.supervision.confinement import Confinement
 from flux_secret.outside.workshop import Workshops
 

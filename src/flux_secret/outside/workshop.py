@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from flux_secret.errors import ConfigurationError, FluxSecretError, GenerateError
+from flux_secret.model.bounds import BOUNDS, Bounds
 from flux_secret.model.plaintext import Plaintext
+from flux_secret.model.quantity import shown_quantity
 from flux_secret.model.target import Generation
 from flux_secret.outside.callchannel import Ask, CallChannel, open_channel
 from flux_secret.outside.files import scratch
@@ -26,23 +28,25 @@ from flux_secret.outside.process import (
     ProcessTimeoutError,
 )
 from flux_secret.outside.sandbox import view
-from flux_secret.outside.sandbox.sandbox import BOUNDS, Bounds, Room, Sandbox
+from flux_secret.outside.sandbox.sandbox import Room, Sandbox
 from flux_secret.outside.supervision.group import OVER_MEMORY, OVER_PROCESSES
 from flux_secret.outside.supervision.supervisor import NOT_CONFINED
 from flux_secret.outside.supervision.supervisors import Supervisors
 from flux_secret.outside.toolbox import furnish
 
-MAX_OUTPUT: Final = 16 * MIB
 KEPT_STDERR: Final = MIB // 4  # the end of what a command complained of; the rest is dropped
 
 _OVER: Final = {  # how a supervisor ends itself, and the command with it
     -OVER_MEMORY: (
         "the command used more than {memory:g} MiB of memory, its files included, and was killed",
-        "make it smaller: checkout and scratch folder lie in memory and count",
+        (
+            "make it smaller: checkout and scratch folder lie in memory and count; or raise "
+            "--generator-memory, which is {memory_flag}"
+        ),
     ),
     -OVER_PROCESSES: (
         "the command had more than {processes} processes at once and was killed",
-        "start fewer at once",
+        "start fewer at once; or raise --generator-processes, which is {processes}",
     ),
     -NOT_CONFINED: (
         "the sandbox could not be set up: {said}",
@@ -66,7 +70,6 @@ class Workshop:
 
     _env: Mapping[str, str]
     _channel: CallChannel
-    _max_output: int
     _sandbox: Sandbox
     _room: Room
     _supervisors: Supervisors
@@ -78,7 +81,8 @@ class Workshop:
         later does not count. Raises `GenerateError` for a limit, and for a call of `gopass` that
         could not be answered.
         """
-        limits = Limits(timeout_seconds, self._max_output, KEPT_STDERR, keep_stderr_tail=True)
+        most = self._room.bounds.output_bytes
+        limits = Limits(timeout_seconds, most, KEPT_STDERR, keep_stderr_tail=True)
         shell = ["/bin/sh", "-c", command]
         argv, bounds = self._sandbox.confined(shell, self._room, cwd)
         try:
@@ -92,9 +96,9 @@ class Workshop:
             ) from None
         except OutputLimitError:
             raise GenerateError(
-                f"the command printed more than {self._max_output / MIB:g} MiB and was killed",
-                remedy="print manifests only: a Secret holds at most 1 MiB, and the limit of a "
-                "command's output cannot be moved",
+                f"the command printed more than {most / MIB:g} MiB and was killed",
+                remedy="print manifests only: a Secret holds at most 1 MiB; or raise "
+                f"--generator-output, which is {shown_quantity(most)}",
             ) from None
         except FluxSecretError as error:
             raise GenerateError(error.what, remedy=error.remedy) from None
@@ -113,12 +117,13 @@ class Workshop:
             what, remedy = _OVER[done.returncode]
             bounds = self._room.bounds
             said = done.untrusted_stderr[-200:].decode("ascii", "replace").strip()
-            raise GenerateError(
-                what.format(
-                    memory=bounds.memory_bytes / MIB, processes=bounds.processes, said=said
-                ),
-                remedy=remedy,
-            )
+            about = {
+                "memory": bounds.memory_bytes / MIB,
+                "memory_flag": shown_quantity(bounds.memory_bytes),
+                "processes": bounds.processes,
+                "said": said,
+            }
+            raise GenerateError(what.format(**about), remedy=remedy.format(**about))
 
     async def kustomize(self, files: Mapping[str, bytes], *, timeout_seconds: float) -> Outcome:
         """Run `kustomize build` on these files, in a folder of their own, gone afterwards."""
@@ -139,7 +144,6 @@ class Workshops:
     """What confines the commands, or why none may run."""
     supervisors: Supervisors
     bounds: Bounds = BOUNDS
-    max_output: int = MAX_OUTPUT
     tools: view.Tools = field(default_factory=view.Tools)
 
     @asynccontextmanager
@@ -169,4 +173,4 @@ class Workshops:
             tools = self.tools.of(wanted)
             room = Room((checkout, place), tools, network=generation.network, bounds=self.bounds)
             async with open_channel(folders["calls"], ask) as channel:
-                yield Workshop(env, channel, self.max_output, self.sandbox, room, self.supervisors)
+                yield Workshop(env, channel, self.sandbox, room, self.supervisors)

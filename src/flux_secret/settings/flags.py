@@ -41,6 +41,10 @@ class Flags:
     manifest_generation: bool = False
     generator_env: Sequence[str] = ()
     generator_network: Sequence[str] = ()
+    generator_memory: str = "1Gi"
+    generator_processes: int = 256
+    generator_output: str = "16Mi"
+    generator_tmp: str = "64Mi"
     unsafe_no_sandbox: bool = False
     sops: bool = False
     git_secret: bool = False

@@ -103,7 +103,7 @@ async def connect(settings: Settings) -> AsyncIterator[Connected]:
         applier = ClusterApplier(client, _options(settings.cluster))
         supervisors = await resources.enter_async_context(Supervisors())
         sandbox = await _sandbox(settings, supervisors)
-        workshops = Workshops(settings.tool_path, sandbox, supervisors)
+        workshops = Workshops(settings.tool_path, sandbox, supervisors, settings.generator_bounds)
         stages = Stages(
             source=GitSource(branches.__getitem__, Layouts(settings.tool_path).lay_out),
             stores=Stores(last_good.__getitem__, Commit, keys.decryptor),

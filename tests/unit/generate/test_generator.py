@@ -94,7 +94,8 @@ async def test_the_first_command_that_fails_ends_it(tmp_path: Path) -> None:
     [
         (126, "exit status 126", "make it executable"),
         (127, "exit status 127", "a program is missing"),
-        (137, r"exit status 137 \(SIGKILL\)", "by hand"),
+        (137, r"exit status 137 \(SIGKILL\)", "want of memory"),
+        (143, r"exit status 143 \(SIGTERM\)", "by hand"),
         (199, "exit status 199, and it printed no error", "by hand"),
     ],
 )

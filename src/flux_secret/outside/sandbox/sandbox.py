@@ -17,15 +17,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
+from flux_secret.model.bounds import BOUNDS, Bounds
 from flux_secret.outside.sandbox import view
 from flux_secret.outside.sandbox.seccomp import Sockets, program
 from flux_secret.outside.supervision.confinement import Confinement
 from flux_secret.outside.supervision.supervisor import FILTER
-
-MIB: Final = 1024 * 1024
-TEMPORARY_BYTES: Final = 64 * MIB  # of /tmp, and of /dev/shm, where they are private
 
 
 class Kind(enum.Enum):
@@ -34,20 +31,6 @@ class Kind(enum.Enum):
     BUBBLEWRAP = "bubblewrap"
     LANDLOCK = "Landlock and seccomp"
     OPEN = "nothing (--unsafe-no-sandbox)"
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What one command and all that it starts may use together."""
-
-    memory_bytes: int = 1024 * MIB
-    """Private memory and files in the checkout and the scratch folder, which lie in memory."""
-    processes: int = 256
-    open_files: int = 1024
-    """A process."""
-
-
-BOUNDS: Final = Bounds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +95,7 @@ def _files(room: Room) -> list[str]:
     """Build the tree from nothing: links stay links, and nothing is there that is not named."""
     words = ["--proc", "/proc", "--dev", "/dev"]
     for place in ("/dev/shm", "/tmp"):  # noqa: S108 -- both are new and private in there
-        words += ["--size", str(TEMPORARY_BYTES), "--tmpfs", place]
+        words += ["--size", str(room.bounds.temporary_bytes), "--tmpfs", place]
     for name in view.SYSTEM:
         if os.path.islink(name):  # noqa: PTH114 -- as /bin on a merged-usr system
             words += ["--symlink", os.readlink(name), name]  # noqa: PTH115 -- the same

@@ -10,12 +10,14 @@ A group over its bounds is ended, and this process with it, by the signal that `
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import resource
 import signal
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final, NoReturn
 
 from flux_secret.outside.sandbox import landlock, privileges
@@ -31,6 +33,7 @@ _RESCAN_SECONDS: Final = 0.001  # between two looks for what is still alive
 _LOWEST_PRIORITY: Final = 19
 _NOT_STARTED: Final = 127  # as a shell says it
 _STDERR: Final = 2
+_FIRST_TO_GO: Final = "1000"
 
 
 def become_subreaper() -> None:
@@ -114,6 +117,7 @@ def _become(job: Job, tell: int) -> NoReturn:
         for number in (signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         os.chdir(job.cwd)
+        _offer_to_the_oom_killer()
         words = _confine(job.argv, job.confinement)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
     except BaseException as error:  # noqa: BLE001 -- whatever it was, nothing may run
@@ -124,6 +128,12 @@ def _become(job: Job, tell: int) -> NoReturn:
         os.execvpe(words[0], words, job.env)  # noqa: S606 -- the program that was asked for
     except OSError:
         os._exit(_NOT_STARTED)
+
+
+def _offer_to_the_oom_killer() -> None:
+    """Where memory is short, let the program go and not the agent that runs it: proc(5)."""
+    with contextlib.suppress(OSError), Path("/proc/self/oom_score_adj").open("w") as file:
+        file.write(_FIRST_TO_GO)
 
 
 def _confine(program: Sequence[str], confinement: Confinement) -> list[str]:

@@ -145,6 +145,14 @@ async def test_what_a_killed_supervisor_leaves_is_ended(
     await until(lambda: not is_alive(int(started.read_text())))
 
 
+async def test_where_memory_is_short_a_command_goes_before_us(
+    supervisors: Supervisors, tmp_path: Path
+) -> None:
+    code = "print(open('/proc/self/oom_score_adj').read())"
+    done = await python(supervisors, code, cwd=tmp_path)
+    assert int(done.untrusted_stdout) == 1000
+
+
 async def test_the_bound_that_was_exceeded_is_told_by_a_signal(
     supervisors: Supervisors, tmp_path: Path
 ) -> None:
