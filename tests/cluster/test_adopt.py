@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -159,8 +162,15 @@ def test_another_daemons_objects_are_left_alone(world: World) -> None:
     assert versions(world) == before
 
 
+@pytest.mark.parametrize(
+    ("by_a_person", "code", "words"),
+    [
+        (False, 5, "the API server went away"),
+        (True, 130, "run the same command again, and it goes on"),
+    ],
+)
 def test_an_interrupted_adoption_is_finished_by_the_next(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, code: int, words: str, *, by_a_person: bool
 ) -> None:
     flux_applies(world)
     whole, sent = Client.patch, []
@@ -168,11 +178,15 @@ def test_an_interrupted_adoption_is_finished_by_the_next(
     async def cut(self: Client, *given: Any) -> Any:  # noqa: ANN401 -- passed through
         sent.append(given)
         if len(sent) > 1:
+            if by_a_person:
+                os.kill(os.getpid(), signal.SIGINT)  # Ctrl-C
+                await asyncio.Event().wait()
             raise UnreachableError("the API server went away")
         return await whole(self, *given)
 
     monkeypatch.setattr(Client, "patch", cut)
-    assert world.run("adopt", "--yes", *world.flags()).code == 5
+    cut_short = world.run("adopt", "--yes", *world.flags())
+    assert (cut_short.code, words in cut_short.err) == (code, True)
     monkeypatch.setattr(Client, "patch", whole)
     done = world.run("adopt", "--yes", *world.flags())
     assert done.code == 0, done.err

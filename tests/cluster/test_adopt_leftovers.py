@@ -94,7 +94,8 @@ def test_a_secret_that_left_git_loses_its_clear_text_and_goes_with_the_next_deli
     assert "aHVudGVyMg" in before["annotations"][LAST_APPLIED] or "hunter2" in str(before)
     dry = adopt(place, COLLECT)
     assert dry.code == 0, dry.err
-    assert "secret/old adopted (dry run; it left the repository: the next delivery" in dry.out
+    where = f"in {place.namespace}: it left the repository"
+    assert f"secret/old adopted (dry run; {where}; the next delivery removes it" in dry.out
     assert dry.out.count("configmap/kept") == 1, "what git has is no leftover"
     assert meta(place, "secret", "old") == before
 
@@ -117,7 +118,8 @@ def test_a_secret_that_left_git_loses_its_clear_text_and_goes_with_the_next_deli
 def test_without_garbage_collection_it_stays_and_is_told(place: World) -> None:
     flux_applies(place, secret(place, "old"))
     done = adopt(place, "--yes")
-    assert "secret/old adopted (it left the repository: it stays, until --sync-garb" in done.out
+    where = f"in {place.namespace}: it left the repository"
+    assert f"secret/old adopted ({where}; it stays, until --sync-garbage-" in done.out
     assert LAST_APPLIED not in meta(place, "secret", "old").get("annotations", {})
     assert "secret/old skipped (no longer in the repository; pruning is off)" in deliver(place).out
     assert place.get("secret", "old") is not None

@@ -85,10 +85,12 @@ class Adopter:
         if self._mode.direction is not Direction.OURS or daemon is None or not delivered:
             return
         first = delivered[0]
-        if any(one.error is not None for one in delivered):
-            first.notes.append(
-                "what left the repository is not looked for, since not every target could be read"
-            )
+        failures = [one.error for one in delivered if one.error is not None]
+        if failures:
+            if not any(isinstance(error, HeldError) for error in failures):  # nothing was done then
+                first.notes.append(
+                    "what left the repository is not looked for, since a target could not be read"
+                )
             return
         allowed = [one.target.allowed_namespaces for one in delivered]
         search = Search(
@@ -114,7 +116,7 @@ class Adopter:
                 continue
             home = ledger.owner(one.key) or TargetId.of(first.target)
             homes.setdefault(home, []).append(one)
-        note = "it left the repository: " + (
+        note = "it left the repository; " + (
             "the next delivery removes it, or holds it"
             if first.target.prune and not first.target.prune_dry
             else "it stays, until --sync-garbage-collection"
@@ -128,7 +130,8 @@ class Adopter:
                 if known is None or known.uid != one.live.uid:
                     entries[one.key] = Entry(one.key, one.live.uid, adopted=True)
                 operations = adoption(one.live, part_of=inventory.applyset)
-                patches.append(_Patch(one.key, one.kind, operations, note))
+                where = f"in {one.key.namespace}: " if one.key.namespace else ""
+                patches.append(_Patch(one.key, one.kind, operations, where + note))
             if not self._mode.dry:
                 await ledger.write(inventory, entries, revision)
         await asyncio.gather(*(self._act(one, changes, new=True) for one in patches))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from flux_secret.apply.digest import DigestKey
 from flux_secret.apply.ledger import Ledger
@@ -114,10 +114,13 @@ class Cluster:
         self._kinds = None
         self.ledger.forget()
 
-    async def limited(self, request: Awaitable[Result]) -> Result:
+    async def limited(self, request: Coroutine[Any, Any, Result]) -> Result:
         """Wait for a request, with no more than `concurrent_requests` of them at once."""
-        async with self._slots:
-            return await request
+        try:
+            async with self._slots:
+                return await request
+        finally:
+            request.close()  # one that was interrupted before its turn: Python would complain of it
 
     async def read(self, sought: Iterable[Sought], applyset: str) -> Found:
         """Read metadata: one list where it saves requests, a GET for whatever it does not show."""

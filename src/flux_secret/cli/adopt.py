@@ -36,7 +36,12 @@ def adopt(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401 -- c
         voice.warn(f"{' '.join(named)} has no effect here: {why.value}")
     direction = Direction.FLUX_V1 if given["rollback"] else Direction.OURS
     mode = Mode(direction, dry=not given["yes"])
-    context.exit(asyncio.run(_adopt(Settings.load(flags(given)), mode)))
+    try:
+        context.exit(asyncio.run(_adopt(Settings.load(flags(given)), mode)))
+    except KeyboardInterrupt:
+        if not mode.dry:
+            voice.warn("what was done stays done; run the same command again, and it goes on")
+        raise
 
 
 async def _adopt(settings: Settings, mode: Mode) -> int:

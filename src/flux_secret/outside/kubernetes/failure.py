@@ -98,7 +98,7 @@ def failure(
         return error
     reason = f"({said.reason or f'HTTP {code}'})"
     by = f"refused by {said.refuser} {reason}" if said.refuser else f"refused {reason}"
-    return RejectedError(f"{request}: {by}", remedy=_remedy(code, said), said=said.words)
+    return RejectedError(f"{request}: {by}", remedy=_remedy(request, code, said), said=said.words)
 
 
 def _by_code(request: Request, code: int, status: Json) -> FluxSecretError | None:
@@ -146,9 +146,10 @@ def _conflict(request: Request, reason: str) -> ConflictError:
     )
 
 
-def _remedy(code: int, said: Refusal) -> str:
+def _remedy(request: Request, code: int, said: Refusal) -> str:
     if said.refuser:
         return "ask who looks after it, or change the manifest as it wants it"
     if code in _LATER and not said.is_about_manifest:
         return "the API server could not do it now; the next pass tries again"
-    return "mend the manifest; `kubectl explain KIND` lists its fields"
+    plural = request.resource.partition(".")[0]
+    return f"mend the manifest; its fields: kubectl explain {plural}"
