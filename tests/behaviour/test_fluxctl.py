@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +168,21 @@ def test_a_cluster_that_is_gone_is_an_error_with_a_reason(
         done = told(fluxctl, address(running), *words)
     assert done.returncode != 0
     assert "cannot be reached" in said(done)
+
+
+def test_the_identity_is_the_public_half_of_the_mounted_key(
+    world: World, fluxctl: Path, tmp_path: Path
+) -> None:
+    key = tmp_path / "identity"
+    made = ["ssh-keygen", "-q", "-N", "", "-t", "ed25519", "-C", "flux", "-f", str(key)]
+    subprocess.run(made, check=True, timeout=60, stdin=subprocess.DEVNULL)
+    shown = subprocess.run(
+        ["ssh-keygen", "-l", "-v", "-E", "md5", "-f", f"{key}.pub"],
+        check=True, timeout=60, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    with agent(world, *QUIET, f"--git-ssh-key={key}") as running:
+        url = address(running)
+        assert said(told(fluxctl, url, "identity")) == key.with_suffix(".pub").read_text()
+        first, _, art = said(told(fluxctl, url, "identity", "--visual")).partition("\n")
+    assert first == shown.split()[1].removeprefix("MD5:")
+    assert art == shown.partition("\n")[2]

@@ -25,6 +25,7 @@ from flux_secret.errors import (
     UnreachableError,
     UsageError,
 )
+from flux_secret.model.identity import DeployKey, Fingerprint
 from flux_secret.model.listening import Address
 from flux_secret.model.names import ObjectKey
 from flux_secret.model.workload import Container, Workload
@@ -60,7 +61,10 @@ class FakeAgent:
     outcome: SyncOutcome | FluxSecretError = DONE
     repository: Repository = field(
         default_factory=lambda: Repository(
-            "git@host:org/ops", "master", "demo", "ssh-rsa AAAA flux\n", {"md5": "aa:bb"}
+            "git@host:org/ops",
+            "master",
+            "demo",
+            DeployKey("ssh-rsa AAAA flux\n", {"md5": Fingerprint("aa:bb", "+--+\n|oo|\n")}),
         )
     )
     synced: int = 0
@@ -134,6 +138,7 @@ async def test_the_identity_is_the_deploy_keys(fluxctl: Path) -> None:
     async with served(FakeAgent()) as url:
         assert said(await ask(fluxctl, url, "identity")) == "ssh-rsa AAAA flux\n"
         assert said(await ask(fluxctl, url, "identity", "-l")) == "aa:bb\n"
+        assert said(await ask(fluxctl, url, "identity", "-v")) == "aa:bb\n+--+\n|oo|\n"
         done = await ask(fluxctl, url, "identity", "--regenerate")
     assert done.returncode != 0
     assert "does not replace its deploy key" in said(done)
@@ -205,7 +210,8 @@ async def test_a_head_that_is_not_signed_is_a_warning_that_names_both_commits(
     [
         (["list-images"], "no image automation"),
         (["release", "--all", "--update-all-images"], "no image automation"),
-        (["automate", "--workload=dev:deployment/demo"], "no image automation"),
+        (["automate", "--workload=dev:deployment/demo"], "does not change manifests"),
+        (["lock", "--workload=dev:deployment/demo"], "write the annotation in git instead"),
     ],
 )
 async def test_what_is_not_supported_says_so(
@@ -262,7 +268,9 @@ async def test_a_webhook_is_only_a_hint() -> None:
 
 
 async def test_old_versions_and_unknown_paths_answer_as_flux_v1() -> None:
-    statuses = {"v11/ping": 204, "v11/version": 200, "v5/services": 410, "v6/nothing": 404,
+    statuses = {"v11/services?services=dev:deployment/demo": 200, "v11/services?services=x": 400,
+                "v11/services?services=dev:deployment/demo&namespace=dev": 422,
+                "v11/ping": 204, "v11/version": 200, "v5/services": 410, "v6/nothing": 404,
                 "v6/jobs?id=none": 404}  # fmt: skip
     async with served(FakeAgent()) as url, aiohttp.ClientSession() as session:
         for path, status in statuses.items():

@@ -6,6 +6,7 @@ Image automation does not exist here: what asks for it is told so.
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 from typing import Any, Final
 
@@ -18,14 +19,21 @@ from flux_secret.api.interface import Agent
 from flux_secret.api.jobs import Jobs
 from flux_secret.api.workloads import shown_workload
 from flux_secret.errors import FluxSecretError
+from flux_secret.model.flux_v1 import RESOURCE_ID
+from flux_secret.model.identity import DeployKey
 
 PREFIX: Final = "/api/flux"
 MAX_BODY: Final = 64 * 1024  # bytes of a request
 _NO_IMAGES: Final = "flux-secret has no image automation: change the image in git instead"
+_NO_POLICIES: Final = (
+    "flux-secret does not change manifests: write the annotation in git instead; of Flux v1's it "
+    "heeds ignore, and no other has an effect, since there is no image automation"
+)
 _NO_REGENERATION: Final = (
     "flux-secret does not replace its deploy key when it is asked over the network: put a new one "
     "into the Secret that is mounted, and restart the agent"
 )
+_TWO_FILTERS: Final = "cannot filter by 'namespace' and 'workloads' at the same time"  # Flux v1's
 _GONE: Final = "this version of the API is no longer served; use fluxctl 1.25"
 
 
@@ -54,7 +62,7 @@ class FluxV1:
         for version in ("v6", "v10"):
             add("GET", f"{PREFIX}/{version}/images", self._no_images)
         add("POST", f"{PREFIX}/v6/update-images", self._no_images)
-        add("PATCH", f"{PREFIX}/v6/policies", self._no_images)
+        add("PATCH", f"{PREFIX}/v6/policies", self._no_policies)
         for old in range(1, 6):
             add("*", f"{PREFIX}/v{old}/{{rest:.*}}", self._gone)
 
@@ -78,9 +86,16 @@ class FluxV1:
         return web.Response(status=202)
 
     async def _workloads(self, request: web.Request) -> web.StreamResponse:
+        namespace = request.query.get("namespace", "")
         wanted = [name for name in request.query.get("services", "").split(",") if name]
+        if wanted and namespace:
+            return refused(request, 422, _TWO_FILTERS)
+        if wrong := [name for name in wanted if not RESOURCE_ID.match(name)]:
+            return refused(
+                request, 400, f"parsing service spec {wrong[0][:200]!a}: invalid service ID"
+            )
         try:
-            found = await self._agent.workloads(request.query.get("namespace", ""))
+            found = await self._agent.workloads(namespace)
         except FluxSecretError as failure:
             return failed(request, failure)
         shown = [shown_workload(one) for one in found]
@@ -91,7 +106,9 @@ class FluxV1:
         if not isinstance(body, dict):
             return refused(request, 400, "the body is no JSON object")
         if body.get("type") != "sync":
-            return refused(request, 422, _NO_IMAGES)
+            return refused(
+                request, 422, _NO_POLICIES if body.get("type") == "policy" else _NO_IMAGES
+            )
         return given(self._jobs.start())
 
     async def _job(self, request: web.Request) -> web.StreamResponse:
@@ -124,15 +141,14 @@ class FluxV1:
         return given(
             {
                 "remote": {"url": found.url, "branch": found.branch, "path": found.path},
-                "publicSSHKey": _key(found.public_key, found.fingerprints),
+                "publicSSHKey": _key(found.key),
                 "status": "ready",
                 "errors": "",
             }
         )
 
     async def _identity(self, _request: web.Request) -> web.StreamResponse:
-        found = self._agent.repository
-        return given(_key(found.public_key, found.fingerprints))
+        return given(_key(self._agent.repository.key))
 
     async def _regenerate(self, request: web.Request) -> web.StreamResponse:
         return refused(request, 422, _NO_REGENERATION)
@@ -140,17 +156,16 @@ class FluxV1:
     async def _no_images(self, request: web.Request) -> web.StreamResponse:
         return refused(request, 422, _NO_IMAGES)
 
+    async def _no_policies(self, request: web.Request) -> web.StreamResponse:
+        return refused(request, 422, _NO_POLICIES)
+
     async def _gone(self, request: web.Request) -> web.StreamResponse:
         return refused(request, 410, _GONE)
 
 
-def _key(public_key: str, fingerprints: dict[str, str]) -> dict[str, Any]:
-    return {
-        "key": public_key,
-        "fingerprints": {
-            name: {"hash": value, "randomart": ""} for name, value in fingerprints.items()
-        },
-    }
+def _key(key: DeployKey) -> dict[str, Any]:
+    prints = {name: dataclasses.asdict(one) for name, one in key.fingerprints.items()}
+    return {"key": key.public, "fingerprints": prints}
 
 
 async def _json(request: web.Request) -> Any:  # noqa: ANN401 -- whatever a client sent

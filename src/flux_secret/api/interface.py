@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from flux_secret.model.identity import DeployKey
 from flux_secret.model.workload import Workload
 
 
@@ -45,8 +46,7 @@ class Repository:
     url: str
     branch: str
     path: str
-    public_key: str = ""
-    fingerprints: dict[str, str] = field(default_factory=dict)
+    key: DeployKey = field(default_factory=DeployKey)
 
 
 class Agent(Protocol):

@@ -81,15 +81,16 @@ class Metrics:
             network.labels(target).set(may)
         ProcessCollector(registry=registry)  # memory, CPU, descriptors: Go's client has them too
 
-    def synced(
-        self, seconds: float, *, success: bool, applied: int | None, failed: int, git_ready: bool
-    ) -> None:
+    def synced(self, seconds: float, *, success: bool, applied: int | None, failed: int) -> None:
         """Note a round; `applied` None when nothing could be loaded: then the counts stay."""
         self._duration.labels("true" if success else "false").observe(seconds)
-        self._git_ready.set(git_ready)
         if applied is not None:
             self._manifests.labels("true").set(applied)
             self._manifests.labels("false").set(failed)
+
+    def polled(self, *, ready: bool) -> None:
+        """Note whether every repository could be asked for its newest commit."""
+        self._git_ready.set(ready)
 
     def job_begun(self, waited_seconds: float) -> None:
         """Note that the round of a job begins."""

@@ -6,12 +6,11 @@ import dataclasses
 import re
 from typing import Any, Final
 
-from flux_secret.model.flux_v1 import resource_id
+from flux_secret.model.flux_v1 import RESOURCE_ID, resource_id
 from flux_secret.model.workload import Container, Workload
 
 _READ_ONLY: Final = "ReadOnlyMode"
 """No manifest is ever changed from here, as under Flux v1's `--git-readonly`."""
-_ID: Final = re.compile(r"(?:<cluster>|[A-Za-z0-9_-]+):[A-Za-z0-9_-]+/[A-Za-z0-9_.:-]+\Z")
 _HOST: Final = re.compile(r"localhost|[A-Za-z0-9]\.[A-Za-z0-9]")
 
 
@@ -29,7 +28,7 @@ def shown_workload(one: Workload) -> dict[str, Any]:
         "Status": one.status,
         "Rollout": {name.capitalize(): value for name, value in rollout.items()},
         "SyncError": one.error,
-        "Antecedent": one.antecedent if _ID.match(one.antecedent) else "",
+        "Antecedent": one.antecedent if RESOURCE_ID.match(one.antecedent) else "",
         "Labels": dict(one.labels),
         "Automated": False,
         "Locked": one.policies.get("locked") == "true",

@@ -79,7 +79,7 @@ async def _deliver_until(
             board.connected(connected.live)
             loop = Loop(
                 connected.round,
-                connected.heads,
+                board.watching(connected.heads),
                 Intervals(settings.sync_interval_seconds, settings.git_poll_interval_seconds),
                 board.note,
                 board.requests,

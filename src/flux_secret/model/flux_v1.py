@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import enum
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -23,6 +24,8 @@ CHECKSUM: Final = "fluxcd.io/sync-checksum"
 IGNORE: Final = ("fluxcd.io/ignore", "flux.weave.works/ignore")
 _PREFIXES: Final = ("flux.weave.works/", "fluxcd.io/")  # the newer wins where both are there
 _FILTER: Final = "filter.fluxcd.io/"
+RESOURCE_ID: Final = re.compile(r"(?:<cluster>|[A-Za-z0-9_-]+):[A-Za-z0-9_-]+/[A-Za-z0-9_.:-]+\Z")
+"""What Flux v1 takes for an id (pkg/resource/id.go); fluxctl fails on an answer with another."""
 CLUSTER: Final = "<cluster>"
 """Stands for the namespace of what has none."""
 

@@ -6,7 +6,8 @@ import base64
 import binascii
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from flux_secret.errors import KeyFileError
 
@@ -49,6 +50,24 @@ class SshPublic:
 
     def __str__(self) -> str:
         return f"{self.kind} {base64.b64encode(self.blob).decode()} {self.comment}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """A key's hash, and ssh-keygen's picture of it."""
+
+    hash: str
+    randomart: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeployKey:
+    """What `fluxctl identity` shows of the deploy key; all empty where there is none."""
+
+    public: str = ""
+    """The line of a `.pub` file."""
+    fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
+    """By `md5` and `sha256`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from typing import Final
 
 from flux_secret.api.interface import Repository, SyncOutcome, TargetOutcome
@@ -18,6 +18,7 @@ from flux_secret.model.names import ObjectKey
 from flux_secret.model.target import Target
 from flux_secret.model.workload import State, Workload, is_workload
 from flux_secret.reconcile.interface import LiveObjects
+from flux_secret.reconcile.loop import Heads
 from flux_secret.reconcile.requests import Requests
 from flux_secret.reconcile.round import Round
 
@@ -37,6 +38,8 @@ class Board:
             lambda: self.requests.waiting,
         )
         self._changes: dict[str, tuple[Change, ...]] = {}
+        self._failures: dict[str, str] = {}
+        """Why a target was not delivered the last time, by its name."""
 
     @property
     def repository(self) -> Repository:
@@ -79,11 +82,7 @@ class Board:
 
         One that could not be created is among them, so that a person sees why it is not there.
         """
-        errors = {
-            change.key: _failed(change)
-            for change in self._kept()
-            if change.failure and is_workload(change.key)
-        }
+        errors = dict(self._errors())
         found = [
             dataclasses.replace(one, error=errors.pop(one.key, ""))
             for one in await (await self._cluster()).workloads(namespace)
@@ -113,12 +112,29 @@ class Board:
         for changes in self._changes.values():
             yield from changes
 
+    def _errors(self) -> Iterator[tuple[ObjectKey, str]]:
+        """Give what went wrong with each workload, by itself or with its whole target."""
+        for target, changes in self._changes.items():
+            whole = self._failures.get(target, "")
+            for change in changes:
+                if is_workload(change.key) and (whole or change.failure):
+                    yield change.key, whole or _failed(change)
+
+    def watching(self, heads: Heads) -> Heads:
+        """Give the same with each poll noted: whether git hosts answer."""
+        return _Watched(heads, self._metrics)
+
     def metrics(self) -> bytes:
         """Give them in Prometheus' text format."""
         return self._metrics.text()
 
     def note(self, done: Round, seconds: float) -> None:
         """Take in a round that has ended."""
+        self._failures = {
+            one.target.name: f"{one.target.name}: {_said(one.error)}"
+            for one in done.deliveries
+            if one.error is not None
+        }
         loaded = [one for one in done.deliveries if one.error is None]
         for one in loaded:
             if changes := tuple(one.changes):
@@ -130,12 +146,31 @@ class Board:
             success=done.exit_code == 0,
             applied=len(kept) - failed if loaded else None,
             failed=failed,
-            git_ready=bool(done.syncs)
-            and not any(isinstance(one.error, UnreachableError) for one in done.deliveries),
         )
         for one in done.deliveries:
             at = time.time() if one.exit_code == 0 else None
             self._metrics.delivered(one.target.name, at=at)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Watched:
+    """Heads whose polls are noted.
+
+    A round says nothing of it: it goes on from the last good copy while a host is down.
+    """
+
+    heads: Heads
+    metrics: Metrics
+
+    async def poll(self) -> Hashable:
+        """Ask; note whether each answered."""
+        ready = False
+        try:
+            found = await self.heads.poll()
+            ready = True
+        finally:
+            self.metrics.polled(ready=ready)
+        return found
 
 
 def _by_key(one: Workload) -> ObjectKey:

@@ -20,6 +20,7 @@ from flux_secret.audit.log import LogAuditor
 from flux_secret.errors import ConfigurationError
 from flux_secret.generate.generator import Generator
 from flux_secret.model.adoption import Mode
+from flux_secret.model.identity import DeployKey
 from flux_secret.model.sync import Verification
 from flux_secret.model.target import Source, Target
 from flux_secret.outside import kubernetes
@@ -125,9 +126,9 @@ async def serving(settings: Settings) -> AsyncIterator[Board]:
     """Keep the board of one agent, and serve it where the settings say."""
     listen, source = settings.listen, settings.targets[0].source
     ssh_key = settings.git.ssh_key if listen.api else None
-    key, prints = await public_identity(ssh_key, settings.tool_path) if ssh_key else ("", {})
+    key = await public_identity(ssh_key, settings.tool_path) if ssh_key else DeployKey()
     path = ",".join(target.path for target in settings.targets)
-    repository = Repository(str(source.url), source.branch, path, key, prints)
+    repository = Repository(str(source.url), source.branch, path, key)
     board = Board(repository, settings.targets)
     async with contextlib.AsyncExitStack() as resources:
         resources.callback(board.requests.close)

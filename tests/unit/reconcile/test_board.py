@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Sequence
 
 import pytest
@@ -55,11 +56,9 @@ async def test_a_workload_has_the_error_of_its_last_delivery_until_that_is_mende
     board_.note(delivered(Change(DEMO, Action.FAILED, error=refused)), 1.0)
     (found,) = await board_.workloads("")
     assert (found.status, found.error) == ("ready", "deployment.apps/demo in dev: no (mend it)")
-    board_.note(delivered(error=UnreachableError("gone")), 1.0)
+    board_.note(delivered(error=UnreachableError("gone", remedy="wait")), 1.0)
     (found,) = await board_.workloads("")
-    assert (
-        found.error == "deployment.apps/demo in dev: no (mend it)"
-    )  # a load that failed says nothing about objects
+    assert found.error == "demo: gone (wait)"  # none of the target's objects was delivered
     board_.note(delivered(Change(DEMO, Action.CONFIGURED)), 1.0)
     (found,) = await board_.workloads("")
     assert found.error == ""
@@ -130,3 +129,26 @@ async def test_a_job_whose_round_never_came_was_queued_and_not_run() -> None:
     lines = board_.metrics().decode().splitlines()
     assert 'flux_daemon_job_duration_seconds_count{success="false"} 0.0' in lines
     assert "flux_daemon_queue_duration_seconds_count 0.0" in lines
+
+
+@dataclasses.dataclass
+class FakeHeads:
+    failure: FluxSecretError | None = None
+
+    async def poll(self) -> str:
+        if self.failure:
+            raise self.failure
+        return "head"
+
+
+async def test_git_is_ready_while_every_repository_answers_whatever_a_round_does() -> None:
+    board_, heads = board(), FakeHeads()
+    watched = board_.watching(heads)
+    assert await watched.poll() == "head"
+    board_.note(delivered(error=UnreachableError("the API server is gone")), 1.0)
+    assert "flux_git_ready 1.0" in board_.metrics().decode().splitlines()
+    heads.failure = UnreachableError("no git")
+    with pytest.raises(UnreachableError):
+        await watched.poll()
+    board_.note(delivered(), 1.0)  # from the last good copy
+    assert "flux_git_ready 0.0" in board_.metrics().decode().splitlines()

@@ -60,6 +60,25 @@ async def test_who_asks_while_a_round_runs_gets_the_next_and_shares_it() -> None
     await running
 
 
+async def test_who_asks_is_told_when_their_round_begins_and_is_counted_until_then() -> None:
+    world, requests = World(), Requests()
+    loop = world.loop(requests)
+    running = asyncio.ensure_future(loop.run())
+    await until(world, 1)
+    begun: list[int] = []
+    asked = [
+        asyncio.ensure_future(requests.sync(begun=lambda: begun.append(len(world.rounds))))
+        for _ in range(2)
+    ]
+    await asyncio.sleep(0)
+    assert (requests.waiting, begun) == (2, [])
+    world.go_on.set()
+    await asyncio.gather(*asked)
+    assert (requests.waiting, begun) == (0, [1, 1])
+    loop.stop()
+    await running
+
+
 async def test_a_hint_only_looks_for_commits() -> None:
     world, requests = World(), Requests()
     world.go_on.set()

@@ -5,23 +5,38 @@ from __future__ import annotations
 from pathlib import Path
 
 from flux_secret.errors import KeyFileError
-from flux_secret.model.identity import SshPublic
+from flux_secret.model.identity import DeployKey, Fingerprint, SshPublic
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.outside.process import CommandNotFoundError, Limits, run
 
 _SECONDS = 10.0
 
 
-async def public_identity(key: Path, path: str) -> tuple[str, dict[str, str]]:
-    """Give the public key, a line, and its hash by md5 and sha256; empty when it has none.
+async def public_identity(key: Path, path: str) -> DeployKey:
+    """Give the public key, its hashes and its pictures; nothing when it has none.
 
     A key under a passphrase has none to show: nobody is there to type it.
     """
     try:
         public = await ssh_public(Plaintext(_read(key)), path)
     except (OSError, KeyFileError, CommandNotFoundError):
-        return "", {}
-    return f"{public}\n", {"md5": public.md5, "sha256": public.sha256}
+        return DeployKey()
+    prints = {
+        name: Fingerprint(digest, await _randomart(public, name, path))
+        for name, digest in (("md5", public.md5), ("sha256", public.sha256))
+    }
+    return DeployKey(f"{public}\n", prints)
+
+
+async def _randomart(public: SshPublic, digest: str, path: str) -> str:
+    """Give ssh-keygen's picture of a key, by which people see at a glance that it is another."""
+    shown = await run(
+        ["ssh-keygen", "-l", "-v", "-E", digest, "-f", "-"],
+        env={"PATH": path}, cwd=Path("/"), stdin=str(public).encode(), limits=Limits(_SECONDS),
+    )  # fmt: skip
+    if shown.returncode != 0:
+        return ""
+    return shown.untrusted_stdout.decode(errors="replace").partition("\n")[2]
 
 
 def _read(key: Path) -> bytes:
