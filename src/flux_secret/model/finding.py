@@ -1,4 +1,4 @@
-"""What `doctor` finds: a level, what it is about, what is so, and what to do."""
+"""What `doctor` and `store check` find: a level, what it is about, what is so, and what to do."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ class Finding:
     remedy: str = ""
     exit_code: int = 0
     """Of an error, as everywhere (design §6); 0 for the others."""
+    kind: str = ""
+    """What sort of thing it is, for programs; empty where none asks."""
 
     @classmethod
     def of(cls, about: str, failure: FluxSecretError) -> Finding:

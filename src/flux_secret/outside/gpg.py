@@ -2,8 +2,8 @@
 
 Its home is also what git verifies with and the sync tag is signed with.
 
-gpg's answer counts only when it reported DECRYPTION_OKAY and GOODMDC and ended with 0: it prints
-plaintext before it knows whether the message was whole.
+gpg's answer counts only when it reported DECRYPTION_OKAY and GOODMDC and ended as it should: it
+prints plaintext before it knows whether the message was whole.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ class Lent:
     env: Mapping[str, str]
     folders: tuple[Path, ...]
     """Its home, and where the sockets of its agent are."""
+
+
+_TRIED: Final = 2  # gpg's exit status when something failed, and be it a key that was only tried
 
 
 class Gpg:
@@ -68,7 +71,7 @@ class Gpg:
             write_atomic(message, ciphertext)
             done = await self._gpg(home, "--decrypt", "--", str(message))
         status = status_of(done.untrusted_stderr)
-        if done.returncode == 0 and {"DECRYPTION_OKAY", "GOODMDC"} <= status.keys():
+        if _is_whole(done, status):
             return done.untrusted_stdout
         raise DecryptError(_reason(status, done.untrusted_stderr))
 
@@ -201,6 +204,19 @@ def status_of(untrusted_stderr: bytes) -> dict[str, str]:
             keyword, _, arguments = line.removeprefix("[GNUPG:] ").partition(" ")
             status[keyword] = arguments
     return status
+
+
+def _is_whole(done: Completed, status: dict[str, str]) -> bool:
+    """Say whether gpg gave a whole message, and nothing else.
+
+    For a hidden recipient it tries every key, and ends with 2 when one was not it, although the
+    next one was.
+    """
+    if not {"DECRYPTION_OKAY", "GOODMDC", "END_DECRYPTION"} <= status.keys():
+        return False
+    length = status.get("PLAINTEXT_LENGTH", str(len(done.untrusted_stdout)))
+    was_hidden = done.returncode == _TRIED and status.get("ENC_TO", "").startswith("0" * 16)
+    return done.returncode == 0 or (was_hidden and length == str(len(done.untrusted_stdout)))
 
 
 def _reason(status: dict[str, str], untrusted_stderr: bytes) -> str:

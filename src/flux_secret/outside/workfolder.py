@@ -26,6 +26,7 @@ from flux_secret.outside.process import MIB
 MAX_FILE: Final = 64 * MIB
 LOCK_SECONDS: Final = 30.0
 _PAUSE_SECONDS: Final = 0.02
+_NOWHERE: Final = frozenset({"", ".", ".."})
 _REMEDIES: Final = {
     errno.ENOSPC: "make room on the disk; nothing was changed",
     errno.EDQUOT: "make room in your quota; nothing was changed",
@@ -44,6 +45,24 @@ class FolderEntry:
     """Its path below the root."""
     is_folder: bool
     is_link: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileFact:
+    """One file, link or folder below the root."""
+
+    path: str
+    mode: int
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder."""
+        return stat.S_ISDIR(self.mode)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether others than the owner may do something with it."""
+        return not stat.S_ISLNK(self.mode) and self.mode & 0o077 != 0
 
 
 class WorkFolder:
@@ -82,19 +101,47 @@ class WorkFolder:
             if is_folder or is_link or one.is_file(follow_symlinks=False):
                 yield FolderEntry(one.name, inner, is_folder=is_folder, is_link=is_link)
 
+    def files(self) -> Iterator[FileFact]:
+        """Give every file and folder below the root but git's own, unsorted."""
+        folders = [""]
+        while folders:
+            folder = folders.pop()
+            with os.scandir(f"{self.root}/{folder}") as scanned:
+                for one in scanned:
+                    path = f"{folder}/{one.name}" if folder else one.name
+                    if path == ".git":
+                        continue
+                    mode = one.stat(follow_symlinks=False).st_mode
+                    if stat.S_ISDIR(mode):
+                        folders.append(path)
+                    yield FileFact(path, mode)
+
+    def mode(self) -> int:
+        """Give the root's own mode."""
+        return self.root.stat().st_mode
+
+    def protect(self, path: str) -> None:
+        """Take a file or folder away from everybody but its owner, as `gopass fsck` does."""
+        place = self._inside(path) if path else self.root
+        with _explained(place, "changed"):
+            place.chmod(place.lstat().st_mode & 0o700)
+
     def size(self, blob: str) -> int:
         """Give a file's size in bytes."""
         return self._inside(blob).lstat().st_size
 
     def read(self, blob: str) -> bytes:
         """Give a file's bytes, or where a link points to."""
-        path = self._inside(blob)
+        path = self._place(blob)
         with _explained(path, "read"):
-            if path.is_symlink():
+            try:
+                handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            except OSError as error:
+                if error.errno != errno.ELOOP:
+                    raise
                 return os.fsencode(os.readlink(path))  # noqa: PTH115 -- bytes as they are
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-            with os.fdopen(handle, "rb") as file:
-                data = file.read(MAX_FILE + 1)
+            with os.fdopen(handle, "rb", buffering=0) as file:
+                data = file.read(min(os.fstat(handle).st_size, MAX_FILE) + 1)
         if len(data) > MAX_FILE:
             raise ConfigurationError(
                 f"{path} is larger than {MAX_FILE} bytes",
@@ -177,24 +224,27 @@ class WorkFolder:
 
     def _inside(self, path: str) -> Path:
         """Give the place of a path; a folder on the way that is a link leads out of the store."""
+        return Path(self._place(path))
+
+    def _place(self, path: str) -> str:
         parts = path.split("/")
-        if any(part in {"", ".", ".."} or "\0" in part for part in parts):
+        if any(part in _NOWHERE or "\0" in part for part in parts):
             raise ConfigurationError(
                 f"{path!a} is no path inside a store", remedy="name it without '.' and '..'"
             )
-        place = self.root
+        place = str(self.root)
         for part in parts[:-1]:
-            place /= part
-            if place.is_symlink():
+            place = f"{place}/{part}"
+            if os.path.islink(place):  # noqa: PTH114 -- a tenth of the time, for 10,000 entries
                 raise ConfigurationError(
                     f"the folder {place} is a link, which leads out of the store's tree",
                     remedy="put the folder itself there",
                 )
-        return place / parts[-1]
+        return f"{place}/{parts[-1]}"
 
 
 @contextmanager
-def _explained(path: Path, done: str) -> Iterator[None]:
+def _explained(path: Path | str, done: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:

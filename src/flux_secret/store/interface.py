@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -155,6 +155,18 @@ class Export:
     """As `.public-keys` keeps it; None where the keyring does not have it."""
 
 
+class Form(enum.Enum):
+    """How an entry's file is written."""
+
+    MESSAGE = "message"
+    ARMORED = "armored"
+    """As text: a merge by git would put its marks into it, and gopass reads no armored age."""
+    TOO_NEW = "too new"
+    """In a way that programs which people still use cannot read."""
+    OTHER = "other"
+    """It is no such message at all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Audience:
     """Whom a message says it is for."""
@@ -162,6 +174,7 @@ class Audience:
     marks: frozenset[str]
     hidden: int = 0
     """How many it is for besides, without naming them."""
+    form: Form = Form.MESSAGE
 
 
 class Crypto(Protocol):
@@ -196,8 +209,14 @@ class Crypto(Protocol):
         counts, although neither keyring nor store may have it.
         """
 
-    async def export(self, one: str, stored: bytes | None) -> Export:
-        """Compare a recipient's key in the store's `.public-keys` with the person's own copy."""
+    async def exports(self, stored: Mapping[str, bytes | None]) -> Mapping[str, Export]:
+        """Compare recipients' keys in the store's `.public-keys` with the person's own copies."""
+
+    async def weaknesses(self, ids: Collection[str]) -> Mapping[str, str]:
+        """Say of ids whose keys can be used, and should not be for long, why that is so."""
+
+    def key_ids(self, exported: bytes) -> Sequence[str]:
+        """Give what a key of `.public-keys` can be named by; nothing for what is no key."""
 
     async def import_key(self, one: Newcomer) -> None:
         """Put a newcomer's key into the person's own keyring, where there is one."""

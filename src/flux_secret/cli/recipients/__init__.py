@@ -8,7 +8,7 @@ import click
 
 from flux_secret.cli.lazy import LazyGroup
 
-_COMMANDS: Final = ("add", "ls", "remove", "update")
+_COMMANDS: Final = ("add", "check", "ls", "remove", "update")
 
 
 @click.group(cls=LazyGroup, names=_COMMANDS, package="flux_secret.cli.recipients")

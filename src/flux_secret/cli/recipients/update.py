@@ -33,9 +33,9 @@ async def _update(place: str | None, *, imports: bool) -> None:
     async with mounted(settings) as mounts:
         for store, _ in mounts.below(place):
             async with store.changing() as draft:
-                found = await kept(
-                    draft.before, store.crypto, await circles(draft.before, store.crypto)
-                )
+                listed = await circles(draft.before, store.crypto)
+                readers = (reader for circle in listed for reader in circle.readers)
+                found = await kept(draft.before, store.crypto, readers)
                 for one in found:
                     if one.update is not None:
                         draft.put_file(one.path, one.update)

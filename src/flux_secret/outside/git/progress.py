@@ -69,6 +69,10 @@ class Progress:
                 remedy="make room on the disk, or mend the rights; nothing was changed",
             ) from None
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._file.unlink(missing_ok=True)
+
     def forget(self, paths: Iterable[str]) -> None:
         """Forget the steps of these files: they are committed."""
         done = set(paths)

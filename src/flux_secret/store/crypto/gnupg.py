@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Collection, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from flux_secret.errors import DecryptError, RecipientError, UsageError
@@ -11,12 +11,15 @@ from flux_secret.model.plaintext import Plaintext
 from flux_secret.store.crypto.encrypt import Encryptor, Exporting
 from flux_secret.store.crypto.packets import (
     HIDDEN,
+    Message,
     armored,
+    is_bound_weakly,
+    is_public_only,
     key_ids,
     newest_signature,
     public_keys,
-    recipients,
 )
+from flux_secret.store.crypto.packets import message as headers
 from flux_secret.store.crypto.recipients import (
     Exported,
     Keyring,
@@ -26,7 +29,7 @@ from flux_secret.store.crypto.recipients import (
     is_bound,
     is_of,
 )
-from flux_secret.store.interface import Audience, Export, Newcomer, Newer, Reader
+from flux_secret.store.interface import Audience, Export, Form, Newcomer, Newer, Reader
 from flux_secret.store.tree import GPG
 
 
@@ -77,9 +80,25 @@ class GnuPgCrypto:
 
     def audience(self, message: bytes) -> Audience:
         """Say whom a message is for; hidden recipients are only counted."""
-        named = recipients(message)
-        hidden = named.count(HIDDEN)
-        return Audience(frozenset(named) - {HIDDEN}, hidden)
+        read = headers(message)
+        named = frozenset(read.key_ids) - {HIDDEN}
+        return Audience(named, read.key_ids.count(HIDDEN), _form(read))
+
+    async def weaknesses(self, ids: Collection[str]) -> dict[str, str]:
+        """Say of ids whose keys can be used, and should not be for long, why that is so."""
+        found = [one for one in await self.recipients.find(ids) if isinstance(one, Recipient)]
+        exported = await self._gpg.export(*(one.key.fingerprint for one in found)) if found else b""
+        pieces = {key_ids(piece)[0]: piece for piece in public_keys(exported)}
+        certificates = {one.id: one.certificate or pieces.get(one.key.key_id) for one in found}
+        return {
+            one.id: "is bound with SHA-1, which newer programs refuse"
+            for one in found
+            if is_bound_weakly(certificates[one.id] or b"", one.subkey.key_id)
+        }
+
+    def key_ids(self, exported: bytes) -> tuple[str, ...]:
+        """Give the ids of an exported key and its subkeys; nothing for what is no public key."""
+        return key_ids(exported) if is_public_only(exported) else ()
 
     async def find(self, text: str) -> frozenset[str]:
         """Give the fingerprints of everybody whom a person may mean."""
@@ -104,11 +123,19 @@ class GnuPgCrypto:
         if one.exported is not None:
             await self._gpg.import_(one.exported)
 
-    async def export(self, one: str, stored: bytes | None) -> Export:
-        """Compare a recipient's key in the store's `.public-keys` with the keyring's."""
-        fingerprints = await self.recipients.fingerprints(one)
-        ours = await self._gpg.export(*fingerprints) if len(fingerprints) == 1 else b""
-        return Export(_newer(ours, stored, one), armored(ours) if ours else None)
+    async def exports(self, stored: Mapping[str, bytes | None]) -> dict[str, Export]:
+        """Compare recipients' keys in the store's `.public-keys` with the keyring's."""
+        keys = await self.recipients.in_keyring(stored)
+        fingerprints = [key.fingerprint for key in keys.values()]
+        pieces = public_keys(await self._gpg.export(*fingerprints) if fingerprints else b"")
+        by_id = {key_ids(piece)[0]: piece for piece in pieces}
+        ours = {one: by_id.get(key.key_id, b"") for one, key in keys.items()}
+        return {
+            one: Export(
+                _newer(ours.get(one, b""), theirs, one), armored(ours[one]) if one in ours else None
+            )
+            for one, theirs in stored.items()
+        }
 
     async def _offered(self, text: str, key: bytes) -> str:
         """Take the one key of a file into account; give its id."""
@@ -128,6 +155,14 @@ class GnuPgCrypto:
         for written in (one.gopass_id, one.fingerprint):
             self.recipients.offer(written, pieces[0])
         return one.gopass_id
+
+
+def _form(read: Message) -> Form:
+    if not read.is_whole:
+        return Form.OTHER
+    if read.is_armored:
+        return Form.ARMORED
+    return Form.MESSAGE if read.is_readable_by_all else Form.TOO_NEW
 
 
 def _newer(ours: bytes, stored: bytes | None, one: str) -> Newer:

@@ -12,9 +12,12 @@ from typing import Final, NamedTuple
 
 _PKESK: Final = 1
 _SEIPD: Final = 18
+_ENCRYPTED: Final = frozenset({9, 18, 20})  # also what was before SEIPD, and gpg's own AEAD
 _SECRET_KEY: Final = 5
 _PUBLIC_KEY: Final = 6
 _SIGNATURE: Final = 2
+_BINDING: Final = frozenset({b"\x10", b"\x11", b"\x12", b"\x13", b"\x18", b"\x1f"})
+_WEAK_HASHES: Final = frozenset({1, 2, 3})  # MD5, SHA-1, RIPEMD-160 (RFC 9580 §9.5)
 _CREATED, _ISSUER = 2, 16  # subpackets (RFC 9580 §5.2.3.7)
 _PUBLIC_KEYS: Final = frozenset({6, 14})
 _MAX_PACKETS: Final = 10_000
@@ -34,23 +37,43 @@ class _Packet(NamedTuple):
     """Header and body."""
 
 
-def recipients(ciphertext: bytes) -> tuple[str, ...]:
-    """Give the key ids (16 hex digits, upper case) that a message is encrypted to, in order."""
-    return tuple(
-        key_id
-        for packet in _packets(_dearmored(ciphertext))
-        if packet.tag == _PKESK
-        for key_id in _pkesk(packet.body)
-    )
+class Message(NamedTuple):
+    """What the headers of an encrypted message say."""
 
-
-def is_readable_by_all(ciphertext: bytes) -> bool:
-    """Say whether every gpg since 2.0 can read a message: SEIPD version 1 (RFC 9580 §5.13.1).
+    key_ids: tuple[str, ...]
+    """16 hex digits each, upper case, in their order."""
+    is_whole: bool
+    """Whether encrypted data follows."""
+    is_readable_by_all: bool
+    """Whether every gpg since 2.0 can read it: SEIPD version 1 (RFC 9580 §5.13.1).
 
     gpg 2.2 reads no AEAD message, and gopass then shows an empty secret (facts: gopass §2.1).
     """
-    packets = _packets(_dearmored(ciphertext))
-    return any(packet.tag == _SEIPD and packet.body[:1] == b"\x01" for packet in packets)
+    is_armored: bool
+
+
+def message(ciphertext: bytes) -> Message:
+    """Read the headers of a message."""
+    binary = _dearmored(ciphertext)
+    ids: list[str] = []
+    is_whole = is_old = False
+    for packet in _packets(binary):
+        if packet.tag == _PKESK:
+            ids += _pkesk(packet.body)
+        elif packet.tag in _ENCRYPTED:
+            is_whole, is_old = True, packet.tag == _SEIPD and packet.body[:1] == b"\x01"
+            break
+    return Message(tuple(ids), is_whole, is_old, binary is not ciphertext)
+
+
+def recipients(ciphertext: bytes) -> tuple[str, ...]:
+    """Give the key ids (16 hex digits, upper case) that a message is encrypted to, in order."""
+    return message(ciphertext).key_ids
+
+
+def is_readable_by_all(ciphertext: bytes) -> bool:
+    """Say whether every gpg since 2.0 can read a message."""
+    return message(ciphertext).is_readable_by_all
 
 
 def key_ids(key: bytes) -> tuple[str, ...]:
@@ -72,6 +95,26 @@ def newest_signature(key: bytes) -> int:
     own = next((one for packet in packets[:1] for one in _key_id(packet.body)), "")
     made = (_signed(packet.body) for packet in packets if packet.tag == _SIGNATURE)
     return max((when for when, issuer in made if issuer in {own, ""}), default=0)
+
+
+def is_bound_weakly(key: bytes, subkey_id: str) -> bool:
+    """Say whether the newest signatures that bind a key and a subkey of it use SHA-1, or weaker.
+
+    Libraries of today refuse such keys (gpg does not yet), and somebody who makes two keys with
+    one digest could exchange them.
+    """
+    packets = list(_packets(_dearmored(key)))
+    own = next((one for packet in packets[:1] for one in _key_id(packet.body)), "")
+    newest: dict[str, tuple[int, int]] = {}
+    about = own
+    for packet in packets:
+        if packet.tag in _PUBLIC_KEYS:
+            about = next(iter(_key_id(packet.body)), "")
+        elif packet.tag == _SIGNATURE and packet.body[1:2] in _BINDING:
+            when, issuer = _signed(packet.body)
+            if issuer in {own, ""}:
+                newest[about] = max(newest.get(about, (0, 0)), (when, packet.body[3]))
+    return any(newest.get(one, (0, 0))[1] in _WEAK_HASHES for one in (own, subkey_id))
 
 
 def _signed(body: bytes) -> tuple[int, str]:
@@ -140,6 +183,8 @@ def _pieces(keys: bytes, first: int) -> list[bytes]:
 
 
 def _dearmored(data: bytes) -> bytes:
+    if data[:1] > b"\x7f":  # the first bit of every packet; text has none
+        return data
     blocks = _ARMOR.findall(data)
     if not blocks:
         return data

@@ -67,6 +67,7 @@ class Recipients:
         self._exported = exported
         self._offered: dict[str, bytes] = {}
         self._found: dict[str, Recipient | Unusable] = {}
+        self._listed: dict[str, PublicKey] = {}
 
     def offer(self, one: str, certificate: bytes) -> None:
         """Take a key into account as if the store's `.public-keys` had it under this id."""
@@ -91,8 +92,15 @@ class Recipients:
                 keys = [key for key in listed if key.matches(hexes[one])]
             else:
                 keys = list(await self._keyring.keys(one))
+            if len(keys) == 1:
+                self._listed[one] = keys[0]
             self._found[one] = await self._chosen(one, keys, hexes.get(one, ""))
         return [self._found[one] for one in ids]
+
+    async def in_keyring(self, ids: Collection[str]) -> dict[str, PublicKey]:
+        """Give the key of each id that the keyring has, and that is one; usable or not."""
+        await self.find(ids)
+        return {one: self._listed[one] for one in ids if one in self._listed}
 
     async def wanted(self, ids: Collection[str], where: str) -> tuple[Recipient, ...]:
         """Give everybody, or raise `RecipientError` that names each who cannot be encrypted to."""

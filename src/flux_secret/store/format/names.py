@@ -48,5 +48,15 @@ def twin(name: str, names: Iterable[str]) -> str | None:
     return next((other for other in names if other != name and _look(other) == looks), None)
 
 
+def twins(names: Iterable[str]) -> list[list[str]]:
+    """Give each group of names that a person, or a file system, takes for the same one."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(_look(name), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
 def _look(name: str) -> str:
+    if name.isascii():
+        return name.lower()
     return unicodedata.normalize("NFKC", name).casefold()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from flux_secret.store.interface import Audience, Reader
 
@@ -32,6 +33,9 @@ class Verdict:
     def is_certain(self) -> bool:
         """Whether the message names everybody that it is for."""
         return not self.hidden
+
+
+RIGHT: Final = Verdict()
 
 
 def judge(audience: Audience, wanted: Sequence[Reader]) -> Verdict:

@@ -6,12 +6,12 @@ has; gopass overwrites, or leaves what is there (facts: gopass §2.4).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from flux_secret.store.interface import Crypto, Export, Newer, Reader
 from flux_secret.store.tree import StoreTree
-from flux_secret.store.working.circles import Circle
 
 EXPORTS: Final = ".public-keys"
 OLDER_EXPORTS: Final = ".gpg-keys"
@@ -39,12 +39,13 @@ class Kept:
         return self.stored if self.export.newer is Newer.STORES else None
 
 
-async def kept(tree: StoreTree, crypto: Crypto, circles: list[Circle]) -> list[Kept]:
+async def kept(tree: StoreTree, crypto: Crypto, readers: Iterable[Reader]) -> list[Kept]:
     """Compare the key of every recipient, each id once."""
-    readers = {one.id: one for circle in circles for one in circle.readers if "/" not in one.id}
-    found = []
-    for one in sorted(readers.values(), key=lambda reader: reader.id):
-        path = f"{EXPORTS}/{one.id}"
-        stored = tree.plain_file(path)
-        found.append(Kept(one, path, stored, await crypto.export(one.id, stored)))
-    return found
+    named = {one.id: one for one in readers if "/" not in one.id}
+    stored = {one: tree.plain_file(f"{EXPORTS}/{one}") for one in sorted(named)}
+    exports = await crypto.exports(stored)
+    return [
+        Kept(named[one], f"{EXPORTS}/{one}", data, exports[one])
+        for one, data in stored.items()
+        if one in exports
+    ]

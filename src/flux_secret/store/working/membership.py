@@ -190,12 +190,13 @@ async def _membership(draft: Draft, folder: str, was: str, before: Sequence[Read
 
 async def _export_others(draft: Draft, ids: Sequence[str]) -> None:
     """Put keys that the store misses beside the new ones, as gopass does at every such change."""
-    for one in ids:
-        path = f"{EXPORTS}/{one}"
-        if "/" not in one and draft.before.plain_file(path) is None:
-            ours = (await draft.store.crypto.export(one, None)).ours
-            if ours is not None:
-                draft.put_file(path, ours)
+    missing = [
+        one for one in ids
+        if "/" not in one and draft.before.plain_file(f"{EXPORTS}/{one}") is None
+    ]  # fmt: skip
+    for one, export in (await draft.store.crypto.exports(dict.fromkeys(missing))).items():
+        if export.ours is not None:
+            draft.put_file(f"{EXPORTS}/{one}", export.ours)
 
 
 def _drop_exports(draft: Draft, gone: Collection[str]) -> None:
