@@ -37,7 +37,7 @@ from flux_secret.store.working.mounts import Mounts
 from flux_secret.wiring.stores import mounted
 
 MAX_KEY: Final = 256 * 1024  # bytes of a key's file
-_log = structlog.get_logger("flux_secret.install")
+_log = structlog.get_logger()
 
 
 async def installed(settings: InstallSettings) -> Bundle:
