@@ -39,6 +39,7 @@ ALLOWED = {
     ("store/working/merging.py", "_merged"): (1, "three sides become one"),
     ("store/working/editing.py", "save"): (3, "what others changed meanwhile is merged in"),
     ("outside/editor.py", "edit"): (1, "a person edits it, in memory"),
+    ("cli/operator/steps.py", "public"): (1, "a public key"),
     ("cli/store/terminal.py", "shown"): (1, "for a pipe, or a person who asked to see it"),
     ("cli/store/insert.py", "_insert"): (1, "one key of it is set"),
     ("cli/store/insert.py", "_text"): (1, "becomes a part of the entry"),

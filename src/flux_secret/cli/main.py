@@ -18,7 +18,7 @@ INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 
 
 _COMMANDS: Final = (
-    "adopt", "agent", "deliver", "demo", "doctor", "identity", "install", "recipients",
+    "adopt", "agent", "bootstrap", "deliver", "demo", "doctor", "identity", "install", "recipients",
     "reencrypt", "store", "sync",
 )  # fmt: skip
 

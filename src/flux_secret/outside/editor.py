@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from flux_secret.errors import ConfigurationError
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.outside.files import memory_directory, remove_stale_scratch, scratch
+from flux_secret.outside.keeper import kept
 
 # no swap file, backup, undo file or history beside the text, or in the home directory
 _QUIET: Final = {
@@ -25,7 +25,6 @@ _QUIET: Final = {
     "vi": ("-n",),
     "nano": ("--nohelp", "--ignorercfiles"),
 }
-_KEEPER: Final = 'trap "" INT TERM HUP; read -r _; rm -rf -- "$1"'
 
 
 def edit(text: Plaintext, name: str, editor: str, env: Mapping[str, str]) -> Plaintext:
@@ -40,7 +39,7 @@ def edit(text: Plaintext, name: str, editor: str, env: Mapping[str, str]) -> Pla
             remedy="change it through a pipe: flux-secret store insert --force ENTRY < …",
         )
     remove_stale_scratch()
-    with scratch("edit") as place, _kept(place):
+    with scratch("edit") as place, kept(place):
         file = place / f"{Path(name).name}.txt"
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as opened:
@@ -76,18 +75,3 @@ def _run(words: Sequence[str], env: Mapping[str, str]) -> None:
             f"the editor {words[0]!a} ended with {done.returncode}; nothing was changed",
             remedy="save and leave it without an error",
         )
-
-
-@contextmanager
-def _kept(place: Path) -> Iterator[None]:
-    """Have the folder removed also when we are killed: the end of a pipe tells."""
-    keeper = subprocess.Popen(  # noqa: S603 -- words of our own
-        ["/bin/sh", "-c", _KEEPER, "sh", str(place)], stdin=subprocess.PIPE, env={},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    try:
-        yield
-    finally:
-        if keeper.stdin is not None:
-            keeper.stdin.close()
-        keeper.wait(timeout=10)

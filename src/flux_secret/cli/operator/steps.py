@@ -1,0 +1,96 @@
+"""Steps that change something, each asked for: a person's keyring, the readers of a store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import click
+
+from flux_secret.cli import voice
+from flux_secret.cli.recipients.confirming import Given, carry_out, show
+from flux_secret.cli.recipients.ls import line
+from flux_secret.cli.store.sharing import share
+from flux_secret.cli.store.terminal import is_asked
+from flux_secret.errors import UsageError
+from flux_secret.settings.person import PersonSettings
+from flux_secret.store.interface import Newcomer
+from flux_secret.store.working.membership import add
+from flux_secret.store.working.operator import GPG_PUBLIC, OperatorFolder
+from flux_secret.store.working.store import WorkingStore
+
+STOPPED: Final = 1
+"""The exit code when a person says no, as gopass has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How a command that changes much is to be agreed to."""
+
+    yes: bool
+    dry_run: bool
+
+    def ensure_answers(self) -> None:
+        """Raise `UsageError` where nobody can be asked, before anything is changed."""
+        if not self.yes and not self.dry_run and not is_asked():
+            raise UsageError(
+                "nobody can be asked here, and nothing was changed",
+                remedy="say that you mean it: --yes; or look what would be done: --dry-run",
+            )
+
+    def agrees(self, step: str) -> bool:
+        """Say what is about to be done, and ask; in a dry run nobody agrees to anything."""
+        if self.dry_run:
+            voice.say(f"would {step}")
+            return False
+        if self.yes:
+            voice.say(step)
+            return True
+        return click.confirm(voice.printable(f"{step}?"), err=True)
+
+
+async def readers_of(folder: OperatorFolder) -> str:
+    """Name everybody who can read a cluster's keys."""
+    store = folder.store
+    _, recipients = store.tree().recipients_file(folder.path)
+    return ", ".join(line(one) for one in await store.crypto.readers(recipients.ids))
+
+
+async def operators_key(folder: OperatorFolder, store: WorkingStore, name: str) -> Newcomer:
+    """Give a cluster's public key as a store takes it in; raise `RecipientError`."""
+    return await store.crypto.newcomer("", await public(folder, name))
+
+
+async def public(folder: OperatorFolder, name: str) -> bytes:
+    """Read an entry that everybody may know."""
+    return (await folder.read(name)).reveal()
+
+
+async def import_key(folder: OperatorFolder, asking: Asking) -> None:
+    """Put the operator's public key into the person's keyring, where their gopass looks for it."""
+    crypto = folder.store.crypto
+    key = await operators_key(folder, folder.store, GPG_PUBLIC)
+    if await crypto.find(key.fingerprint):
+        return
+    step = f"import the public key {key.id} into your keyring, so that your gopass encrypts to it"
+    if asking.agrees(step):
+        await crypto.import_key(key)
+
+
+async def admit(
+    folder: OperatorFolder, store: WorkingStore, path: str, asking: Asking, settings: PersonSettings
+) -> bool:
+    """Make the operator a recipient of a store, or of a folder of it; say whether it is one now."""
+    key = await operators_key(folder, store, GPG_PUBLIC)
+    async with store.changing() as draft:
+        change = await add(draft, path, [key])
+        if change is None:
+            voice.say(f"{key.id} is a recipient of {store.place(path)} already")
+        else:
+            show(store, change)
+            if not asking.agrees(f"let {key.id} read them, as one commit"):
+                return asking.dry_run
+            subject = f"Add {key.id} to the recipients of {path or 'the store'}"
+            await carry_out(draft, [change], subject, Given())
+    await share(store, settings)
+    return True

@@ -1,0 +1,251 @@
+"""The walkthrough's preparation by real tools: keys made, stored, and let into a store."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from simulators.gnupg import Home, home
+from simulators.person import Done, Person, person
+
+ME, BOB = "me@example.org", "bob@example.org"
+KEYS = ("gpg-private-key", "gpg-public-key", "ssh-private-key", "ssh-public-key")
+FOLDER = "technical/k8s/main/flux"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """An administrator with a store of their own (`team`) and an application's store (`apps`)."""
+
+    me: Person
+    admin: Person
+    apps: Person
+
+    def bootstrap(self, *words: str, check: bool = True, cluster: str = "main") -> Done:
+        given = ("--cluster", cluster, "--from", "team", *words)
+        return self.me.flux("bootstrap", *given, check=check)
+
+    def operator(self, place: Home, cluster: str = "main") -> Home:
+        """Give a GnuPG home that has the operator's private key alone."""
+        name = f"team/technical/k8s/{cluster}/flux/gpg-private-key"
+        place.gpg("--import", stdin=self.me.flux("store", "show", name).out)
+        return place
+
+    def reads(self, operator: Home, name: str) -> bytes:
+        """Open an entry of the application's store with the operator's key."""
+        return operator.gpg("--decrypt", str(self.apps.store / f"{name}.gpg"), fail=True)
+
+
+@dataclass(frozen=True)
+class Killer:
+    """Programs that end flux-secret, by `kill -9`, when it starts one of them for a step."""
+
+    place: Path
+
+    @classmethod
+    def at(cls, place: Path, program: str, word: str, time: int) -> Killer:
+        place.mkdir()
+        for name in ("gpg", "ssh-keygen", "git"):
+            real, seen = shutil.which(name), place / "seen"
+            kill = (
+                f'case " $* " in *" {word} "*) echo >>{seen};'
+                f" [ $(wc -l <{seen}) != {time} ] || {{ kill -9 $PPID; exit 1; }};; esac\n"
+            )
+            script = place / name
+            script.write_text(
+                f'#!/bin/sh\necho "$GNUPGHOME" >>{place}/homes\npwd >>{place}/homes\n'
+                f'{kill if name == program else ""}exec {real} "$@"\n'
+            )
+            script.chmod(0o700)
+        return cls(place)
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {"PATH": f"{self.place}:{os.environ['PATH']}"}
+
+    def leaves_nothing(self) -> bool:
+        """Wait until every private folder that a program was given is gone."""
+        names = (self.place / "homes").read_text().split()
+        scratches = [Path(one) for one in set(names) if "flux-secret-scratch" in one]
+        assert scratches
+        for _ in range(100):
+            if not any(one.exists() for one in scratches):
+                return True
+            threading.Event().wait(0.1)
+        return False
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with person(tmp_path / "me", [ME]) as me:
+        stores = {}
+        for name in ("team", "apps"):
+            root = tmp_path / name
+            view = replace(me, env={"PASSWORD_STORE_DIR": str(root)})
+            stores[name] = _At(view.home, view.gnupg, view.gopass, view.env, root)
+            stores[name].makes_store(ME)
+        config = me.home / ".config/gopass/config"
+        config.parent.mkdir(parents=True)
+        config.write_text(
+            f"[mounts]\n\tpath = {me.home}/.password-store\n"
+            f'[mounts "team"]\n\tpath = {tmp_path}/team\n'
+            f'[mounts "apps"]\n\tpath = {tmp_path}/apps\n'
+        )
+        stores["team"].has({"own": b"mine\n"}, [ME])
+        stores["apps"].has({"demo/db": b"hunter2\n", "prod/db": b"pr0d\n"}, [ME])
+        without = replace(me, env={"PASSWORD_STORE_DIR": ""})
+        yield Desk(without, stores["team"], stores["apps"])
+
+
+@dataclass(frozen=True)
+class _At(Person):
+    """The same person at another of their stores."""
+
+    at: Path = Path()
+
+    @property
+    def store(self) -> Path:
+        return self.at
+
+
+def test_the_four_entries_are_one_commit_and_the_operator_reads_the_application(
+    desk: Desk,
+) -> None:
+    before = desk.admin.commits, desk.apps.commits
+    done = desk.bootstrap("--store", "apps", "--email", "flux@example.org", "--yes")
+    assert (desk.admin.commits, desk.apps.commits) == (before[0] + 1, before[1] + 1)
+    texts = {one: desk.me.flux("store", "show", f"team/{FOLDER}/{one}").out for one in KEYS}
+    assert all(desk.admin.readers(f"{FOLDER}/{one}") == {ME} for one in KEYS)
+    assert texts["ssh-public-key"].strip() in done.out
+    assert texts["ssh-public-key"].endswith(b"flux@main\n")
+    assert b"flux-secret install --from team/technical/k8s/main/flux" in done.out
+    assert desk.apps.readers("demo/db") == {ME, "flux@example.org"}
+    listing = desk.me.gnupg.gpg("--list-keys", "flux@example.org").decode()
+    assert "flux-operator main <flux@example.org>" in listing
+    assert not desk.me.gnupg.gpg("--list-secret-keys", "flux@example.org", fail=True)
+    with home() as place:
+        operator = desk.operator(place)
+        assert desk.reads(operator, "demo/db") == b"hunter2\n"
+        kinds = operator.gpg("--list-keys", "--with-colons").decode().splitlines()
+        curves = [one.split(":")[16] for one in kinds if one.startswith(("pub", "sub"))]
+        assert curves == ["ed25519", "cv25519"]
+    made = subprocess.run(
+        ["ssh-keygen", "-y", "-P", "", "-f", "/dev/stdin"],
+        input=texts["ssh-private-key"], capture_output=True, check=True,
+    ).stdout  # fmt: skip
+    assert made.split()[:2] == texts["ssh-public-key"].split()[:2]
+
+
+def test_the_real_gopass_shows_the_walkthroughs_tree_and_recipients(
+    desk: Desk, gopass: Path
+) -> None:
+    desk.bootstrap("--store", "apps", "--email", "flux@example.org", "--yes")
+    me = replace(desk.me, gopass=gopass)
+    me.makes_store(ME)  # gopass does nothing without a root store
+    tree = me.gopasses("ls", f"team/{FOLDER}/").out.decode()
+    assert [line.split(" ")[-1] for line in tree.strip().splitlines()[1:]] == list(KEYS)
+    shown = me.gopasses("show", f"team/{FOLDER}/gpg-private-key").out
+    assert shown.startswith(b"-----BEGIN PGP PRIVATE KEY BLOCK-----")
+    listed = me.gopasses("recipients").out.decode()
+    assert "flux-operator main <flux@example.org>" in listed
+    me.gopasses("insert", "-f", "apps/demo/new", stdin=b"by gopass\n")
+    with home() as place:
+        assert desk.reads(desk.operator(place), "demo/new").strip() == b"by gopass"
+
+
+def test_clusters_and_stages_have_keys_of_their_own(desk: Desk) -> None:
+    desk.bootstrap("--store", "apps/prod", "--email", "p@example.org", "--yes", cluster="prod")
+    desk.bootstrap("--store", "apps/demo", "--email", "t@example.org", "--yes", cluster="test")
+    assert desk.apps.readers("prod/db") == {ME, "p@example.org"}
+    assert desk.apps.readers("demo/db") == {ME, "t@example.org"}
+    with home() as place:
+        operator = desk.operator(place, "prod")
+        assert desk.reads(operator, "prod/db") == b"pr0d\n"
+        assert desk.reads(operator, "demo/db") == b""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("--store", "apps"), 2, "nobody can be asked here, and nothing was changed"),
+        (("--store", "team", "--yes"), 2, "the operator would read team/technical/k8s/main/flux"),
+        (("--store", "apps/demo/db", "--yes"), 2, "apps/demo/db is an entry"),
+        (("--store", "apps", "--yes", "--expires", "soon"), 2, "'soon' is no time"),
+        (("--store", "apps", "--yes", "--email", "a b@c"), 2, "is no e-mail address"),
+        (("--store", "nowhere", "--yes"), 3, "nowhere lies in no store that you have"),
+        (("--store", "apps", "--dry-run"), 0, ""),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_made(
+    desk: Desk, words: tuple[str, ...], code: int, says: str
+) -> None:
+    if words[1] == "nowhere":
+        config = desk.me.home / ".config/gopass/config"
+        config.write_text(config.read_text().replace("[mounts]\n\tpath", "[mounts]\n\tother"))
+    before = desk.admin.commits, desk.apps.commits
+    done = desk.bootstrap(*words, check=False)
+    assert (done.code, says in done.err) == (code, True), done.err
+    assert (desk.admin.commits, desk.apps.commits) == before
+    if code == 0:
+        assert b"would let 'flux-operator main' read 2 entries of apps" in done.out
+
+
+def test_an_unusable_recipient_stops_it_before_a_key_is_made(desk: Desk) -> None:
+    (desk.apps.store / ".gpg-id").write_text(f"{ME}\n0x1111111111111111\n")
+    desk.apps.git("commit", "-qam", "Somebody unknown")
+    before = desk.admin.commits
+    done = desk.bootstrap("--store", "apps", "--yes", check=False)
+    assert done.code == 4
+    assert "0x1111111111111111 is not in your keyring" in done.err
+    assert desk.admin.commits == before
+
+
+def test_keys_that_exist_are_neither_replaced_nor_taken_up_unasked(desk: Desk) -> None:
+    desk.bootstrap("--store", "apps", "--yes")
+    before = desk.admin.git("rev-parse", "HEAD"), desk.apps.git("rev-parse", "HEAD")
+    again = desk.bootstrap("--store", "apps", "--yes", check=False)
+    assert again.code == 3
+    assert "team/technical/k8s/main/flux has keys already" in again.err
+    assert "rotate-operator-key --cluster main" in again.err
+    assert b"already" in desk.bootstrap("--store", "apps", "--yes", "--resume").out
+    assert before == (desk.admin.git("rev-parse", "HEAD"), desk.apps.git("rev-parse", "HEAD"))
+
+
+def test_halves_that_are_missing_are_made_from_those_that_are_there(desk: Desk) -> None:
+    desk.bootstrap("--store", "apps", "--yes")
+    kept = desk.me.flux("store", "show", f"team/{FOLDER}/ssh-public-key").out
+    for name in ("ssh-public-key", "gpg-public-key"):
+        desk.me.flux("store", "rm", "--force", f"team/{FOLDER}/{name}")
+    desk.bootstrap("--store", "apps", "--yes", "--resume")
+    assert desk.me.flux("store", "show", f"team/{FOLDER}/ssh-public-key").out == kept
+    desk.me.flux("store", "rm", "--force", f"team/{FOLDER}/gpg-private-key")
+    done = desk.bootstrap("--store", "apps", "--yes", "--resume", check=False)
+    assert (done.code, "has a gpg-public-key, but no gpg-private-key" in done.err) == (4, True)
+
+
+KILLS = (
+    ("gpg", "--quick-add-key", 1), ("ssh-keygen", "ed25519", 1), ("git", "commit-tree", 1),
+    ("gpg", "--import", 1), ("git", "commit-tree", 2),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("program", "word", "time"), KILLS)
+def test_a_kill_at_any_step_leaves_no_key_in_memory_and_is_taken_up(
+    desk: Desk, tmp_path: Path, program: str, word: str, time: int
+) -> None:
+    killer = Killer.at(tmp_path / "killer", program, word, time)
+    killed = replace(desk, me=replace(desk.me, env=desk.me.env | killer.env))
+    assert killed.bootstrap("--store", "apps", "--yes", check=False).code == -9
+    assert killer.leaves_nothing()
+    assert desk.apps.readers("demo/db") in ({ME}, {ME, "flux-operator main"})
+    desk.bootstrap("--store", "apps", "--yes", "--resume")
+    assert desk.admin.git("status", "--porcelain") == ""
+    with home() as place:
+        assert desk.reads(desk.operator(place), "demo/db") == b"hunter2\n"
