@@ -31,6 +31,8 @@ class Given:
     dry_run: bool = False
     keep_going: bool = False
     myself: bool = False
+    as_json: bool = False
+    """Whether standard output is for programs."""
 
     @property
     def undone(self) -> int:
@@ -86,7 +88,7 @@ def _some(names: Sequence[str]) -> str:
 
 def ask(store: WorkingStore, changes: Sequence[Membership], given: Given) -> bool:
     """Show the changes and ask; raise `UsageError` where nobody can be asked."""
-    for change in changes:
+    for change in changes if not given.as_json else ():
         show(store, change)
     excluding = [store.place(change.folder) for change in changes if change.excludes_self]
     if given.dry_run:
@@ -108,7 +110,8 @@ async def carry_out(draft: Draft, changes: Sequence[Membership], subject: str, g
         done = await reencrypt(draft, due, keep_going=given.keep_going, watch=watch)
     listed = "".join(f"- {name}\n" for name in done.done)
     await draft.commit(f"{subject}\n\n{listed}" if listed else subject)
-    voice.say(f"{subject[0].lower()}{subject[1:]}: {_count(len(done.done))} encrypted anew")
+    if not given.as_json:
+        voice.say(f"{subject[0].lower()}{subject[1:]}: {_count(len(done.done))} encrypted anew")
     for failure in done.failed:
         voice.fail(failure)
     return AccessError.exit_code if done.failed else 0

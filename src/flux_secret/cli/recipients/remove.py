@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import click
 
 from flux_secret.cli import voice
 from flux_secret.cli.recipients.confirming import Given, ask, carry_out, change_options
+from flux_secret.cli.recipients.ls import reader_json
 from flux_secret.cli.store.sharing import share
 from flux_secret.errors import UsageError
 from flux_secret.settings.person import PersonSettings
 from flux_secret.store.interface import Reader
+from flux_secret.store.working.exposure import Unchanged
+from flux_secret.store.working.hindsight import still_known
 from flux_secret.store.working.membership import Membership, inherit, listed, still_named
 from flux_secret.store.working.membership import remove as leave
-from flux_secret.store.working.store import Draft
+from flux_secret.store.working.store import Draft, WorkingStore
 from flux_secret.wiring.stores import mounted
+
+_SHOWN: Final = 20  # values
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,7 @@ class _Who:
 @click.option("--inherit", is_flag=True,
               help="The folder's own recipients go away: those above it count.")  # fmt: skip
 @click.option("--myself", is_flag=True, help="Also if you cannot read it any more then.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON: what was done, and all values.")
 @change_options
 def remove(ids: tuple[str, ...], given: Given, *, everywhere: bool, inherit: bool) -> int:
     """Let people read what is written from now on no more.
@@ -53,7 +62,12 @@ async def _remove(who: _Who, given: Given) -> int:
         store, folder = mounts.at(given.folder)
         async with store.changing() as draft:
             changes, leaving = await _changes(draft, folder, who)
+            known = await still_known(store, tuple(leaving.values()))
+            if not given.as_json:
+                _tell(store, known)
             if not ask(store, changes, given):
+                if given.as_json:
+                    voice.say(_json(store, changes, known, committed=False))
                 return given.undone
             subject = f"Remove {', '.join(sorted(leaving))} from the recipients of "
             subject += ", ".join(change.folder or "the store" for change in changes)
@@ -64,8 +78,55 @@ async def _remove(who: _Who, given: Given) -> int:
         if elsewhere:
             places = ", ".join(map(store.place, elsewhere))
             voice.warn(f"still a recipient of {places}: --everywhere")
+        if given.as_json:
+            voice.say(_json(store, changes, known, committed=True))
         await share(store, settings)
     return code
+
+
+def _tell(store: WorkingStore, known: Sequence[Unchanged]) -> None:
+    """Say which values they could read that are still the same."""
+    due = [one for one in known if one.is_due]
+    if due:
+        voice.say(
+            f"{len(due)} values that they could read are still the same, and git's history keeps "
+            "them readable; change them at their source:"
+        )
+    for one in due[:_SHOWN]:
+        doubt = "" if one.is_certain else ", as far as can be told"
+        voice.say(f"  {store.full(one.entry)} ({', '.join(one.what)}{doubt})")
+    if len(due) > _SHOWN:
+        voice.say(f"  and {len(due) - _SHOWN} more (--json lists all)")
+    if len(known) > len(due):
+        voice.say(f"  and keys beside a new password in {len(known) - len(due)} more")
+
+
+def _json(
+    store: WorkingStore,
+    changes: Sequence[Membership],
+    known: Sequence[Unchanged],
+    *,
+    committed: bool,
+) -> str:
+    told = {
+        "store": store.name,
+        "committed": committed,
+        "changes": [
+            {
+                "folder": one.folder, "removed": [reader_json(reader) for reader in one.leaving],
+                "entries": list(one.entries), "encrypted_anew": [look.name for look in one.due],
+            }
+            for one in changes
+        ],
+        "unchanged": [
+            {
+                "entry": store.full(one.entry), "what": list(one.what), "certain": one.is_certain,
+                "due": one.is_due, "commit": one.commit, "committed_at": one.when,
+            }
+            for one in known
+        ],
+    }  # fmt: skip
+    return json.dumps(told, indent=1)
 
 
 async def _changes(

@@ -1,0 +1,121 @@
+"""What somebody could read, and what entries hold now → which values they may still know; pure.
+
+Values are compared by keyed digests, so neither a value nor a plain hash of one is kept. A whole
+text or a password counts wherever it stands now, since entries are renamed and copied; another
+key's value counts in the entry of that name only, as many entries share users and addresses.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from flux_secret.model.plaintext import Plaintext
+from flux_secret.store.format.document import SecretDocument
+
+EVERYTHING: Final = "everything"
+PASSWORD: Final = "password"  # noqa: S105 -- the name of a part
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The digests of what an entry holds."""
+
+    whole: bytes
+    password: bytes
+    """Empty where there is no password."""
+    keys: Mapping[str, bytes]
+
+    @classmethod
+    def of(cls, text: Plaintext, key: bytes) -> Parts:
+        """Digest a text; digests are compared with those of the same key only."""
+        document = SecretDocument.parse(text.reveal())
+
+        def digest(value: bytes) -> bytes:
+            return hmac.digest(key, value, "sha256")
+
+        password = digest(document.password) if document.password else b""
+        keys = {name: digest(value) for name, value in document.keys.items() if value}
+        return cls(digest(text.reveal()), password, keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One version of an entry that somebody could read."""
+
+    entry: str
+    """Its name then."""
+    commit: str
+    when: int
+    """When it was committed, in seconds since the epoch."""
+    parts: Parts | None
+    """None where it cannot be decrypted here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """An entry whose value somebody may still know."""
+
+    entry: str
+    what: tuple[str, ...]
+    """`everything`, `password`, or the names of keys."""
+    is_certain: bool
+    """Whether it was compared; what cannot be decrypted here counts as unchanged."""
+    commit: str
+    """The newest one in which they could read it."""
+    when: int
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the value itself is to be changed, and not only keys beside a new password."""
+        return not self.is_certain or bool({EVERYTHING, PASSWORD} & set(self.what))
+
+
+def unchanged(now: Mapping[str, Parts | None], readings: Iterable[Reading]) -> list[Unchanged]:
+    """Give every entry of which something is still what they could read, sorted by name.
+
+    `now` has every entry that there is, None for those that cannot be decrypted here.
+    """
+    newest_first = sorted(readings, key=lambda one: -one.when)
+    wholes: dict[bytes, Reading] = {}
+    passwords: dict[bytes, Reading] = {}
+    by_name: dict[str, list[Reading]] = {}
+    for one in newest_first:
+        by_name.setdefault(one.entry, []).append(one)
+        if one.parts is not None:
+            wholes.setdefault(one.parts.whole, one)
+            if one.parts.password:
+                passwords.setdefault(one.parts.password, one)
+    found = []
+    for name, parts in sorted(now.items()):
+        named = by_name.get(name, [])
+        if parts is None:
+            found += _uncertain(name, named)
+        elif parts.whole in wholes:
+            found.append(_known(name, (EVERYTHING,), wholes[parts.whole]))
+        elif parts.password in passwords:
+            what = (PASSWORD, *_same_keys(parts, named))
+            found.append(_known(name, what, passwords[parts.password]))
+        elif keys := _same_keys(parts, named):
+            found.append(_known(name, keys, named[0]))
+        elif any(one.parts is None for one in named):
+            found += _uncertain(name, [one for one in named if one.parts is None])
+    return found
+
+
+def _known(name: str, what: tuple[str, ...], reading: Reading) -> Unchanged:
+    return Unchanged(name, what, is_certain=True, commit=reading.commit, when=reading.when)
+
+
+def _uncertain(name: str, named: list[Reading]) -> list[Unchanged]:
+    return [
+        Unchanged(name, (EVERYTHING,), is_certain=False, commit=one.commit, when=one.when)
+        for one in named[:1]
+    ]
+
+
+def _same_keys(parts: Parts, named: list[Reading]) -> tuple[str, ...]:
+    known = {(key, value) for one in named if one.parts for key, value in one.parts.keys.items()}
+    return tuple(sorted(key for key, value in parts.keys.items() if (key, value) in known))
