@@ -101,5 +101,5 @@ def test_the_api_server_is_built_first(machine: Machine) -> None:
     names = [call.rpartition("/")[2] for call in machine.calls()]
     assert names == [
         "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "v3", "kwok",
-        "gopass", "fluxctl",
+        "gopass", "fluxctl", "sops",
     ]  # fmt: skip
