@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -15,19 +14,21 @@ from flux_secret.cli.operator.steps import (
     STOPPED,
     Asking,
     admit,
+    check_email,
+    check_expiry,
     import_key,
+    operator_folder,
     operators_key,
     public,
     readers_of,
 )
 from flux_secret.cli.store.sharing import share
-from flux_secret.errors import ConfigurationError, UsageError
+from flux_secret.errors import ConfigurationError
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.outside.git import ssh_public
 from flux_secret.outside.keymaking import make_openpgp, make_ssh
 from flux_secret.settings.person import PersonSettings
 from flux_secret.store.crypto.public import public_halves
-from flux_secret.store.working.mounts import Mounts
 from flux_secret.store.working.operator import (
     ENTRIES,
     GPG_PRIVATE,
@@ -42,9 +43,6 @@ from flux_secret.store.working.operator import (
 from flux_secret.store.working.store import WorkingStore
 from flux_secret.wiring.stores import mounted
 
-_EMAIL: Final = re.compile(r"[^\s<>@]{1,64}@[^\s<>@]{1,255}")
-_EXPIRES: Final = re.compile(r"never|[1-9][0-9]{0,4}[dwmy]|[0-9]{4}-[0-9]{2}-[0-9]{2}")
-
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
@@ -58,13 +56,8 @@ class Wishes:
     resume: bool
 
     def __post_init__(self) -> None:
-        if self.email is not None and not _EMAIL.fullmatch(self.email):
-            raise UsageError(f"{self.email!a} is no e-mail address", remedy="flux@example.org, say")
-        if not _EXPIRES.fullmatch(self.expires):
-            raise UsageError(
-                f"--expires {self.expires!a} is no time",
-                remedy="write never, 2y, 18m or 2030-12-31",
-            )
+        check_email(self.email)
+        check_expiry(self.expires)
 
     @property
     def user_id(self) -> str:
@@ -140,14 +133,6 @@ async def _bootstrap(wishes: Wishes, asking: Asking) -> int:
         if not asking.dry_run:
             await _say_next(folder, stores)
     return 0
-
-
-def operator_folder(mounts: Mounts, admin: str, cluster: str) -> OperatorFolder:
-    """Give where a cluster's keys are to lie, or do."""
-    if not admin and "" not in mounts.stores:
-        raise UsageError("you have no root store", remedy="name yours: --from STORE")
-    store, prefix = mounts.at(admin)
-    return OperatorFolder.of(store, prefix, cluster)
 
 
 async def _checked(

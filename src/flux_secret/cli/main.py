@@ -19,7 +19,7 @@ INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 
 _COMMANDS: Final = (
     "adopt", "agent", "bootstrap", "deliver", "demo", "doctor", "identity", "install", "recipients",
-    "reencrypt", "store", "sync",
+    "reencrypt", "retire-cluster", "rotate-operator-key", "store", "sync",
 )  # fmt: skip
 
 

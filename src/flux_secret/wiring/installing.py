@@ -58,7 +58,7 @@ async def install(settings: InstallSettings, *, dry: bool) -> Delivery:
         dry=dry,
     )
     async with contextlib.AsyncExitStack() as resources:
-        client = await _client(cluster, settings.cluster_env, resources)
+        client = await client_of(cluster, settings.cluster_env, resources)
         delivery = await Installer(client, options).install(bundle, flux_secret.__version__)
     await LogAuditor().record(delivery)
     return delivery
@@ -112,7 +112,7 @@ class _Entries:
 
 async def _identity_of_cluster(cluster: ClusterSettings, environ: Mapping[str, str]) -> Identity:
     async with contextlib.AsyncExitStack() as resources:
-        client = await _client(cluster, environ, resources)
+        client = await client_of(cluster, environ, resources)
         found = await client.get(CONFIG_MAPS, cluster.namespace, IDENTITY)
     if found is None:
         raise ConfigurationError(
@@ -129,9 +129,10 @@ async def _identity_of_cluster(cluster: ClusterSettings, environ: Mapping[str, s
         ) from None
 
 
-async def _client(
+async def client_of(
     cluster: ClusterSettings, environ: Mapping[str, str], resources: contextlib.AsyncExitStack
 ) -> kubernetes.Client:
+    """Connect to the API server that a person means."""
     connection = (
         kubernetes.load(cluster.kubeconfig, cluster.context, environ=environ)
         if cluster.kubeconfig

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,11 +17,37 @@ from flux_secret.errors import UsageError
 from flux_secret.settings.person import PersonSettings
 from flux_secret.store.interface import Newcomer
 from flux_secret.store.working.membership import add
+from flux_secret.store.working.mounts import Mounts
 from flux_secret.store.working.operator import GPG_PUBLIC, OperatorFolder
 from flux_secret.store.working.store import WorkingStore
 
 STOPPED: Final = 1
 """The exit code when a person says no, as gopass has it."""
+
+_EMAIL: Final = re.compile(r"[^\s<>@]{1,64}@[^\s<>@]{1,255}")
+_EXPIRES: Final = re.compile(r"never|[1-9][0-9]{0,4}[dwmy]|[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def check_email(text: str | None) -> None:
+    """Raise `UsageError` for what would be no address in a key."""
+    if text is not None and not _EMAIL.fullmatch(text):
+        raise UsageError(f"{text!a} is no e-mail address", remedy="flux@example.org, say")
+
+
+def check_expiry(text: str) -> None:
+    """Raise `UsageError` for what gpg would not take for a time, or take for another."""
+    if not _EXPIRES.fullmatch(text):
+        raise UsageError(
+            f"--expires {text!a} is no time", remedy="write never, 2y, 18m or 2030-12-31"
+        )
+
+
+def operator_folder(mounts: Mounts, admin: str, cluster: str) -> OperatorFolder:
+    """Give where a cluster's keys are to lie, or do."""
+    if not admin and "" not in mounts.stores:
+        raise UsageError("you have no root store", remedy="name yours: --from STORE")
+    store, prefix = mounts.at(admin)
+    return OperatorFolder.of(store, prefix, cluster)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,10 @@ class OperatorFolder:
             one.removeprefix(below) for one in self.store.tree().names if one.startswith(below)
         )
 
+    def previous(self, name: str) -> str:
+        """Name what an entry was before its key was replaced."""
+        return f"{PREVIOUS}/{name}"
+
     async def read(self, name: str) -> Plaintext:
         """Decrypt one of them."""
         return await self.store.read(self.entry(name))
@@ -120,3 +124,19 @@ def count(store: WorkingStore, path: str) -> int:
     nearest = tree.nearest(path)
     below = [one for one in tree.names if not path or one.startswith(f"{path}/")]
     return sum(tree.nearest(posixpath.dirname(one)) == nearest for one in below)
+
+
+def both(new: Plaintext, old: Plaintext) -> Plaintext:
+    """Give two armored private keys as one text, as gpg and the agent read them; the new first."""
+    return Plaintext(new.reveal() + old.reveal())
+
+
+def newer(text: Plaintext, old: Plaintext, place: str) -> Plaintext:
+    """Give the new one of `both`; raise `AccessError` where it is not what `both` made."""
+    whole, previous = text.reveal(), old.reveal()
+    if not previous or not whole.endswith(previous) or whole == previous:
+        raise AccessError(
+            f"{place}/{GPG_PRIVATE} is not the new key with the previous one after it",
+            remedy=f"look who changed it: flux-secret store history {place}/{GPG_PRIVATE}",
+        )
+    return Plaintext(whole.removesuffix(previous))
