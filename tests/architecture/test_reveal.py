@@ -35,6 +35,10 @@ ALLOWED = {
     ("model/flux_v1.py", "safe_url"): (1, "the user of a URL, without its password, is hashed"),
     # store: a person's entries are encrypted, and shown to them
     ("store/crypto/encrypt.py", "_in_process"): (1, "is encrypted"),
+    ("store/crypto/age.py", "sealed"): (1, "is encrypted"),
+    ("store/crypto/ageidentities.py", "unlock"): (1, "a passphrase opens a file of identities"),
+    ("store/crypto/ageidentities.py", "new_identity"): (1, "a passphrase locks a new identity"),
+    ("store/crypto/ageperson.py", "PersonsAge._unlock"): (1, "unlocked identities are parsed"),
     ("outside/keyring.py", "Keyring.encrypt"): (1, "gpg encrypts it, from its standard input"),
     ("store/working/merging.py", "_merged"): (1, "three sides become one"),
     ("store/working/editing.py", "save"): (3, "what others changed meanwhile is merged in"),

@@ -20,6 +20,7 @@ from typing import Final
 from flux_secret.errors import UsageError
 from flux_secret.model.names import StoreName
 from flux_secret.outside.gitconfig import read_config, set_config
+from flux_secret.settings.age import AgeSettings
 from flux_secret.settings.environment import gnupg_home
 
 ROOT: Final = ""
@@ -63,6 +64,7 @@ class PersonSettings:
     """The folder where gopass puts new mounts."""
     accepted: Mapping[str, str] = field(default_factory=dict)
     """Mount name → the hash of the recipients that are accepted, for each that gopass checks."""
+    age: AgeSettings = field(default_factory=AgeSettings)
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> PersonSettings:
@@ -85,6 +87,7 @@ class PersonSettings:
             pushes=bool(config) and dict(config).get("core.autopush", "true").lower() in _TRUE,
             config=file,
             new_stores=_data_folder(environ, home) / "gopass" / "stores",
+            age=AgeSettings.load(file.parent, home, environ),
         )
 
     def place(self, mount: str, path: Path | None) -> Path:

@@ -19,6 +19,12 @@ GPG: Final = Layout(".gpg", ".gpg-id")
 AGE: Final = Layout(".age", ".age-recipients")
 
 
+def layout_of(commit: Commit) -> Layout:
+    """Say what a store's files are called; where both kinds lie, OpenPGP counts, as in gopass."""
+    is_age = commit.entry(AGE.recipients) is not None and commit.entry(GPG.recipients) is None
+    return AGE if is_age else GPG
+
+
 class StoreTree:
     """Entries by name, as gopass lists them (facts: gopass §1.2)."""
 

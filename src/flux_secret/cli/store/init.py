@@ -14,13 +14,23 @@ from flux_secret.wiring.stores import founder
 
 @click.command()
 @click.argument("keys", nargs=-1, metavar="[KEY]…")
+@click.option(
+    "--crypto",
+    type=click.Choice(["gpg", "age"]),
+    default="gpg",
+    show_default=True,
+    help="What entries are encrypted with.",
+)
 @click.option("--mount", default="", metavar="NAME", help="Mount it there. Default: the root.")
 @click.option("--path", type=click.Path(path_type=Path), metavar="DIRECTORY",
               help="Where it lies. Default: where gopass puts it.")  # fmt: skip
-def init(keys: tuple[str, ...], mount: str, path: Path | None) -> None:
-    """Make a store that these keys can read; without any, your only key."""
+def init(keys: tuple[str, ...], crypto: str, mount: str, path: Path | None) -> None:
+    """Make a store that these keys can read; without any, your only key.
+
+    With --crypto=age a key is age1…, or a quoted line of ssh-ed25519 or ssh-rsa.
+    """
     settings = PersonSettings.load()
     place = settings.place(mount, path)
-    made = asyncio.run(founder(settings).found(place, keys))
+    made = asyncio.run(founder(settings).found(place, keys, age=crypto == "age"))
     settings.register(mount, place)
     voice.say(f"{mount or 'root store'}: made in {made.root}, for {', '.join(made.recipients)}")

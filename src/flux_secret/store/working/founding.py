@@ -6,7 +6,7 @@ line of `.gitattributes`, and a git history.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -18,9 +18,13 @@ from flux_secret.outside.git.person import PersonGit
 from flux_secret.outside.workfolder import WorkFolder
 from flux_secret.store.crypto.recipients import Recipient, Recipients
 from flux_secret.store.format.recipients import RecipientsFile
+from flux_secret.store.interface import Crypto, Layout
 from flux_secret.store.tree import AGE, GPG
 
-_ATTRIBUTES: Final = b"*.gpg diff=gpg\n"
+_ATTRIBUTES: Final = {GPG: b"*.gpg diff=gpg\n", AGE: b"*.age binary\n"}
+
+IsReadable = Callable[[Layout, Sequence[str]], Awaitable[bool]]
+"""A store's layout and recipients → whether the person is among them."""
 
 
 class OwnKeys(Protocol):
@@ -47,7 +51,7 @@ async def found(
     root: Path, ids: Sequence[str], recipients: Recipients, keyring: OwnKeys, git: PersonGit
 ) -> Founded:
     """Make a store for these keys; with none named, for the person's only key."""
-    _refuse_full(root)
+    refuse_full(root)
     own = {key.fingerprint for key in await keyring.secret_keys()}
     wanted = await recipients.wanted(ids or [_only(await keyring.secret_keys())], "the store")
     if not any(one.key.fingerprint in own for one in wanted):
@@ -56,25 +60,45 @@ async def found(
             remedy="name your own key too: gpg --list-secret-keys",
         )
     files = await _first_files(wanted, keyring)
+    return await _make(root, [one.key.gopass_id for one in wanted], files, git)
+
+
+async def found_age(root: Path, ids: Sequence[str], crypto: Crypto, git: PersonGit) -> Founded:
+    """Make a store of age messages for these recipients."""
+    refuse_full(root)
+    wanted = sorted({(await crypto.newcomer(one, None)).id for one in ids})
+    if not any(one.is_self for one in await crypto.readers(wanted)):
+        raise RecipientError(
+            "none of these keys is yours: you could not read what you write",
+            remedy="name your own too: gopass age identities, or age-keygen -y FILE",
+        )
+    files: dict[str, bytes | None] = {
+        AGE.recipients: RecipientsFile(b"").with_added(wanted).text,
+        ".gitattributes": _ATTRIBUTES[AGE],
+    }
+    return await _make(root, wanted, files, git)
+
+
+async def _make(
+    root: Path, ids: Sequence[str], files: dict[str, bytes | None], git: PersonGit
+) -> Founded:
     folder = WorkFolder(root)
     folder.make()
     await git.do(root, "init", "--quiet")
     clone = await Clone.find(folder, git)
     if clone is None:
         raise ConfigurationError(f"git init made no repository in {root}", remedy="look there")
-    names = ", ".join(one.key.gopass_id for one in wanted)
-    message = f"Initialize store for {names}"
+    message = f"Initialize store for {', '.join(ids)}"
     commit = await clone.commit(files, message)
     await clone.advance(None, commit, message)
-    return Founded(root, tuple(one.key.gopass_id for one in wanted), readable=True)
+    return Founded(root, tuple(ids), readable=True)
 
 
-async def join(url: str, root: Path, keyring: OwnKeys, recipients: Recipients,
-               git: PersonGit) -> Founded:  # fmt: skip
+async def join(url: str, root: Path, is_readable: IsReadable, git: PersonGit) -> Founded:
     """Clone a store that others have; raise, and leave nothing, when it is none."""
     if url.startswith("-"):
         raise UsageError(f"{url[:80]!a} is not an address", remedy="give git's address of a store")
-    _refuse_full(root)
+    refuse_full(root)
     beside = WorkFolder(root.with_name(f".{root.name}.clone"))
     beside.discard()  # of an earlier try that was killed
     beside.make()
@@ -90,13 +114,11 @@ async def join(url: str, root: Path, keyring: OwnKeys, recipients: Recipients,
         beside.become(root)
     finally:
         beside.discard()
-    own = {key.fingerprint for key in await keyring.secret_keys()}
-    others = await recipients.find(ids) if layout is GPG else []
-    readable = any(isinstance(one, Recipient) and one.key.fingerprint in own for one in others)
-    return Founded(root, ids, readable=readable)
+    return Founded(root, ids, readable=await is_readable(layout, ids))
 
 
-def _refuse_full(root: Path) -> None:
+def refuse_full(root: Path) -> None:
+    """Raise `ConfigurationError` where something lies already."""
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise ConfigurationError(
             f"{root} is there already, and not empty",
@@ -119,7 +141,7 @@ def _only(keys: Sequence[PublicKey]) -> str:
 async def _first_files(wanted: Sequence[Recipient], keyring: OwnKeys) -> dict[str, bytes | None]:
     files: dict[str, bytes | None] = {
         GPG.recipients: RecipientsFile(b"").with_added(one.key.gopass_id for one in wanted).text,
-        ".gitattributes": _ATTRIBUTES,
+        ".gitattributes": _ATTRIBUTES[GPG],
     }
     for one in wanted:
         path = f".public-keys/{one.key.gopass_id}"
