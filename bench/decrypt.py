@@ -26,7 +26,10 @@ from flux_secret.model.target import Source, Target
 from flux_secret.outside.git import GitAccess, LastGood, Mirror
 from flux_secret.outside.gpg import Gpg
 from flux_secret.outside.objects import Commit
+from flux_secret.store.crypto.age import AgeDecryptor
+from flux_secret.store.crypto.ageidentities import Identities
 from flux_secret.store.crypto.openpgp import OpenPgp
+from flux_secret.store.interface import Decryptors
 from flux_secret.store.stores import Stores
 from simulators.gnupg import Home, home
 from simulators.repositories import Repository
@@ -60,9 +63,8 @@ async def side_by_side(place: Path, gnupg: Home, email: str, store: Repository) 
     name = StoreName.parse("apps")
     gpg = Gpg.private([key], b"", path=os.environ["PATH"])
     mirror = Mirror(GitUrl.parse(store.url), place / "cache", GitAccess(path=os.environ["PATH"]))
-    stores = Stores(
-        {name: LastGood(mirror, allowed=False)}.__getitem__, Commit, OpenPgp([key], None, gpg)
-    )
+    decryptors = Decryptors(OpenPgp([key], None, gpg), AgeDecryptor(Identities()))
+    stores = Stores({name: LastGood(mirror, allowed=False)}.__getitem__, Commit, decryptors)
     target = Target(Source(GitUrl.parse("file:///ops"), "main"), "", frozenset({name}))
     reads: list[Read] = []
     lookups = [Lookup(SecretPath.parse(f"apps/e/{number:04}")) for number in range(ENTRIES)]

@@ -18,7 +18,10 @@ from flux_secret.model.target import Source, Target
 from flux_secret.outside.git import GitAccess, LastGood, Mirror
 from flux_secret.outside.gpg import Gpg
 from flux_secret.outside.objects import Commit
+from flux_secret.store.crypto.age import AgeDecryptor
+from flux_secret.store.crypto.ageidentities import Identities
 from flux_secret.store.crypto.openpgp import OpenPgp
+from flux_secret.store.interface import Decryptors
 from flux_secret.store.reader import PinnedStores
 from flux_secret.store.stores import Stores
 from simulators.gnupg import Home, home
@@ -121,9 +124,8 @@ async def reader(world: World, tmp_path: Path) -> AsyncIterator[PinnedStores]:
     name = StoreName.parse("root")
     access = GitAccess(path=os.environ["PATH"])
     mirror = Mirror(GitUrl.parse(world.store.url), tmp_path, access)
-    stores = Stores(
-        {name: LastGood(mirror, allowed=False)}.__getitem__, Commit, OpenPgp([key], None, gpg)
-    )
+    decryptors = Decryptors(OpenPgp([key], None, gpg), AgeDecryptor(Identities()))
+    stores = Stores({name: LastGood(mirror, allowed=False)}.__getitem__, Commit, decryptors)
     target = Target(Source(GitUrl.parse("file:///ops"), "main"), "", frozenset({name}))
     reads: list[Read] = []
     async with stores.reader(target, reads) as opened:

@@ -47,6 +47,8 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     _file("--git-gpg-key-import", "Armored OpenPGP private key, or a directory of them; may be "
           "repeated. Default: the keys of GNUPGHOME.", multiple=True),
     _file("--git-gpg-passphrase-file", "Passphrase of the imported keys."),
+    _file("--age-identity", "Identities for stores of age, or an ssh private key; may be "
+          "repeated.", multiple=True),
     click.option("--store", multiple=True, metavar="NAME=URL",
                  help="A gopass or pass store and the name scripts call it by; may be repeated."),
     click.option("--stores-from", type=click.Path(path_type=Path), metavar="DIRECTORY",

@@ -23,6 +23,7 @@ class Flags:
     git_ca_file: Path | None = None
     git_gpg_key_import: Sequence[Path] = ()
     git_gpg_passphrase_file: Path | None = None
+    age_identity: Sequence[Path] = ()
     git_verify_signatures: bool = False
     git_verify_signatures_mode: str = "none"
     git_sync_tag: str = "flux-sync"

@@ -35,6 +35,8 @@ class KeySettings:
     """What that home's pinentry needs to find a person's terminal or display."""
     age_file: Path | None = None
     """age keys for `--sops`, where sops itself looks for them."""
+    age_identities: tuple[Path, ...] = ()
+    """What opens stores of age."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,7 @@ class Settings:
                 gnupg_home=gnupg_home(environ),
                 terminal={name: environ[name] for name in _TERMINAL if name in environ},
                 age_file=age_keys(environ) if flags.sops else None,
+                age_identities=tuple(flags.age_identity),
             ),
             cluster=ClusterSettings(
                 kubeconfig=flags.kubeconfig or find_kubeconfig(environ),

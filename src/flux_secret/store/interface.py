@@ -88,6 +88,14 @@ class Decryptor(Protocol):
         """Decrypt one message; raise `DecryptError` whose `what` says only why."""
 
 
+@dataclass(frozen=True, slots=True)
+class Decryptors:
+    """Who opens the entries of each kind of store."""
+
+    openpgp: Decryptor
+    age: Decryptor
+
+
 MirrorOf = Callable[[StoreName], Mirror]
 OpenCommit = Callable[[Path, str], Commit]
 

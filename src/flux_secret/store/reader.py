@@ -24,10 +24,12 @@ from flux_secret.model.names import SecretPath, StoreName
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.reference import Lookup
 from flux_secret.model.target import Target
+from flux_secret.store.crypto.agerecipients import stanzas
 from flux_secret.store.crypto.packets import HIDDEN, recipients
 from flux_secret.store.format.document import SecretDocument
-from flux_secret.store.interface import Decryptor
-from flux_secret.store.tree import StoreTree
+from flux_secret.store.interface import Decryptor, Decryptors
+from flux_secret.store.refusal import Unopened, explained
+from flux_secret.store.tree import AGE, StoreTree
 
 MAX_CIPHERTEXT: Final = 8 * 1024 * 1024  # bytes; a Secret holds at most 1 MiB
 MAX_PLAINTEXT: Final = 16 * 1024 * 1024  # bytes; compressed messages may grow
@@ -50,7 +52,7 @@ class PinnedStores:
         self,
         target: Target,
         trees: Mapping[StoreName, StoreTree],
-        decryptor: Decryptor,
+        decryptors: Decryptors,
         reads: list[Read],
         notes: Sequence[str] = (),
     ) -> None:
@@ -59,7 +61,7 @@ class PinnedStores:
         self.notes = tuple(notes)
         """What people should know of the stores."""
         self._longest_first = sorted(trees, key=lambda name: -name.value.count("/"))
-        self._decryptor = decryptor
+        self._decryptors = decryptors
         self._reads = reads
         self._documents: dict[tuple[StoreName, str], SecretDocument] = {}
         self._handed_out: list[tuple[Lookup, Plaintext]] = []
@@ -115,11 +117,17 @@ class PinnedStores:
         return sorted(wanted, key=lambda path: str(path).encode())
 
     def recipients(self, path: SecretPath) -> Sequence[str]:
-        """Give the ids of the keys that an entry is encrypted to; nothing is decrypted."""
+        """Give the ids of the keys that an entry is encrypted to; nothing is decrypted.
+
+        Each recipient of an age message is a hidden one.
+        """
         found = self._find(Lookup(path))
         if found.tree.size(found.blob) > MAX_CIPHERTEXT:
             return ()
-        return recipients(found.tree.ciphertext(found.blob))
+        ciphertext = found.tree.ciphertext(found.blob)
+        if found.tree.layout is AGE:
+            return [HIDDEN] * len(stanzas(ciphertext) or ())
+        return recipients(ciphertext)
 
     def would_repeat(self, read: Read) -> bool:
         """Whether a question that was answered once would be answered from the same ciphertext."""
@@ -160,6 +168,9 @@ class PinnedStores:
             )
         return _Found(store, tree, name, blob)
 
+    def _decryptor(self, found: _Found) -> Decryptor:
+        return self._decryptors.age if found.tree.layout is AGE else self._decryptors.openpgp
+
     async def _document(self, found: _Found) -> SecretDocument:
         known = self._documents.get((found.store, found.blob))
         if known is None:
@@ -176,9 +187,10 @@ class PinnedStores:
             )
         ciphertext = found.tree.ciphertext(found.blob)
         try:
-            plain = await self._decryptor.decrypt(ciphertext)
+            plain = await self._decryptor(found).decrypt(ciphertext)
         except DecryptError as failure:
-            raise self._explained(found, where, ciphertext, failure) from None
+            unopened = Unopened(where, found.store, found.tree, found.name, found.blob)
+            raise explained(unopened, self._decryptor(found), failure) from None
         size = len(plain.reveal())
         if size > MAX_PLAINTEXT:
             raise AccessError(f"{where} decrypts to more than {MAX_PLAINTEXT} bytes")
@@ -187,26 +199,3 @@ class PinnedStores:
                 f"{where} decrypts to nothing", remedy="look at it with `gopass show`, set it again"
             )
         return plain
-
-    def _explained(
-        self, found: _Found, where: str, ciphertext: bytes, failure: DecryptError
-    ) -> DecryptError:
-        """Say whether it is the key or the ciphertext that is wrong."""
-        actual = recipients(ciphertext)
-        own = self._decryptor.key_ids
-        if not actual:
-            return DecryptError(
-                f"{where} is damaged (blob {found.blob[:12]}): it is no OpenPGP message",
-                remedy="bring back its last good version from the store's git history",
-            )
-        if own and HIDDEN not in actual and not set(own) & set(actual):
-            wanted = ", ".join(found.tree.wanted_recipients(found.name)) or "no .gpg-id"
-            return DecryptError(
-                f"{where} is not encrypted to this agent's keys ({', '.join(own)}); it is "
-                f"encrypted to {', '.join(actual)}; .gpg-id names {wanted}",
-                remedy=f"gopass recipients add --store {found.store} 0x{own[0]}, then gopass sync",
-            )
-        return DecryptError(
-            f"{where} cannot be decrypted (blob {found.blob[:12]}): {failure.what}",
-            remedy="if `gopass show` fails too, bring back its last good version from git history",
-        )

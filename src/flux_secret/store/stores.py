@@ -11,9 +11,9 @@ from flux_secret.model.names import StoreName
 from flux_secret.model.target import Target
 from flux_secret.outside.objects import DamagedRepositoryError
 from flux_secret.outside.once import Once
-from flux_secret.store.interface import Decryptor, MirrorOf, OpenCommit
+from flux_secret.store.interface import Decryptors, MirrorOf, OpenCommit
 from flux_secret.store.reader import PinnedStores
-from flux_secret.store.tree import StoreTree
+from flux_secret.store.tree import StoreTree, layout_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +28,18 @@ class Pin:
 class Stores:
     """All configured stores and the keys that open them."""
 
-    def __init__(self, mirror_of: MirrorOf, open_commit: OpenCommit, decryptor: Decryptor) -> None:
+    def __init__(
+        self, mirror_of: MirrorOf, open_commit: OpenCommit, decryptors: Decryptors
+    ) -> None:
         self._mirror_of = mirror_of
         self._open_commit = open_commit
-        self._decryptor = decryptor
+        self._decryptors = decryptors
 
     @asynccontextmanager
     async def round(self) -> AsyncIterator[StoresRound]:
         """Pin each store once, however many targets read it: all get the same commit."""
         async with Once[StoreName, Pin](self._pin) as pins:
-            yield StoresRound(self._mirror_of, self._decryptor, pins)
+            yield StoresRound(self._mirror_of, self._decryptors, pins)
 
     @asynccontextmanager
     async def reader(self, target: Target, reads: list[Read]) -> AsyncIterator[PinnedStores]:
@@ -61,17 +63,18 @@ class Stores:
         mirror = self._mirror_of(name)
         fetched = await mirror.fetch(None)
         note = f"store {name} is read {fetched.outage}" if fetched.outage else ""
-        return Pin(StoreTree(self._open_commit(mirror.path, fetched.commit)), note)
+        commit = self._open_commit(mirror.path, fetched.commit)
+        return Pin(StoreTree(commit, layout_of(commit)), note)
 
 
 class StoresRound:
     """The stores at the commits that one round reads."""
 
     def __init__(
-        self, mirror_of: MirrorOf, decryptor: Decryptor, pins: Once[StoreName, Pin]
+        self, mirror_of: MirrorOf, decryptors: Decryptors, pins: Once[StoreName, Pin]
     ) -> None:
         self._mirror_of = mirror_of
-        self._decryptor = decryptor
+        self._decryptors = decryptors
         self._pins = pins
 
     @asynccontextmanager
@@ -81,7 +84,7 @@ class StoresRound:
         try:
             pins = {name: await self._pins(name) for name in names}
             trees = {name: pin.tree for name, pin in pins.items()}
-            yield PinnedStores(target, trees, self._decryptor, reads, _notes(pins.values()))
+            yield PinnedStores(target, trees, self._decryptors, reads, _notes(pins.values()))
         except DamagedRepositoryError:
             for name in names:
                 self._mirror_of(name).condemn()

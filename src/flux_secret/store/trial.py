@@ -43,6 +43,8 @@ class Trial:
     """Ids of our keys that it is encrypted to; empty where its recipients are hidden."""
     others: Sequence[SecretPath] = ()
     """Entries that are not encrypted to a key of ours."""
+    unsaid: int = 0
+    """How many do not say whom they are for: they may be ours."""
 
 
 async def trial(reader: Reader, own: Collection[str]) -> Trial:
@@ -53,10 +55,12 @@ async def trial(reader: Reader, own: Collection[str]) -> Trial:
     paths = await reader.entries("")
     ours: list[tuple[SecretPath, Sequence[str]]] = []
     others: list[SecretPath] = []
+    unsaid = 0
     for path in paths[:MAX_ENTRIES]:
         recipients = _recipients(reader, path)
         if HIDDEN in recipients or set(own) & set(recipients):
             ours.append((path, [one for one in recipients if one in own]))
+            unsaid += not ours[-1][1]
         else:
             others.append(path)
     if not paths:
@@ -64,7 +68,7 @@ async def trial(reader: Reader, own: Collection[str]) -> Trial:
     chosen, keys = ours[0] if ours else (paths[0], ())
     with contextlib.suppress(EmptyValueError):  # it opens; a delivery that asks for it says more
         await reader.read(Lookup(chosen, Part.RAW))
-    return Trial(len(paths), min(len(paths), MAX_ENTRIES), chosen, keys, others)
+    return Trial(len(paths), min(len(paths), MAX_ENTRIES), chosen, keys, others, unsaid)
 
 
 def _recipients(reader: Reader, path: SecretPath) -> Sequence[str]:

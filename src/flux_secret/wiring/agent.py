@@ -107,7 +107,7 @@ async def connect(settings: Settings) -> AsyncIterator[Connected]:
         workshops = Workshops(settings.tool_path, sandbox, supervisors, settings.generator_bounds)
         stages = Stages(
             source=GitSource(branches.__getitem__, Layouts(settings.tool_path).lay_out),
-            stores=Stores(last_good.__getitem__, Commit, keys.decryptor),
+            stores=Stores(last_good.__getitem__, Commit, keys.decryptors),
             generator=Generator(workshops.open, opener(settings, keys, workshops)),
             resolver=Resolver(),
             applier=applier,

@@ -56,9 +56,9 @@ async def examine(settings: Settings) -> list[Finding]:
 
 
 def _keys_finding(settings: Settings, own: Collection[str]) -> Finding:
-    files = ", ".join(map(str, settings.keys.files))
+    files = ", ".join(map(str, (*settings.keys.files, *settings.keys.age_identities)))
     says = files or f"those of the GnuPG home {settings.keys.gnupg_home or ''}".rstrip()
-    if settings.stores and not own:
+    if settings.stores and not own and not settings.keys.age_identities:
         return Finding(
             Level.WARNING, "keys", f"{says}: no private key is there",
             "name its file: --git-gpg-key-import",
@@ -81,7 +81,7 @@ async def _trials(
     settings: Settings, stores: Mapping[StoreName, Mirror], keys: Keys, own: Collection[str]
 ) -> list[Finding]:
     last_good = {name: LastGood(mirror, allowed=False) for name, mirror in stores.items()}
-    pinned = Stores(last_good.__getitem__, Commit, keys.decryptor)
+    pinned = Stores(last_good.__getitem__, Commit, keys.decryptors)
     return list(await asyncio.gather(*(_trial(settings, name, pinned, own) for name in stores)))
 
 
@@ -108,6 +108,8 @@ def _opens(name: StoreName, found: Trial) -> Finding:
     by = f"the key {' '.join(found.keys)}" if found.keys else "a key of ours (it names none)"
     ours = found.looked_at - len(found.others)
     of = f"{ours} of {found.looked_at} entries {'is' if ours == 1 else 'are'} encrypted to our keys"
+    if found.unsaid:
+        of += f", as far as they say it: {found.unsaid} name nobody"
     if found.others:
         of += f"; not {', '.join(map(str, found.others[:_NAMED]))}"
         of += f" and {len(found.others) - _NAMED} more" * (len(found.others) > _NAMED)

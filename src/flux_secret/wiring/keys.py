@@ -10,9 +10,11 @@ from flux_secret.errors import KeyFileError
 from flux_secret.outside.gpg import Gpg
 from flux_secret.outside.keyring import Keyring
 from flux_secret.settings import KeySettings
+from flux_secret.store.crypto.age import AgeDecryptor
+from flux_secret.store.crypto.ageidentities import agents, together
 from flux_secret.store.crypto.openpgp import GnuPgHome, OpenPgp
 from flux_secret.store.crypto.packets import is_public_only
-from flux_secret.store.interface import Decryptor
+from flux_secret.store.interface import Decryptor, Decryptors
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,12 @@ class Keys:
     """Has them all, public ones too: git verifies with it, and the sync tag is signed by it."""
     home: Gpg
     """A person's own, which decrypts where no private key was imported."""
+    age: AgeDecryptor
+
+    @property
+    def decryptors(self) -> Decryptors:
+        """Who opens stores."""
+        return Decryptors(self.decryptor, self.age)
 
     @property
     def private(self) -> Gpg:
@@ -40,11 +48,12 @@ async def own_key_ids(keys: Keys) -> frozenset[str]:
 
 
 def load_keys(keys: KeySettings, tool_path: str, resources: contextlib.AsyncExitStack) -> Keys:
-    """Load the imported keys; where none of them is private, a person's own home decrypts."""
+    """Load the imported keys, once; where none of them is private, a person's own home decrypts."""
+    age = AgeDecryptor(together(map(agents, keys.age_identities)))
     persons = Gpg(path=tool_path, home=keys.gnupg_home, terminal=keys.terminal)
     resources.push_async_callback(persons.close)
     if not keys.files:
-        return Keys(GnuPgHome(persons), persons, persons)
+        return Keys(GnuPgHome(persons), persons, persons, age)
     blocks = {file: _read(file) for path in keys.files for file in _key_files(path)}
     passphrase = _read(keys.passphrase_file).rstrip(b"\r\n") if keys.passphrase_file else b""
     gpg = Gpg.private(list(blocks.values()), passphrase, path=tool_path)
@@ -56,8 +65,9 @@ def load_keys(keys: KeySettings, tool_path: str, resources: contextlib.AsyncExit
         except KeyFileError as error:
             raise KeyFileError(f"{file}: {error.what}", remedy=error.remedy) from None
     if not private:
-        return Keys(GnuPgHome(persons), gpg, persons)
-    return Keys(OpenPgp(list(private.values()), passphrase.decode() or None, gpg), gpg, persons)
+        return Keys(GnuPgHome(persons), gpg, persons, age)
+    openpgp = OpenPgp(list(private.values()), passphrase.decode() or None, gpg)
+    return Keys(openpgp, gpg, persons, age)
 
 
 def _key_files(path: Path) -> list[Path]:

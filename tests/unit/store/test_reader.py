@@ -21,6 +21,9 @@ from flux_secret.model.names import SecretPath, StoreName
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.reference import Lookup, Part
 from flux_secret.model.target import Source, Target
+from flux_secret.store.crypto.age import AgeDecryptor
+from flux_secret.store.crypto.ageidentities import Identities
+from flux_secret.store.interface import Decryptors
 from flux_secret.store.reader import PinnedStores
 from flux_secret.store.tree import StoreTree
 
@@ -81,7 +84,9 @@ def pinned(**stores: Mapping[str, bytes]) -> tuple[PinnedStores, list[Read]]:
     trees = {StoreName.parse(name): StoreTree(FakeCommit(files)) for name, files in stores.items()}
     target = Target(Source(GitUrl.parse("file:///ops"), "main"), "demo", frozenset(trees))
     reads: list[Read] = []
-    return PinnedStores(target, trees, FakeDecryptor(), reads), reads
+    return PinnedStores(
+        target, trees, Decryptors(FakeDecryptor(), AgeDecryptor(Identities())), reads
+    ), reads
 
 
 def whole(name: str) -> Lookup:

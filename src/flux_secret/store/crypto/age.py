@@ -136,7 +136,11 @@ class AgeDecryptor:
         """Their public halves, for people who are to make one of them a recipient."""
 
     async def decrypt(self, ciphertext: bytes) -> Plaintext:
-        """Decrypt in process."""
+        """Decrypt in process; raise `DecryptError`."""
+        if not self._identities.keys:
+            raise DecryptError(
+                "no identity for age is at hand", remedy="name its file: --age-identity FILE"
+            )
         answer = opened(ciphertext, self._identities)
         if isinstance(answer, DecryptError):
             raise answer
@@ -187,8 +191,13 @@ def opened(message: bytes, keys: Identities) -> Plaintext | DecryptError:
     ours = ", ".join(map(short, keys.publics)) or "none at hand"
     return DecryptError(
         f"it is not encrypted to a key of yours: {ours}{reasons(keys)}",
-        remedy="ask one who can read it to add your key: flux-secret recipients add AGE1…",
+        remedy=f"have one who can read it run: flux-secret recipients add {_word(keys)}",
     )
+
+
+def _word(keys: Identities) -> str:
+    first = next(iter(keys.publics), "AGE1…")
+    return f"'{first}'" if " " in first else first
 
 
 def _because(answer: Plaintext | DecryptError, failure: KeyFileError) -> Plaintext | DecryptError:

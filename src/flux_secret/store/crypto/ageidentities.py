@@ -58,6 +58,22 @@ def identities(data: bytes, name: str) -> Identities:
     return found
 
 
+def agents(path: Path) -> Identities:
+    """Read a file for an agent, all of which must be usable; raise `KeyFileError`."""
+    data = read(path)
+    if data is None:
+        raise KeyFileError(f"{path} is not there", remedy="check what --age-identity names")
+    locked = (f"{path}: it is under a passphrase",) if is_locked(data) else ()
+    found = Identities(unusable=locked) if locked else identities(data, str(path))
+    if found.unusable or not found.keys:
+        raise KeyFileError(
+            "; ".join(found.unusable) or f"{path}: no identity is in it",
+            remedy="name a file of age-keygen, or an ssh private key (ed25519, RSA); neither "
+            "under a passphrase, since nobody types there",
+        )
+    return found
+
+
 def is_locked(data: bytes) -> bool:
     """Whether a file of identities is itself encrypted."""
     return data.startswith((MAGIC, ARMOR))
