@@ -124,15 +124,17 @@ def test_refusals_change_nothing(desk: Desk, words: tuple[str, ...], code: int, 
     assert (desk.admin.commits, desk.apps.commits) == before
 
 
+def unchanged(desk: Desk) -> list[str]:
+    """Retire the cluster; give the entries whose values it may have kept."""
+    told = json.loads(desk.me.flux(*RETIRE, "--json").out)
+    return [one["entry"] for one in told["unchanged"] if one["due"]]
+
+
 def test_a_retired_cluster_reads_nothing_and_others_go_on(desk: Desk) -> None:
     desk.bootstrap("--store", "apps/prod", "--yes", cluster="other")
     key = entry(desk, "gpg-private-key")
     before = desk.admin.commits, desk.apps.commits
-    done = desk.me.flux(*RETIRE, "--json")
-    assert json.loads(done.out) == {
-        "cluster": "main",
-        "could_read": ["apps/demo/db", "apps/prod/db"],
-    }
+    assert unchanged(desk) == ["apps/demo/db", "apps/prod/db"]
     assert (desk.admin.commits, desk.apps.commits) == (before[0] + 1, before[1] + 1)
     assert not (desk.admin.store / FOLDER).exists()
     assert desk.apps.readers("demo/db") == {ME}
@@ -145,6 +147,18 @@ def test_a_retired_cluster_reads_nothing_and_others_go_on(desk: Desk) -> None:
 def test_retiring_in_the_middle_of_a_change_takes_both_keys_out(desk: Desk) -> None:
     desk.me.flux(*ROTATE)
     done = desk.me.flux(*RETIRE, "--keep-keys")
-    assert b"main could read 2 values; they are the same still" in done.out
+    assert b"2 values that they could read are still the same" in done.out
     assert desk.apps.readers("demo/db") == {ME}
     assert (desk.admin.store / FOLDER).exists()
+
+
+def test_after_a_kill_the_list_is_whole_and_has_no_value_that_was_changed_since(
+    desk: Desk, tmp_path: Path
+) -> None:
+    killer = Killer.at(tmp_path / "killer", "git", "commit-tree", 2)
+    killed = replace(desk.me, env=desk.me.env | killer.env)
+    assert killed.flux(*RETIRE, check=False).code == -9
+    assert desk.apps.readers("demo/db") == {ME}
+    desk.me.flux("store", "insert", "-f", "apps/prod/db", stdin=b"new\n")
+    assert unchanged(desk) == ["apps/demo/db"]
+    assert not (desk.admin.store / FOLDER).exists()

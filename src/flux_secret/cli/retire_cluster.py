@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import posixpath
 import sys
+from typing import Any
 
 import click
 
 from flux_secret.cli import voice
 from flux_secret.cli.operator.steps import STOPPED, Asking, operator_folder
 from flux_secret.cli.operator.succeeding import expel, keys_of
+from flux_secret.cli.recipients.known import known_json, tell
 from flux_secret.cli.store.sharing import share
 from flux_secret.errors import ConfigurationError
 from flux_secret.settings.person import PersonSettings
 from flux_secret.store.working.operator import GPG_PUBLIC, OperatorFolder
-from flux_secret.store.working.succession import Operator, holds
+from flux_secret.store.working.succession import Operator, holds, known
 from flux_secret.wiring.stores import mounted
 
 
@@ -44,17 +45,17 @@ def retire_cluster(  # noqa: PLR0913 -- click's own options
     Whoever has the key may have kept what it could read: those values are to be changed at their
     source. Its entries in your own store are removed last.
     """
-    readable: list[str] = []
+    readable: list[dict[str, Any]] = []
     with contextlib.redirect_stdout(sys.stderr if as_json else sys.stdout):
         work = _retire(cluster, admin, Asking(yes, dry_run), readable, keeps=keep_keys)
         code = asyncio.run(work)
     if as_json:
-        voice.say(json.dumps({"cluster": cluster, "could_read": sorted(readable)}, indent=1))
+        voice.say(json.dumps({"cluster": cluster, "unchanged": readable}, indent=1))
     context.exit(code)
 
 
 async def _retire(
-    cluster: str, admin: str, asking: Asking, readable: list[str], *, keeps: bool
+    cluster: str, admin: str, asking: Asking, readable: list[dict[str, Any]], *, keeps: bool
 ) -> int:
     settings = PersonSettings.load()
     async with mounted(settings) as mounts:
@@ -62,13 +63,12 @@ async def _retire(
         operators = await _operators(folder)
         asking.ensure_answers()
         for store in mounts.stores.values():
-            if not await holds(store, operators):
-                continue
-            changes = await expel(store, operators, None, asking, settings)
-            if changes is None:
+            still = await known(store, operators)
+            tell(store, still)
+            readable += known_json(store, still)
+            named = await holds(store, operators)
+            if named and not await expel(store, operators, None, asking, settings):
                 return STOPPED
-            readable += [store.full(name) for one in changes for name in one.entries]
-        _report(cluster, sorted(readable))
         if keeps:
             return 0
         present = folder.present()
@@ -91,11 +91,3 @@ async def _operators(folder: OperatorFolder) -> tuple[Operator, ...]:
         )
     keys = [await keys_of(folder, name) for name in names]
     return tuple(Operator(key) for some in keys for key in some)
-
-
-def _report(cluster: str, readable: list[str]) -> None:
-    voice.say(f"{cluster} could read {len(readable)} values; they are the same still:")
-    for folder in sorted({posixpath.dirname(one) for one in readable}):
-        names = [posixpath.basename(one) for one in readable if posixpath.dirname(one) == folder]
-        voice.say(f"  {folder}/: {', '.join(names)}")
-    voice.say("change them at their source: whoever has the key may have kept them")

@@ -10,7 +10,6 @@ from flux_secret.cli.store.sharing import share
 from flux_secret.model.identity import OpenPgpPublic
 from flux_secret.settings.person import PersonSettings
 from flux_secret.store.crypto.public import public_keys
-from flux_secret.store.working.membership import Membership
 from flux_secret.store.working.mounts import Mounts
 from flux_secret.store.working.operator import GPG_PUBLIC, OperatorFolder
 from flux_secret.store.working.store import WorkingStore
@@ -80,7 +79,7 @@ class Succession:
             if not await holds(store, self.operators):
                 continue
             key = self.new[0].armored.encode()
-            if await expel(store, self.operators, key, self.asking, self.settings) is None:
+            if not await expel(store, self.operators, key, self.asking, self.settings):
                 return False
         return True
 
@@ -94,8 +93,8 @@ async def keys_of(folder: OperatorFolder, name: str) -> tuple[OpenPgpPublic, ...
 async def expel(
     store: WorkingStore, operators: tuple[Operator, ...], heir: bytes | None, asking: Asking,
     settings: PersonSettings,
-) -> list[Membership] | None:  # fmt: skip
-    """Take keys out of a store as one commit; give what changed, None when a person says no."""
+) -> bool:  # fmt: skip
+    """Take keys out of a store as one commit; say whether a person agreed."""
     newcomer = await store.crypto.newcomer("", heir) if heir is not None else None
     async with store.changing() as draft:
         changes = await leave(draft, operators, newcomer)
@@ -104,7 +103,7 @@ async def expel(
         gone = " and ".join(one.key.gopass_id for one in operators)
         places = ", ".join(one.folder or "the store" for one in changes)
         if not asking.agrees(f"let {gone} read them no more, as one commit"):
-            return changes if asking.dry_run else None
+            return asking.dry_run
         await carry_out(draft, changes, f"Remove {gone} from the recipients of {places}", Given())
     await share(store, settings)
-    return changes
+    return True

@@ -6,12 +6,12 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import click
 
 from flux_secret.cli import voice
 from flux_secret.cli.recipients.confirming import Given, ask, carry_out, change_options
+from flux_secret.cli.recipients.known import known_json, tell
 from flux_secret.cli.recipients.ls import reader_json
 from flux_secret.cli.store.sharing import share
 from flux_secret.errors import UsageError
@@ -23,8 +23,6 @@ from flux_secret.store.working.membership import Membership, inherit, listed, st
 from flux_secret.store.working.membership import remove as leave
 from flux_secret.store.working.store import Draft, WorkingStore
 from flux_secret.wiring.stores import mounted
-
-_SHOWN: Final = 20  # values
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ async def _remove(who: _Who, given: Given) -> int:
             changes, leaving = await _changes(draft, folder, who)
             known = await still_known(store, tuple(leaving.values()))
             if not given.as_json:
-                _tell(store, known)
+                tell(store, known)
             if not ask(store, changes, given):
                 if given.as_json:
                     voice.say(_json(store, changes, known, committed=False))
@@ -84,23 +82,6 @@ async def _remove(who: _Who, given: Given) -> int:
     return code
 
 
-def _tell(store: WorkingStore, known: Sequence[Unchanged]) -> None:
-    """Say which values they could read that are still the same."""
-    due = [one for one in known if one.is_due]
-    if due:
-        voice.say(
-            f"{len(due)} values that they could read are still the same, and git's history keeps "
-            "them readable; change them at their source:"
-        )
-    for one in due[:_SHOWN]:
-        doubt = "" if one.is_certain else ", as far as can be told"
-        voice.say(f"  {store.full(one.entry)} ({', '.join(one.what)}{doubt})")
-    if len(due) > _SHOWN:
-        voice.say(f"  and {len(due) - _SHOWN} more (--json lists all)")
-    if len(known) > len(due):
-        voice.say(f"  and keys beside a new password in {len(known) - len(due)} more")
-
-
 def _json(
     store: WorkingStore,
     changes: Sequence[Membership],
@@ -118,13 +99,7 @@ def _json(
             }
             for one in changes
         ],
-        "unchanged": [
-            {
-                "entry": store.full(one.entry), "what": list(one.what), "certain": one.is_certain,
-                "due": one.is_due, "commit": one.commit, "committed_at": one.when,
-            }
-            for one in known
-        ],
+        "unchanged": known_json(store, known),
     }  # fmt: skip
     return json.dumps(told, indent=1)
 

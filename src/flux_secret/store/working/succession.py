@@ -12,8 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flux_secret.model.identity import OpenPgpPublic
+from flux_secret.store.crypto.packets import key_ids
 from flux_secret.store.interface import Newcomer, Reader
 from flux_secret.store.tree import GPG
+from flux_secret.store.working.exposure import Unchanged
+from flux_secret.store.working.hindsight import still_known
 from flux_secret.store.working.membership import Membership, add, remove, still_named
 from flux_secret.store.working.store import Draft, WorkingStore
 
@@ -29,7 +32,8 @@ class Operator:
         """The ways in which a recipients file names it."""
         whole = self.key.fingerprint
         ids = (self.key.gopass_id, f"0x{whole}", whole, self.key.gopass_id.removeprefix("0x"))
-        return tuple(Reader(one, one, fingerprint=whole) for one in ids)
+        marks = frozenset(key_ids(self.key.armored.encode()))
+        return tuple(Reader(one, one, marks, fingerprint=whole) for one in ids)
 
 
 async def named(draft: Draft, operators: Sequence[Operator]) -> dict[str, tuple[Reader, ...]]:
@@ -64,3 +68,10 @@ async def leave(
 async def holds(store: WorkingStore, operators: Sequence[Operator]) -> bool:
     """Whether a store names any of these keys."""
     return bool(await named(Draft(store, store.tree()), operators))
+
+
+async def known(store: WorkingStore, operators: Sequence[Operator]) -> list[Unchanged]:
+    """Give the entries of which these keys could ever read what they hold now."""
+    if store.crypto.layout != GPG:
+        return []
+    return await still_known(store, [one for each in operators for one in each.readers])
