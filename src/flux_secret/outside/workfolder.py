@@ -13,14 +13,14 @@ import fcntl
 import os
 import shutil
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from flux_secret.errors import ConfigurationError, UnreachableError
-from flux_secret.outside.files import write_atomic
+from flux_secret.outside.files import flush, write_atomic
 from flux_secret.outside.process import MIB
 
 MAX_FILE: Final = 64 * MIB
@@ -155,6 +155,31 @@ class WorkFolder:
         with _explained(file, "written"):
             self._make_folder(file.parent)
             write_atomic(file, data)
+
+    def write_all(self, files: Mapping[str, bytes], staging: Path) -> None:
+        """Put many files there, each whole, where each may be the old one until this returns.
+
+        They are written into a folder `staging`, flushed to the disk, and moved in one by one, so
+        that one who is killed leaves nothing among the store's files, which gopass would commit.
+        """
+        if staging.parent.stat().st_dev != self.root.stat().st_dev:  # no move could be whole
+            for path, data in files.items():
+                self.write(path, data)
+            return
+        with _explained(staging, "written"):
+            shutil.rmtree(staging, ignore_errors=True)  # of one that was killed
+            staging.mkdir(mode=0o700)
+            for number, data in enumerate(files.values()):
+                handle = os.open(staging / str(number), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(handle, "wb") as file:
+                    file.write(data)
+            flush(staging)
+        for number, path in enumerate(files):
+            file_ = self._inside(path)
+            with _explained(file_, "written"):
+                self._make_folder(file_.parent)
+                (staging / str(number)).replace(file_)
+        shutil.rmtree(staging, ignore_errors=True)
 
     def link(self, path: str, to: bytes) -> None:
         """Put a link there, as `gopass link` makes it."""

@@ -18,7 +18,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+import shutil
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -35,6 +36,8 @@ from flux_secret.outside.workfolder import WorkFolder
 JOURNAL: Final = "flux-secret-change"
 LOCK_SECONDS: Final = 5.0  # that git keeps its index locked: a commit of 10,000 entries takes 0.1 s
 _PAUSE_SECONDS: Final = 0.02
+STAGING: Final = "flux-secret-staging"
+_MANY: Final = 8  # objects from which on a process of git is faster than we
 _ZERO: Final = "0" * 40
 _OBJECT_ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 _UNFINISHED: Final = {
@@ -131,6 +134,19 @@ class Clone:
         """Put a file's bytes among git's objects, where they stay for two weeks at least."""
         with self._writing():
             return Blob(str(self._repository().create_blob(data)))
+
+    async def keep_all(self, files: Sequence[bytes]) -> list[Blob]:
+        """Put many files' bytes among git's objects, on the disk when this returns.
+
+        One pack of git's own `fast-import`, a tenth of the time of one object by one.
+        """
+        if len(files) < _MANY:
+            return [self.keep(data) for data in files]
+        stream = b"".join(b"blob\ndata %d\n%s\n" % (len(data), data) for data in files)
+        settings = ("-c", "fastimport.unpackLimit=1")
+        words = (*settings, "fast-import", "--quiet", "--depth=0", "--done")
+        await self.git.do(self.folder.root, *words, stdin=stream + b"done\n")
+        return [Blob(self.blob_id(data)) for data in files]
 
     def kept(self, blob: Blob) -> bytes | None:
         """Give the bytes of an object; None where there is none that is whole."""
@@ -238,9 +254,17 @@ class Clone:
         after = self.at(new)
         paths = self.changed(old, new)
         try:
+            plain: dict[str, bytes] = {}
             for path in paths:
                 if self._now(path) in [self._in(one, path) for one in replaceable]:
-                    self._put(path, self._in(after, path))
+                    will = self._in(after, path)
+                    if will is None:
+                        self.folder.remove(path)
+                    elif will.is_link:
+                        self.folder.link(path, will.data)
+                    else:
+                        plain[path] = will.data
+            self.folder.write_all(plain, self.git_dir / STAGING)
             await self.quiet()
         except FluxSecretError as failure:
             raise type(failure)(
@@ -251,19 +275,12 @@ class Clone:
         await self.git.do(
             self.folder.root, "update-index", "--add", "--remove", "-z", "--stdin", stdin=listed
         )
+        shutil.rmtree(self.git_dir / STAGING, ignore_errors=True)  # of one that was killed
         self._journal.unlink(missing_ok=True)
 
     @property
     def _journal(self) -> Path:
         return self.git_dir / JOURNAL
-
-    def _put(self, path: str, will: _Content | None) -> None:
-        if will is None:
-            self.folder.remove(path)
-        elif will.is_link:
-            self.folder.link(path, will.data)
-        else:
-            self.folder.write(path, will.data)
 
     def _now(self, path: str) -> _Content | None:
         found = self.folder.entry(path)

@@ -14,7 +14,8 @@ import pysequoia
 from flux_secret.errors import RecipientError
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.store.crypto.attempt import attempt
-from flux_secret.store.crypto.packets import is_readable_by_all, recipients
+from flux_secret.store.crypto.packets import message as headers
+from flux_secret.store.crypto.packets import recipients
 from flux_secret.store.crypto.recipients import Recipient
 
 
@@ -86,4 +87,5 @@ def _in_process(text: Plaintext, to: Sequence[pysequoia.Cert | None]) -> bytes |
 
 
 def _is_for(message: bytes, wanted: Sequence[str]) -> bool:
-    return sorted(recipients(message)) == list(wanted) and is_readable_by_all(message)
+    read = headers(message)
+    return sorted(read.key_ids) == list(wanted) and read.is_readable_by_all

@@ -163,21 +163,26 @@ class _Work:
     async def _sealed(
         self, portion: Sequence[Look], opened: Sequence[Plaintext | DecryptError]
     ) -> None:
-        steps: list[Step] = []
+        sealed: list[tuple[Look, bytes]] = []
         for one, text in zip(portion, opened, strict=True):
             if isinstance(text, DecryptError):
                 self.failed.append(text)
                 continue
-            sealed = await self._crypto.encrypt(text, one.ids, self._draft.store.full(one.name))
-            if self._clone is None:
-                self.sealed[one.path] = sealed
-                continue
-            blob = self._clone.keep(sealed)
-            self.sealed[one.path] = blob
-            steps.append(Step(one.path, self._old(one), await self._wanted(one), blob.id))
+            where = self._draft.store.full(one.name)
+            sealed.append((one, await self._crypto.encrypt(text, one.ids, where)))
             await asyncio.sleep(0)  # so that the next portion's gpg is served
-        if self._progress is not None and steps:
-            self._progress.add(steps)
+        if self._clone is None or self._progress is None:
+            self.sealed |= {one.path: data for one, data in sealed}
+        else:
+            blobs = await self._clone.keep_all([data for _, data in sealed])
+            kept = [(one, blob) for (one, _), blob in zip(sealed, blobs, strict=True)]
+            self.sealed |= {one.path: blob for one, blob in kept}
+            self._progress.add(
+                [
+                    Step(one.path, self._old(one), await self._wanted(one), blob.id)
+                    for one, blob in kept
+                ]
+            )
         self._done += len(portion)
         self._watch(self._done, len(self._looks))
 

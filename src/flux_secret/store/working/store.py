@@ -100,6 +100,8 @@ class WorkingStore:
                         remedy="end it without losing either side: flux-secret store sync",
                     )
             before = self.tree()
+            if self.clone is not None:
+                _forget_committed(self.clone, before)
             if self.pin is not None and before.nearest(""):
                 self.pin.check(before.recipients_file("")[1], self.place(""))
             yield Draft(self, before)
@@ -112,6 +114,15 @@ class WorkingStore:
                 remedy=f"look what there is: flux-secret store ls {posixpath.dirname(name)}",
             )
         return tree.ciphertext(blob)
+
+
+def _forget_committed(clone: Clone, tree: StoreTree) -> None:
+    """Forget what one that was killed behind its commit still has on record as to be done."""
+    progress = Progress(clone.git_dir)
+    if progress.is_there:
+        files = ((step, tree.plain_file(step.path)) for step in progress.steps())
+        progress.forget(step.path for step, data in files
+                        if data is not None and clone.blob_id(data) == step.new)  # fmt: skip
 
 
 @dataclass(slots=True)
