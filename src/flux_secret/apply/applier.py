@@ -18,6 +18,7 @@ from flux_secret.apply.act import Actor
 from flux_secret.apply.allowed import OUTSIDE, is_allowed, summary
 from flux_secret.apply.cluster import DRY, ApplyOptions, Cluster, Sought
 from flux_secret.apply.digest import OBJECTS
+from flux_secret.apply.glance import Glance
 from flux_secret.apply.hold import held
 from flux_secret.apply.inventory import Entry, Inventory, TargetId
 from flux_secret.apply.payload import to_bytes
@@ -70,6 +71,7 @@ class ClusterApplier:
 
     def __init__(self, client: Client, options: ApplyOptions | None = None) -> None:
         self._cluster = Cluster(client, options or ApplyOptions())
+        self._glance = Glance(self._cluster)
         self._pass = Pass()
         self._scopes = Scopes()
         self._wanted: dict[TargetId, Mapping[ObjectKey, Origin]] = {}
@@ -107,8 +109,8 @@ class ClusterApplier:
     async def settled(self, target: Target, changes: ChangeSet) -> bool:
         """Whether every object of the last `apply` is there as we left it; reads metadata only.
 
-        If so each is noted as unchanged, and the sweep knows what the target contains. What is left
-        alone must still be wanted so.
+        Seen at a glance, which all targets of a pass share. If so each is noted as unchanged, and
+        the sweep knows what the target contains. What is left alone must still be wanted so.
         """
         cluster, name = self._cluster, TargetId.of(target)
         await cluster.ledger.open()
@@ -120,8 +122,8 @@ class ClusterApplier:
         sought = [
             Sought(key, kinds.any_version(key.group, key.kind), listed=True) for key in wanted
         ]
-        found = await cluster.read(sought, inventory.applyset)
-        live = found.live
+        confined = bool(target.allowed_namespaces)
+        live = (await self._glance.read(sought, confined=confined)).live
         if not all(
             is_left_alone(live.get(key))
             if key in left
@@ -142,6 +144,7 @@ class ClusterApplier:
             await Sweeper(self._cluster, now).sweep(delivered, changes)
         finally:
             self._cluster.forget()
+            self._glance.forget()
 
     async def decide(self, delivery: Delivery, revision: Revision, bundle: Bundle) -> Decided:
         """Read what is there and decide; nothing is written but our own key, if there is none."""

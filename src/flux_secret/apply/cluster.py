@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from functools import partial
+from typing import Any, Final, TypeAlias, TypeVar
 
 from flux_secret.apply.digest import DigestKey
 from flux_secret.apply.ledger import Ledger
@@ -58,6 +59,12 @@ class Sought:
     """None when the kind is not served (yet): then there is no such object."""
     listed: bool
     """Whether we own it already, so that a list by our label will show it."""
+
+
+Lister: TypeAlias = Callable[
+    [ServedKind, str, Sequence[Sought]], Awaitable[Mapping[str, LiveObject]]
+]
+"""(kind, namespace, what is sought there) → what a list of that kind shows, by name."""
 
 
 @dataclass(slots=True)
@@ -124,6 +131,10 @@ class Cluster:
 
     async def read(self, sought: Iterable[Sought], applyset: str) -> Found:
         """Read metadata: one list where it saves requests, a GET for whatever it does not show."""
+        return await self.read_with(sought, partial(self._listed, applyset))
+
+    async def read_with(self, sought: Iterable[Sought], lister: Lister) -> Found:
+        """Read metadata: a GET for whatever the lister does not show."""
         found = Found()
         groups: dict[tuple[ServedKind, str], list[Sought]] = defaultdict(list)
         for one in sought:
@@ -132,22 +143,22 @@ class Cluster:
             else:
                 groups[one.kind, one.key.namespace].append(one)
         await together(
-            *(self._group(kind, place, group, applyset, found)
+            *(self._group(kind, place, group, lister, found)
               for (kind, place), group in groups.items())
         )  # fmt: skip
         return found
 
     async def _group(
-        self, kind: ServedKind, namespace: str, group: list[Sought], applyset: str, found: Found
+        self, kind: ServedKind, namespace: str, group: list[Sought], lister: Lister, found: Found
     ) -> None:
-        shown: dict[str, LiveObject] = {}
-        if sum(one.listed for one in group) >= WORTH_A_LIST:
-            shown = await self._listed(kind, namespace, applyset)
+        shown = await lister(kind, namespace, group)
         await together(*(self._one(kind, one.key, shown, found) for one in group))
 
     async def _listed(
-        self, kind: ServedKind, namespace: str, applyset: str
-    ) -> dict[str, LiveObject]:
+        self, applyset: str, kind: ServedKind, namespace: str, group: Sequence[Sought]
+    ) -> Mapping[str, LiveObject]:
+        if sum(one.listed for one in group) < WORTH_A_LIST:
+            return {}
         listing = self.client.list_metadata(kind, namespace, f"{PART_OF}={applyset}")
         try:
             return {live.name: live for live in await self.limited(listing)}
@@ -155,7 +166,7 @@ class Cluster:
             return {}  # a narrow role may allow `get` alone; a GET each tells who is to blame
 
     async def _one(
-        self, kind: ServedKind, key: ObjectKey, shown: dict[str, LiveObject], found: Found
+        self, kind: ServedKind, key: ObjectKey, shown: Mapping[str, LiveObject], found: Found
     ) -> None:
         if key.name in shown:
             found.live[key] = shown[key.name]

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import pytest
 
+from cluster.apply.account import Rights, agent_with
 from cluster.apply.world import (
     CONFIG_MAPS,
     CRDS,
@@ -15,7 +15,6 @@ from cluster.apply.world import (
     config_map,
     crd,
     deployment,
-    namespace,
     secret,
     until_served,
 )
@@ -35,14 +34,9 @@ from flux_secret.outside.kubernetes import (
     ServedKind,
     connect,
 )
-from flux_secret.outside.kubernetes.credentials import Header
 from flux_secret.outside.kubernetes.transport import Limits
 
 APP, OTHER = "demo", "platform"
-ACCOUNTS = ServedKind("", "v1", "ServiceAccount", "serviceaccounts", namespaced=True)
-RBAC = "rbac.authorization.k8s.io"
-ROLES = ServedKind(RBAC, "v1", "Role", "roles", namespaced=True)
-BINDINGS = ServedKind(RBAC, "v1", "RoleBinding", "rolebindings", namespaced=True)
 API_SERVICES = ServedKind(
     "apiregistration.k8s.io", "v1", "APIService", "apiservices", namespaced=False
 )
@@ -51,26 +45,8 @@ API_SERVICES = ServedKind(
 @pytest.fixture
 async def limited(world: World, connection: Connection) -> AsyncIterator[Client]:
     """Be a service account that may write ConfigMaps but not read Secrets of the application."""
-    agent = f"{world.name}-flux"
-    await world.send("POST", "/api/v1/namespaces", namespace(agent))
-    account = {"metadata": {"name": "agent"}}
-    await world.send("POST", ACCOUNTS.path(agent), account)
-    await _allow(world, agent, agent, ["configmaps", "secrets"])
-    await _allow(world, world.name, agent, ["configmaps"])
-    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-    token = await world.send("POST", ACCOUNTS.path(agent, "agent") + "/token", request)
-    as_agent = replace(connection, credentials=Header.bearer(token["status"]["token"]))
-    async with connect(as_agent) as client:
+    async with agent_with(world, connection, Rights(["configmaps"])) as client:
         yield client
-
-
-async def _allow(world: World, where: str, agent: str, resources: list[str]) -> None:
-    rule = {"apiGroups": [""], "resources": resources, "verbs": ["*"]}
-    subject = {"kind": "ServiceAccount", "name": "agent", "namespace": agent}
-    ref = {"apiGroup": RBAC, "kind": "Role", "name": "agent"}
-    await world.send("POST", ROLES.path(where), {"metadata": {"name": "agent"}, "rules": [rule]})
-    binding = {"metadata": {"name": "agent"}, "roleRef": ref, "subjects": [subject]}
-    await world.send("POST", BINDINGS.path(where), binding)
 
 
 async def test_one_forbidden_object_fails_alone(world: World, limited: Client) -> None:
