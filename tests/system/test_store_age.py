@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -153,3 +156,47 @@ def test_check_counts_readers_and_never_says_that_they_are_the_right_ones(
     assert b"1 hidden recipients fewer" in done.out, (done.out, done.err)
     me.flux("reencrypt")
     assert other.run("age", "-d", "-i", ".passage/identities", me.store / "db.age").out == b"pw\n"
+
+
+def test_two_peoples_edits_of_one_age_entry_are_merged(me: Person, tmp_path: Path) -> None:
+    host = tmp_path / "host.git"
+    me.run("git", "init", "-q", "--bare", host)
+    me.flux("store", "init", "--crypto", "age", "--mount", "one")
+    one = Path(me.gopasses("config", "mounts.one.path").out.decode().strip())
+    me.run("git", "-C", one, "remote", "add", "origin", host)
+    me.flux("store", "insert", "one/db", stdin=b"pw\nuser: a\nport: 1\n")
+    me.flux("store", "sync", "one")
+    me.flux("store", "clone", str(host), "two")
+    me.run("git", "config", "-f", ".config/gopass/config", "core.autopush", "false")
+    me.flux("store", "insert", "one/db", "user", stdin=b"b")
+    me.flux("store", "insert", "two/db", "port", stdin=b"2")
+    me.flux("store", "sync", "one")
+    me.flux("store", "sync", "two")
+    assert me.flux("store", "show", "two/db").out == b"pw\nuser: b\nport: 2\n"
+
+
+def test_the_passphrase_is_asked_for_on_the_terminal_alone(me: Person) -> None:
+    me.flux("store", "init", "--crypto", "age")
+    me.flux("store", "insert", "db", stdin=b"pw\n")
+    me.env["GOPASS_AGE_PASSWORD"] = ""
+    child, terminal = pty.fork()
+    if child == 0:
+        words = [sys.executable, "-m", "flux_secret", "store", "show", "--reveal", "db"]
+        os.chdir(me.home)
+        os.execve(words[0], words, me.environment)  # noqa: S606 -- in a terminal of its own
+    said = b""
+    while b"identities: " not in said:
+        said += os.read(terminal, 1000)
+    os.write(terminal, f"{PASSPHRASE}\n".encode())
+    while chunk := _read(terminal):
+        said += chunk
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, said
+    assert said.endswith(b"pw\r\n")
+    assert PASSPHRASE.encode() not in said
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 1000)
+    except OSError:  # Linux says so at the end
+        return b""
