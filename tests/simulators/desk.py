@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import pty
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +32,20 @@ class Desk:
     def bootstrap(self, *words: str, check: bool = True, cluster: str = "main") -> Done:
         given = ("--cluster", cluster, "--from", "team", *words)
         return self.me.flux("bootstrap", *given, check=check)
+
+    def types(self, answers: str, *words: str) -> Done:
+        """Run flux-secret on a terminal, where the person types these answers."""
+        terminal, theirs = pty.openpty()
+        try:
+            os.write(terminal, answers.encode())
+            done = subprocess.run(
+                [sys.executable, "-m", "flux_secret", *words], env=self.me.environment,
+                cwd=self.me.home, stdin=theirs, capture_output=True, timeout=110, check=False,
+            )  # fmt: skip
+        finally:
+            os.close(terminal)
+            os.close(theirs)
+        return Done(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
 
     def operator(self, place: Home, cluster: str = "main") -> Home:
         """Give a GnuPG home that has the operator's private key alone."""

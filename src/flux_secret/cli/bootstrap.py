@@ -18,10 +18,10 @@ from flux_secret.cli.operator.steps import (
     check_expiry,
     import_key,
     operator_folder,
-    operators_key,
     public,
     readers_of,
 )
+from flux_secret.cli.operator.succeeding import keys_of
 from flux_secret.cli.store.sharing import share
 from flux_secret.errors import ConfigurationError
 from flux_secret.model.plaintext import Plaintext
@@ -126,7 +126,7 @@ async def _bootstrap(wishes: Wishes, asking: Asking) -> int:
         if missing and asking.dry_run:
             _foretell(stores, wishes)
             return 0
-        await import_key(folder, asking)
+        await import_key(folder, stores[0][0].crypto, asking)
         for store, path in stores:
             if not await admit(folder, store, path, asking, settings):
                 return _stopped()
@@ -213,7 +213,7 @@ def _stopped() -> int:
 
 
 async def _say_next(folder: OperatorFolder, stores: list[tuple[WorkingStore, str]]) -> None:
-    key = await operators_key(folder, folder.store, GPG_PUBLIC)
+    key = (await keys_of(folder, GPG_PUBLIC))[0]
     ssh = (await public(folder, SSH_PUBLIC)).decode(errors="replace").strip()
     urls = " ".join(f"--store {name}=URL" for name in sorted({store.name for store, _ in stores}))
     voice.say(f"the operator's OpenPGP key: {key.fingerprint}")

@@ -22,6 +22,7 @@ from flux_secret.cli.operator.steps import (
     check_email,
     check_expiry,
     import_key,
+    openpgp,
     operator_folder,
     readers_of,
 )
@@ -32,6 +33,7 @@ from flux_secret.model.plaintext import Plaintext
 from flux_secret.outside.keymaking import make_openpgp
 from flux_secret.settings import IdentityFlags, IdentitySettings
 from flux_secret.settings.person import PersonSettings
+from flux_secret.store.interface import Crypto
 from flux_secret.store.working.operator import GPG_PRIVATE, GPG_PUBLIC, OperatorFolder, both, newer
 from flux_secret.wiring.rekeying import AgentKeys, agent_keys
 from flux_secret.wiring.stores import mounted
@@ -140,7 +142,8 @@ async def _rotate(wishes: Wishes, asking: Asking, flags: IdentityFlags) -> int:
             agent = await resources.enter_async_context(connected)
             await agent.ensure_there()
         asking.ensure_answers()
-        if not is_changing and not await _make(folder, wishes, asking, settings):
+        crypto = openpgp(mounts)
+        if not is_changing and not await _make(folder, crypto, wishes, asking, settings):
             return 0 if asking.dry_run else STOPPED
         return await _Change(folder, wishes, asking, settings, agent).run(
             await Succession.of(folder, mounts, asking, settings)
@@ -148,12 +151,13 @@ async def _rotate(wishes: Wishes, asking: Asking, flags: IdentityFlags) -> int:
 
 
 async def _make(
-    folder: OperatorFolder, wishes: Wishes, asking: Asking, settings: PersonSettings
-) -> bool:
+    folder: OperatorFolder, crypto: Crypto | None, wishes: Wishes, asking: Asking,
+    settings: PersonSettings,
+) -> bool:  # fmt: skip
     """Store a new key and keep the old one beside it, as one commit."""
     user_id = f"flux-operator {wishes.cluster} <{wishes.email}>"
     if wishes.email is None:
-        user_id = await _user_id(folder, f"flux-operator {wishes.cluster}")
+        user_id = await _user_id(folder, crypto, f"flux-operator {wishes.cluster}")
     step = f"make a new OpenPGP key for {user_id!r}, store it in {folder.place} and the old one "
     step += f"below it until the end, for {await readers_of(folder)}"
     if not asking.agrees(step):
@@ -176,10 +180,12 @@ async def _make(
     return True
 
 
-async def _user_id(folder: OperatorFolder, otherwise: str) -> str:
-    """Give whom the key until now names."""
+async def _user_id(folder: OperatorFolder, crypto: Crypto | None, otherwise: str) -> str:
+    """Give whom the key until now names, as far as the person's keyring knows it."""
+    if crypto is None:
+        return otherwise
     key = (await keys_of(folder, GPG_PUBLIC))[0]
-    known = (await folder.store.crypto.readers([key.fingerprint]))[0].name
+    known = (await crypto.readers([key.fingerprint]))[0].name
     name = known.removeprefix(f"{key.gopass_id} ")
     return otherwise if key.fingerprint in name or name == key.gopass_id else name
 
@@ -196,7 +202,9 @@ class _Change:
 
     async def run(self, succession: Succession) -> int:
         """Go on where it stands; give the exit code."""
-        await import_key(self.folder, self.asking)
+        crypto = openpgp(succession.mounts)
+        if crypto is not None:
+            await import_key(self.folder, crypto, self.asking)
         is_named = await succession.is_old_named()
         if is_named and not self.wishes.finish:
             if not await succession.join():

@@ -15,7 +15,8 @@ from flux_secret.cli.store.sharing import share
 from flux_secret.cli.store.terminal import is_asked
 from flux_secret.errors import UsageError
 from flux_secret.settings.person import PersonSettings
-from flux_secret.store.interface import Newcomer
+from flux_secret.store.interface import Crypto
+from flux_secret.store.tree import GPG
 from flux_secret.store.working.membership import add
 from flux_secret.store.working.mounts import Mounts
 from flux_secret.store.working.operator import GPG_PUBLIC, OperatorFolder
@@ -83,20 +84,20 @@ async def readers_of(folder: OperatorFolder) -> str:
     return ", ".join(line(one) for one in await store.crypto.readers(recipients.ids))
 
 
-async def operators_key(folder: OperatorFolder, store: WorkingStore, name: str) -> Newcomer:
-    """Give a cluster's public key as a store takes it in; raise `RecipientError`."""
-    return await store.crypto.newcomer("", await public(folder, name))
-
-
 async def public(folder: OperatorFolder, name: str) -> bytes:
     """Read an entry that everybody may know."""
     return (await folder.read(name)).reveal()
 
 
-async def import_key(folder: OperatorFolder, asking: Asking) -> None:
+def openpgp(mounts: Mounts) -> Crypto | None:
+    """Give what reaches the person's keyring; None where every store is one of age."""
+    stores = mounts.stores.values()
+    return next((one.crypto for one in stores if one.crypto.layout == GPG), None)
+
+
+async def import_key(folder: OperatorFolder, crypto: Crypto, asking: Asking) -> None:
     """Put the operator's public key into the person's keyring, where their gopass looks for it."""
-    crypto = folder.store.crypto
-    key = await operators_key(folder, folder.store, GPG_PUBLIC)
+    key = await crypto.newcomer("", await public(folder, GPG_PUBLIC))
     if await crypto.find(key.fingerprint):
         return
     step = f"import the public key {key.id} into your keyring, so that your gopass encrypts to it"
@@ -108,7 +109,7 @@ async def admit(
     folder: OperatorFolder, store: WorkingStore, path: str, asking: Asking, settings: PersonSettings
 ) -> bool:
     """Make the operator a recipient of a store, or of a folder of it; say whether it is one now."""
-    key = await operators_key(folder, store, GPG_PUBLIC)
+    key = await store.crypto.newcomer("", await public(folder, GPG_PUBLIC))
     async with store.changing() as draft:
         change = await add(draft, path, [key])
         if change is None:
