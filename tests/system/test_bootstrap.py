@@ -155,6 +155,26 @@ def test_each_step_is_asked_for_and_a_no_stops_it_there(desk: Desk) -> None:
     assert (done.code, desk.admin.commits, desk.apps.commits) == (0, before[0] + 1, before[1] + 1)
 
 
+def test_what_a_host_refused_is_pushed_when_it_is_taken_up(desk: Desk, tmp_path: Path) -> None:
+    hosts = [(store, tmp_path / f"{store.store.name}.git") for store in (desk.admin, desk.apps)]
+    for store, host in hosts:
+        store.run("git", "init", "-q", "--bare", host)
+        store.git("remote", "add", "origin", str(host))
+        store.git("push", "-q", "-u", "origin", "HEAD")
+    hook = hosts[0][1] / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho not today; exit 1\n")
+    hook.chmod(0o700)
+    refused = desk.bootstrap("--store", "apps", "--yes", check=False)
+    assert refused.code not in {0, 70}
+    assert desk.apps.readers("demo/db") == {ME}
+    hook.unlink()
+    desk.bootstrap("--store", "apps", "--yes", "--resume")
+    for store, host in hosts:
+        assert store.run("git", "-C", host, "rev-parse", "HEAD").out.decode().strip() == (
+            store.git("rev-parse", "HEAD")
+        )
+
+
 def test_the_keys_may_lie_in_a_store_of_age_but_the_operator_reads_none(desk: Desk) -> None:
     desk.me.env["GOPASS_AGE_PASSWORD"] = "correct horse"
     desk.me.flux("store", "init", "--crypto", "age")

@@ -126,6 +126,8 @@ async def _bootstrap(wishes: Wishes, asking: Asking) -> int:
         if missing and asking.dry_run:
             _foretell(stores, wishes)
             return 0
+        if not asking.dry_run:
+            await share(folder.store, settings)  # also what an earlier run could not push
         await import_key(folder, stores[0][0].crypto, asking)
         for store, path in stores:
             if not await admit(folder, store, path, asking, settings):
@@ -175,7 +177,6 @@ async def _store(
         await _texts(folder, missing, wishes, settings.tool_path),
         f"Store the keys of the cluster {wishes.cluster}",
     )
-    await share(folder.store, settings)
     return True
 
 

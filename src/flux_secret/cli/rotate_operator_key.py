@@ -145,6 +145,8 @@ async def _rotate(wishes: Wishes, asking: Asking, flags: IdentityFlags) -> int:
         crypto = openpgp(mounts)
         if not is_changing and not await _make(folder, crypto, wishes, asking, settings):
             return 0 if asking.dry_run else STOPPED
+        if not asking.dry_run:
+            await share(folder.store, settings)  # also what an earlier run could not push
         return await _Change(folder, wishes, asking, settings, agent).run(
             await Succession.of(folder, mounts, asking, settings)
         )
@@ -176,7 +178,6 @@ async def _make(
         },
         f"Store a new key of the cluster {wishes.cluster} beside the old one",
     )
-    await share(folder.store, settings)
     return True
 
 
