@@ -38,6 +38,7 @@ LOCK_SECONDS: Final = 5.0  # that git keeps its index locked: a commit of 10,000
 _PAUSE_SECONDS: Final = 0.02
 STAGING: Final = "flux-secret-staging"
 _MANY: Final = 8  # objects from which on a process of git is faster than we
+_NO_ROOM: Final = "make room on the disk, or mend the rights; nothing was changed"
 _ZERO: Final = "0" * 40
 _OBJECT_ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 _UNFINISHED: Final = {
@@ -145,7 +146,14 @@ class Clone:
         stream = b"".join(b"blob\ndata %d\n%s\n" % (len(data), data) for data in files)
         settings = ("-c", "fastimport.unpackLimit=1")
         words = (*settings, "fast-import", "--quiet", "--depth=0", "--done")
-        await self.git.do(self.folder.root, *words, stdin=stream + b"done\n")
+        done = await self.git.run(self.folder.root, *words, stdin=stream + b"done\n")
+        if done.returncode != 0:
+            for report in self.git_dir.glob("fast_import_crash_*"):
+                report.unlink(missing_ok=True)  # names sizes, no contents; but who would read it
+            said = git_words(done).partition("\n")[0]
+            raise ConfigurationError(
+                f"nothing can be written into {self.git_dir}: {said}", remedy=_NO_ROOM
+            )
         return [Blob(self.blob_id(data)) for data in files]
 
     def kept(self, blob: Blob) -> bytes | None:
@@ -205,7 +213,8 @@ class Clone:
         if done.returncode != 0 or not _OBJECT_ID.match(commit):
             raise ConfigurationError(
                 f"git cannot make a commit in {self.folder.root}: {git_words(done)}",
-                remedy="if it does not know you: git config --global user.name and user.email",
+                remedy="if it does not know you: git config --global user.name and user.email; "
+                "else make room, or mend the rights; nothing was changed",
             )
         return commit
 
@@ -218,7 +227,8 @@ class Clone:
         have put it there.
         """
         noted = {"old": old, "new": new, "also": also}
-        write_atomic(self._journal, json.dumps(noted).encode())
+        with self._writing():
+            write_atomic(self._journal, json.dumps(noted).encode())
         subject = message.partition("\n")[0]
         moved = await self.git.run(
             self.folder.root, "update-ref", "-m", f"flux-secret: {subject}", "HEAD", new,
@@ -226,9 +236,11 @@ class Clone:
         )  # fmt: skip
         if moved.returncode != 0:
             self._journal.unlink(missing_ok=True)
+            words = git_words(moved)
+            said = "somebody else committed meanwhile" if "but expected" in words else words
             raise UnreachableError(
-                f"somebody else committed to {self.folder.root} meanwhile; nothing was changed",
-                remedy="try again",
+                f"the branch of {self.folder.root} cannot be moved: {said}; nothing was changed",
+                remedy="let other programs end, and make room; then try again",
             )
         await self._bring(old, new, also)
 
@@ -266,17 +278,20 @@ class Clone:
                         plain[path] = will.data
             self.folder.write_all(plain, self.git_dir / STAGING)
             await self.quiet()
+            await self._index(paths)
         except FluxSecretError as failure:
             raise type(failure)(
                 f"{new[:12]} is committed, but {self.folder.root} could not follow: {failure.what}",
                 remedy=f"{failure.remedy.partition(';')[0]}; the next change finishes it",
             ) from None
-        listed = b"".join(path.encode(errors="surrogateescape") + b"\0" for path in paths)
-        await self.git.do(
-            self.folder.root, "update-index", "--add", "--remove", "-z", "--stdin", stdin=listed
-        )
         shutil.rmtree(self.git_dir / STAGING, ignore_errors=True)  # of one that was killed
         self._journal.unlink(missing_ok=True)
+
+    async def _index(self, paths: Sequence[str]) -> None:
+        """Have git's index say what the folder holds."""
+        listed = b"".join(path.encode(errors="surrogateescape") + b"\0" for path in paths)
+        words = ("update-index", "--add", "--remove", "-z", "--stdin")
+        await self.git.do(self.folder.root, *words, stdin=listed)
 
     @property
     def _journal(self) -> Path:
@@ -323,7 +338,7 @@ class Clone:
         except (pygit2.GitError, OSError) as error:
             raise ConfigurationError(
                 f"nothing can be written into {self.git_dir}: {str(error).strip()}",
-                remedy="make room on the disk, or mend the rights; nothing was changed",
+                remedy=_NO_ROOM,
             ) from None
 
     def changed(self, old: str | None, new: str) -> list[str]:

@@ -7,6 +7,7 @@ takes up what still fits, and checks it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable
@@ -78,7 +79,10 @@ class Progress:
         done = set(paths)
         left = [step for step in self.steps() if step.path not in done]
         if left:
-            write_atomic(self._file, b"".join(json.dumps(step).encode() + b"\n" for step in left))
+            with contextlib.suppress(OSError):  # too much on record is only work that is looked at
+                write_atomic(
+                    self._file, b"".join(json.dumps(step).encode() + b"\n" for step in left)
+                )
         else:
             self._file.unlink(missing_ok=True)
 
