@@ -127,6 +127,28 @@ def test_what_gopass_loses_is_not_lost(team: Team) -> None:
     team.agree()
 
 
+def test_marks_that_git_put_into_a_ciphertext_are_no_edit(team: Team) -> None:
+    """An armored message, and by chance a short binary one without a NUL, is text to git."""
+
+    def write(one: Person, text: bytes) -> None:
+        message = one.gnupg.encrypt(text, [ANN, BOB], "--armor")
+        (one.store / "site.gpg").write_bytes(message)
+        one.git("commit", "-qam", "By another program")
+
+    write(team.ann, ENTRY)
+    team.ann.flux("store", "sync")
+    team.bob.flux("store", "sync")
+    write(team.ann, ENTRY.replace(b"joe", b"ann"))
+    team.ann.flux("store", "sync")
+    write(team.bob, ENTRY.replace(b"example.org", b"bob.example.org"))
+    team.bob.git("pull", "--no-rebase", "origin", "master", check=False)
+    assert b">>>>>>> " in (team.bob.store / "site.gpg").read_bytes()
+    assert b"site: merged key by key" in team.bob.flux("store", "sync").out
+    assert team.bob.can_read("site") == b"pw\nuser: ann\nurl: bob.example.org\n"
+    team.ann.flux("store", "sync")
+    team.agree()
+
+
 def test_an_edit_that_gopass_wrote_during_a_merge_is_not_lost(team: Team) -> None:
     change(team.ann, "site", ENTRY.replace(b"joe", b"ann"))
     team.ann.flux("store", "sync")
@@ -146,6 +168,20 @@ def test_plaintext_is_never_committed(team: Team) -> None:
     (team.bob.store / "site.txt").write_text("another")
     team.bob.flux("store", "sync")
     assert team.bob.git("ls-files", "--", "notes.txt", "site.txt") == ""
+
+
+def test_two_who_let_the_same_person_in_at_once_agree(team: Team) -> None:
+    carol = team.ann.gnupg.curve25519("carol@example.org")
+    team.bob.gnupg.gpg("--import", stdin=team.ann.gnupg.public_key("carol@example.org"))
+    team.ann.gnupg.gpg("--quick-set-expire", carol, "1y")
+    for one in (team.ann, team.bob):
+        one.flux("recipients", "add", "carol@example.org", "--yes")
+    team.ann.flux("store", "sync")
+    team.bob.flux("store", "sync")
+    team.ann.flux("store", "sync")
+    team.agree()
+    assert (team.bob.store / ".gpg-id").read_text().count(f"0x{carol[-16:]}") == 1
+    assert team.ann.flux("reencrypt").out.startswith(b"root store: 0 of 2")
 
 
 def test_who_is_let_in_reads_also_what_the_other_side_added_meanwhile(team: Team) -> None:

@@ -1,7 +1,8 @@
 """Two people's commits → one tree that has what both did, and no edit lost.
 
 1. What only one side changed is taken from it. A file of recipients that both changed has what each
-   side added, and lacks what either took out: each was a person's own act.
+   side added, and lacks what either took out: each was a person's own act. Of a key that both
+   exported, theirs is taken.
 2. An entry that both changed is decrypted and merged key by key. Where that cannot be, or is not
    wanted, both are kept: theirs under its name, since others and clusters have it already, ours
    beside it.
@@ -24,6 +25,7 @@ from flux_secret.store.format.merge import Conflict, merge
 from flux_secret.store.format.recipients import RecipientsFile
 from flux_secret.store.interface import Crypto
 from flux_secret.store.tree import StoreTree
+from flux_secret.store.working.exports import EXPORTS
 
 
 class Choice(enum.Enum):
@@ -92,6 +94,9 @@ class Merging:
 
     def _merge_file(self, path: str) -> None:
         base, ours, theirs = (self._blob(path, side) for side in range(3))
+        if path.startswith(f"{EXPORTS}/"):  # two exports of one key: `recipients update` compares
+            self._files[path] = theirs
+            return
         if posixpath.basename(path) != self._crypto.layout.recipients or not (ours and theirs):
             raise ConfigurationError(
                 f"{path} was changed here and by somebody else, and only a person can merge it",

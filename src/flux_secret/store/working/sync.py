@@ -18,6 +18,7 @@ from flux_secret.outside.git.remote import Pushed, Remote
 from flux_secret.store.working.merging import Choose, Merged, Merging, Sides
 from flux_secret.store.working.store import WorkingStore
 
+_MARKS: Final = (b"<<<<<<< ", b"\n=======\n", b"\n>>>>>>> ")  # of git, around a conflict
 _TRIES: Final = 5  # when others push at the same time
 
 
@@ -95,11 +96,13 @@ class _Syncing:
         """Conclude a merge that gopass' `git pull` began and left (facts: gopass §4.3).
 
         What stands in the folder and is neither our commit's nor theirs was written since: it is
-        committed first, as a part of our side.
+        committed first, as a part of our side. But for what git wrote: it takes a ciphertext that
+        happens to have no NUL for text, and puts both sides and its marks into the file.
         """
         theirs = self.clone.merge_head()
         if theirs is None:
             return
+        await self._take_ours_where_git_left_marks()
         await self.keep_uncommitted(besides=theirs)
         ours = await self.clone.head()
         base = ours and await self.clone.git.ask(self.clone.folder.root, "merge-base", ours, theirs)
@@ -110,6 +113,14 @@ class _Syncing:
             )
         await self._merge(Sides(base, ours, theirs), "what gopass had pulled", also=theirs)
         await self.clone.end_merge()
+
+    async def _take_ours_where_git_left_marks(self) -> None:
+        head = await self.clone.head()
+        for path in await self.clone.uncommitted() if head else ():
+            data = _file(self.store, path) if _is_ours(self.store, path) else None
+            ours = self.clone.file(head, path) if head else None
+            if data is not None and ours is not None and all(mark in data for mark in _MARKS):
+                self.store.folder.write(path, ours)
 
     async def keep_uncommitted(self, *, besides: str | None = None) -> None:
         """Commit what gopass wrote and did not commit; not what stands in commit `besides`."""
