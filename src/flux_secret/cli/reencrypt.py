@@ -12,6 +12,7 @@ from flux_secret.cli.store.terminal import counting
 from flux_secret.errors import AccessError, EntryNotFoundError
 from flux_secret.settings.person import PersonSettings
 from flux_secret.store.working.audience import describe
+from flux_secret.store.working.past import Past
 from flux_secret.store.working.reencrypt import Look, look, message
 from flux_secret.store.working.reencrypt import reencrypt as encrypt_anew
 from flux_secret.store.working.store import WorkingStore
@@ -45,7 +46,7 @@ class _Wanted:
 
     def due(self, looks: list[Look]) -> list[Look]:
         """Give those that are to be encrypted anew."""
-        return [one for one in looks if self.everything or not one.verdict.is_right]
+        return [one for one in looks if self.everything or not one.is_right]
 
 
 async def _reencrypt(place: str | None, wanted: _Wanted) -> int:
@@ -86,15 +87,16 @@ async def _one_store(store: WorkingStore, below: str, wanted: _Wanted) -> int:
 
 def _show(store: WorkingStore, due: list[Look]) -> None:
     for one in due:
-        voice.say(f"{store.full(one.name)} {describe(one.verdict) or 'is right'}")
+        past = "was written when others were named" if not one.is_right else "is right"
+        voice.say(f"{store.full(one.name)} {describe(one.verdict) or past}")
 
 
 def _conclude(store: WorkingStore, looks: list[Look], count: int) -> None:
     name = store.name or "root store"
     voice.say(f"{name}: {count} of {len(looks)} entries encrypted anew")
-    uncertain = sum(not one.verdict.is_certain for one in looks)
+    uncertain = sum(one.past is Past.UNKNOWN for one in looks)
     if uncertain:
         voice.warn(
-            f"{name}: {uncertain} entries do not name whom they are for, so only their number "
-            "was compared; encrypt them anew with --all"
+            f"{name}: {uncertain} entries do not name whom they are for, and have no history, so "
+            "only their number was compared; encrypt them anew with --all"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,15 +9,7 @@ from flux_secret.store.interface import Form, Layout, Reader
 from flux_secret.store.tree import GPG
 from flux_secret.store.working.audience import RIGHT, Verdict
 from flux_secret.store.working.exports import Kept
-
-
-class Past(enum.Enum):
-    """Whom a recipients file named when an entry was written that does not say whom it is for."""
-
-    SAME = "same"
-    OTHERS = "others"
-    UNKNOWN = "unknown"
-    """There is no history of it."""
+from flux_secret.store.working.past import Past
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from flux_secret.store.format import names
 from flux_secret.store.format.recipients import MAX_RECIPIENTS
 from flux_secret.store.interface import Form, Newer
 from flux_secret.store.working.audience import describe
-from flux_secret.store.working.facts import EntryFact, Facts, Past, RecipientsFact
+from flux_secret.store.working.facts import EntryFact, Facts, RecipientsFact
+from flux_secret.store.working.past import Past
 
 AHEAD_SECONDS: Final = 30 * 24 * 3600
 """How long before its end a key is reported."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from flux_secret.errors import AccessError, ConfigurationError, DecryptError
 from flux_secret.outside.git.clone import JOURNAL, Clone
-from flux_secret.outside.git.past import versions
 from flux_secret.outside.git.progress import Progress
 from flux_secret.outside.gitconfig import read_config
 from flux_secret.outside.workfolder import FileFact
@@ -17,7 +16,8 @@ from flux_secret.store.interface import Audience, Crypto, Reader
 from flux_secret.store.tree import StoreTree
 from flux_secret.store.working.audience import Verdict, judge
 from flux_secret.store.working.exports import EXPORTS, OLDER_EXPORTS, kept
-from flux_secret.store.working.facts import EntryFact, Facts, GitFact, Past, RecipientsFact
+from flux_secret.store.working.facts import EntryFact, Facts, GitFact, RecipientsFact
+from flux_secret.store.working.past import pasts
 from flux_secret.store.working.reencrypt import Watch
 from flux_secret.store.working.store import WorkingStore
 
@@ -96,32 +96,8 @@ async def _with_past(
 ) -> list[EntryFact]:
     """Look up whom the recipients files named when those were written that do not say it."""
     unsure = {one.target for one in entries if not one.verdict.is_certain}
-    if not unsure:
-        return entries
-    pasts = dict.fromkeys(unsure, Past.UNKNOWN)
-    head = await store.clone.head() if store.clone is not None else None
-    if store.clone is not None and head is not None:
-        pasts |= _pasts(store.clone, head, tree, set(unsure))
-    return [replace(one, past=pasts[one.target]) if one.target in pasts else one for one in entries]
-
-
-def _pasts(clone: Clone, head: str, tree: StoreTree, unsure: set[str]) -> dict[str, Past]:
-    trees: dict[str, StoreTree] = {}
-    pasts = {}
-    for version in versions(clone, head):
-        if version.path not in unsure:
-            continue
-        unsure.remove(version.path)
-        data = tree.plain_file(version.path)
-        if data is not None and clone.blob_id(data) == version.blob:
-            if version.commit not in trees:
-                trees[version.commit] = StoreTree(clone.at(version.commit), tree.layout)
-            then = trees[version.commit].wanted_recipients(version.path)
-            same = then == tree.wanted_recipients(version.path)
-            pasts[version.path] = Past.SAME if same else Past.OTHERS
-        if not unsure:
-            break
-    return pasts
+    past = await pasts(store, tree, unsure)
+    return [replace(one, past=past[one.target]) if one.target in past else one for one in entries]
 
 
 def _exported(

@@ -183,7 +183,7 @@ async def _membership(draft: Draft, folder: str, was: str, before: Sequence[Read
         entries=tuple(one.name for one in looks),
         due=tuple(
             one for one in looks
-            if not one.verdict.is_right or (changed and not one.verdict.is_certain)
+            if not one.is_right or (changed and not one.verdict.is_certain)
         ),
     )  # fmt: skip
 

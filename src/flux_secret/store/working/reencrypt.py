@@ -16,7 +16,7 @@ import hashlib
 import itertools
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from flux_secret.errors import AccessError, DecryptError
@@ -26,6 +26,7 @@ from flux_secret.outside.git.progress import Progress, Step
 from flux_secret.store.interface import Audience, Reader
 from flux_secret.store.tree import StoreTree
 from flux_secret.store.working.audience import Verdict, judge
+from flux_secret.store.working.past import Past, pasts
 from flux_secret.store.working.store import Draft
 
 _PORTION: Final = 100  # entries whose plaintext is in memory at one time, twice while one follows
@@ -49,6 +50,13 @@ class Look:
     recipients: str
     """Which recipients file that is."""
     verdict: Verdict
+    past: Past = Past.SAME
+    """Whom that file named when the entry was written, where its message does not say it."""
+
+    @property
+    def is_right(self) -> bool:
+        """Whether nothing speaks against it."""
+        return self.verdict.is_right and (self.verdict.is_certain or self.past is not Past.OTHERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +88,9 @@ async def look(draft: Draft, below: str = "") -> list[Look]:
         if (file, audience) not in verdicts:
             verdicts[file, audience] = judge(audience, readers[file])
         found.append(Look(path, name, recipients.ids, file, verdicts[file, audience]))
-    return found
+    unsure = {one.path for one in found if not one.verdict.is_certain}
+    past = await pasts(draft.store, draft.before, unsure, after)
+    return [replace(one, past=past[one.path]) if one.path in past else one for one in found]
 
 
 def _files(tree: StoreTree, below: str) -> Iterator[tuple[str, str]]:

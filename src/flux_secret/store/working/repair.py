@@ -13,7 +13,8 @@ from typing import Final
 from flux_secret.errors import DecryptError
 from flux_secret.outside.git.progress import Progress
 from flux_secret.store.interface import Form
-from flux_secret.store.working.facts import EntryFact, Facts, Past
+from flux_secret.store.working.facts import EntryFact, Facts
+from flux_secret.store.working.past import Past
 from flux_secret.store.working.reencrypt import Look, Watch, reencrypt
 from flux_secret.store.working.store import Draft
 

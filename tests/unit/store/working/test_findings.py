@@ -11,8 +11,9 @@ from flux_secret.model.finding import Level
 from flux_secret.store.interface import Export, Form, Newer, Reader
 from flux_secret.store.working.audience import Verdict
 from flux_secret.store.working.exports import Kept
-from flux_secret.store.working.facts import EntryFact, Facts, GitFact, Past, RecipientsFact
+from flux_secret.store.working.facts import EntryFact, Facts, GitFact, RecipientsFact
 from flux_secret.store.working.findings import ABOUT_RECIPIENTS, AHEAD_SECONDS, findings
+from flux_secret.store.working.past import Past
 
 NOW = 1_800_000_000
 ANN = Reader("0xA", "0xA Ann", frozenset({"A2"}), fingerprint="FFA")
