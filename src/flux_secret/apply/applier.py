@@ -54,6 +54,8 @@ class Decided:
     wanted: Mapping[ObjectKey, Origin]
     """Every object of the bundle, also those that cannot be applied now, and who says so."""
     steps: tuple[Step, ...]
+    partly_placed: bool = False
+    """Whether the kind of one of them is not known."""
 
     @property
     def new(self) -> frozenset[ObjectKey]:
@@ -96,6 +98,8 @@ class ClusterApplier:
         )
         self._pass.want(decided.inventory.target, decided.wanted)
         self._pass.taken.update(decided.new)
+        if decided.partly_placed:
+            self._pass.partly_placed.add(decided.inventory.target)
         for one in decided.steps:
             self._note(decided.inventory.target, one, changes)
         if self._cluster.options.dry:
@@ -182,7 +186,8 @@ class ClusterApplier:
             steps.append(step(want, digest_key.digest(OBJECTS, want.key.namespace, sent), around))
         cluster.ledger.reserve(target, [one.key for one in steps if isinstance(one, Write)])
         decided = await held(cluster, steps, found.live, revision)
-        return Decided(inventory, placed.origins, decided)
+        partly_placed = bool(placed.left_out or placed.failed)
+        return Decided(inventory, placed.origins, decided, partly_placed)
 
     def _others(self, target: TargetId, keys: Iterable[ObjectKey]) -> Mapping[ObjectKey, TargetId]:
         owners = ((key, self._cluster.ledger.owner(key)) for key in keys)

@@ -33,6 +33,8 @@ class Leaving:
     """The only namespaces that may be touched; empty for all."""
     stays: bool
     """Whether anything of the target stays; an empty generation is held."""
+    partly_placed: bool = False
+    """Whether the kind of something that the target wants is not known: then nothing goes."""
     taken_out: bool = False
     """Whether the target itself left the configuration: always held."""
 
@@ -57,7 +59,10 @@ class Remover:
         barred = {key for key in leaving.gone if not is_allowed(key, leaving.allowed)}
         for key in sorted(barred):
             self._tell(inventory, key, f"not pruned: {OUTSIDE}")
-        leaving = replace(leaving, gone=leaving.gone - barred)
+        kept = leaving.gone - barred - leaving.elsewhere if leaving.partly_placed else frozenset()
+        for key in sorted(kept):
+            self._tell(inventory, key, "not pruned: another object's kind is not known now")
+        leaving = replace(leaving, gone=leaving.gone - barred - kept)
         kinds = await self._cluster.kinds()
         entries = dict(inventory.entries)
         found = await self._read(leaving, kinds)

@@ -2,7 +2,8 @@
 
 Three events are told apart (design decision 13): a target that shrank (removed, unless the guard
 holds it), a target that failed (nothing is touched), and a target that was taken out of the
-configuration (always held until a person confirms).
+configuration (always held until a person confirms). Nothing of a target is removed while the kind
+of something that it wants is not known: its load may be smaller than it seems.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ class Pass:
     wanted: dict[TargetId, Mapping[ObjectKey, Origin]] = field(default_factory=dict)
     taken: set[ObjectKey] = field(default_factory=set)
     """What was in no list before this pass."""
+    partly_placed: set[TargetId] = field(default_factory=set)
+    """Targets that want something whose kind is not known."""
     claims: list[tuple[TargetId, Claim]] = field(default_factory=list)
     told: set[tuple[TargetId, ObjectKey, str]] = field(default_factory=set)
     """What was reported once and need not be again."""
@@ -102,6 +105,7 @@ class Sweeper:
                         dry=one.target.prune_dry,
                         allowed=one.target.allowed_namespaces,
                         stays=bool(wanted),
+                        partly_placed=target in self._now.partly_placed,
                     )
                 )
             elif target not in configured and (gone or not inventory.entries):

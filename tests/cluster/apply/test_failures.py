@@ -202,6 +202,26 @@ async def test_an_object_without_a_scope_is_left_out_stays_listed_and_comes_back
     assert done.action("w") is Action.CREATED
 
 
+async def test_nothing_is_pruned_while_the_kind_of_another_object_is_not_known(
+    world: World,
+) -> None:
+    group = f"{world.name}.example.org"
+    widget = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": "w"}}
+    await world.send("POST", CRDS.path(), crd("widgets", group))
+    await until_served(world.client, group, served=True)
+    await world.deliver({APP: [config_map("c", {}), config_map("d", {}), widget]})
+    await world.send("DELETE", CRDS.path("", f"widgets.{group}"), {})
+    await until_served(world.client, group, served=False)
+    done = await world.deliver({APP: [config_map("c", {}), widget]})
+    assert done.of("d").note == "not pruned: another object's kind is not known now"
+    assert await world.live(CONFIG_MAPS, "d") is not None
+    await world.send("POST", CRDS.path(), crd("widgets", group))
+    await until_served(world.client, group, served=True)
+    done = await world.deliver({APP: [config_map("c", {}), widget]})
+    assert done.action("d") is Action.DELETED
+    assert await world.live(CONFIG_MAPS, "d") is None
+
+
 async def test_an_object_of_a_version_that_is_not_served_is_not_pruned(world: World) -> None:
     await world.deliver({APP: [deployment("d"), config_map("c", {})]})
     wrong = {**deployment("d"), "apiVersion": "apps/v1beta9"}
@@ -211,7 +231,9 @@ async def test_an_object_of_a_version_that_is_not_served_is_not_pruned(world: Wo
     assert await world.live(DEPLOYMENTS, "d") is not None
 
 
-async def test_an_api_that_does_not_answer_fails_only_its_own_kinds(world: World) -> None:
+async def test_an_api_that_does_not_answer_fails_only_its_own_kinds_and_prunes_nothing(
+    world: World,
+) -> None:
     group = f"{world.name}.broken.example.org"
     await world.deliver({APP: [config_map("c", {}), config_map("d", {})]})
     service = {
@@ -232,9 +254,11 @@ async def test_an_api_that_does_not_answer_fails_only_its_own_kinds(world: World
         assert "does not answer now" in error.what
         assert f"kubectl describe apiservice v1.{group}" in error.remedy
         assert done.action("c") is Action.UNCHANGED
-        assert done.action("d") is Action.DELETED
+        assert done.of("d").note == "not pruned: another object's kind is not known now"
     finally:
         await world.send("DELETE", API_SERVICES.path("", f"v1.{group}"), {})
+    done = await world.deliver({APP: [config_map("c", {})]})
+    assert done.action("d") is Action.DELETED
 
 
 async def _until_failing(client: Client, group: str) -> None:
