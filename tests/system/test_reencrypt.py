@@ -74,7 +74,7 @@ def test_hidden_recipients_are_counted_and_never_called_fine(me: Person) -> None
     assert done.out == b"root store: 1 of 3 entries encrypted anew\n"  # the count was wrong
     assert done.err == ""  # number and history of the other are right
     assert me.readers("apps/db") == {ME}
-    assert me.flux("reencrypt", "--all", "one").out.endswith(b"1 of 1 entries encrypted anew\n")
+    assert me.flux("reencrypt", "--all", "one").out.endswith(b"1 of 1 entry encrypted anew\n")
     assert me.readers("one") == {ME}
 
 
@@ -162,7 +162,7 @@ def test_a_folder_without_git_is_changed_file_by_file(tmp_path: Path) -> None:
         one.passes("init", ME)
         one.flux("store", "insert", "one", stdin=b"1\n")
         one.writes_file(".gpg-id", f"{ME}\n{BOB}\n")
-        assert one.flux("reencrypt").out == b"root store: 1 of 1 entries encrypted anew\n"
+        assert one.flux("reencrypt").out == b"root store: 1 of 1 entry encrypted anew\n"
         assert one.readers("one") == {ME, BOB}
         assert sorted(file.name for file in one.store.iterdir()) == [".gpg-id", "one.gpg"]
 

@@ -128,6 +128,8 @@ def test_what_moves_under_other_recipients_is_encrypted_to_them(me: Person) -> N
         (("rm", "web", "-f"), 2, "web is a folder"),
         (("rm", "nothing", "-f"), 4, "there is no entry nothing"),
         (("rm", "mail"), 2, "There is no terminal to ask on"),
+        (("show", "mial"), 4, "did you mean mail?"),
+        (("shwo", "mail"), 2, "Did you mean show?"),
         (("generate", "mail"), 2, "there is an entry mail already"),
         (("generate", "x", "4"), 2, "bits"),
         (("edit", "../x"), 2, "is not an entry name"),
@@ -248,3 +250,9 @@ def test_a_kill_while_a_person_types_leaves_no_plaintext(me: Person) -> None:
         assert not place.exists()
     finally:
         os.killpg(child.pid, signal.SIGKILL)
+
+
+def test_who_has_no_store_is_told_how_to_get_one(tmp_path: Path) -> None:
+    with person(tmp_path / "me") as nobody:
+        done = nobody.flux("store", "ls", check=False)
+        assert (done.code, "flux-secret store init" in done.err) == (3, True), done.err

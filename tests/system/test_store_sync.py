@@ -61,7 +61,7 @@ def change(one: Person, name: str, text: bytes) -> None:
 def test_what_one_person_changes_the_other_gets(team: Team) -> None:
     change(team.ann, "site", b"new\n")
     assert b"1 sent" in team.ann.flux("store", "sync").out
-    assert b"1 commits received" in team.bob.flux("store", "sync").out
+    assert b"1 commit received" in team.bob.flux("store", "sync").out
     assert team.bob.can_read("site") == b"new\n"
     team.agree()
 

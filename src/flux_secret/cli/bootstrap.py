@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from flux_secret.cli import voice
+from flux_secret.cli.operator.options import admin_option, cluster_option
 from flux_secret.cli.operator.steps import (
     STOPPED,
     Asking,
@@ -66,21 +67,8 @@ class Wishes:
 
 
 @click.command()
-@click.option(
-    "--cluster",
-    "--cluster-name",
-    "cluster",
-    required=True,
-    metavar="NAME",
-    help="The cluster's name in the store.",
-)
-@click.option(
-    "--from",
-    "admin",
-    default="",
-    metavar="STORE[/PREFIX]",
-    help="Your own store, which keeps the keys. Default: the root store.",
-)
+@cluster_option
+@admin_option
 @click.option(
     "--store",
     "stores",
@@ -168,7 +156,7 @@ async def _store(
             ("an ssh deploy key", SSH_PRIVATE),
         ) if name in missing
     )  # fmt: skip
-    step = f"make {made}, and " if made else ""
+    step = f"make {made}; " if made else ""
     step += f"store {', '.join(missing)} in {folder.place}, for {await readers_of(folder)}"
     step = step.replace("valid until never", "valid for ever")
     if not asking.agrees(step):
@@ -203,8 +191,7 @@ async def _texts(
 def _foretell(stores: list[tuple[WorkingStore, str]], wishes: Wishes) -> None:
     voice.say("would import its public key into your keyring")
     for store, path in stores:
-        number = count(store, path)
-        entries = f"{number} entr{'y' if number == 1 else 'ies'}"
+        entries = voice.counted(count(store, path), "entry", "entries")
         voice.say(f"would let {wishes.user_id!r} read {entries} of {store.place(path)}")
 
 

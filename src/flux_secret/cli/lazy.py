@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from collections.abc import Sequence
 from typing import Any
@@ -21,6 +22,17 @@ class LazyGroup(click.Group):
         """Name every command."""
         del ctx
         return list(self._names)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is meant; name those that are like it when there is none."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as failure:
+            near = difflib.get_close_matches(args[0], self._names, n=3)
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            raise click.UsageError(f"{failure.message}{hint}", failure.ctx) from None
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command; None when there is no such."""

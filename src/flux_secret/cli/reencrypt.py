@@ -93,7 +93,7 @@ def _show(store: WorkingStore, due: list[Look]) -> None:
 
 def _conclude(store: WorkingStore, looks: list[Look], count: int) -> None:
     name = store.name or "root store"
-    voice.say(f"{name}: {count} of {len(looks)} entries encrypted anew")
+    voice.say(f"{name}: {count} of {voice.counted(len(looks), 'entry', 'entries')} encrypted anew")
     uncertain = sum(one.past is Past.UNKNOWN for one in looks)
     if uncertain:
         voice.warn(

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from flux_secret.cli import voice
+from flux_secret.cli.operator.options import admin_option
 from flux_secret.cli.operator.steps import STOPPED, Asking, operator_folder
 from flux_secret.cli.operator.succeeding import expel, keys_of
 from flux_secret.cli.recipients.known import known_json, tell
@@ -24,13 +25,7 @@ from flux_secret.wiring.stores import mounted
 
 @click.command("retire-cluster")
 @click.argument("cluster")
-@click.option(
-    "--from",
-    "admin",
-    default="",
-    metavar="STORE[/PREFIX]",
-    help="Your own store, which keeps the keys. Default: the root store.",
-)
+@admin_option
 @click.option("--keep-keys", is_flag=True, help="Leave the cluster's entries in your store.")
 @click.option("--json", "as_json", is_flag=True, help="Write what it could read as JSON.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")

@@ -16,6 +16,7 @@ from typing import Any, Final
 import click
 
 from flux_secret.cli import voice
+from flux_secret.cli.operator.options import admin_option, cluster_option
 from flux_secret.cli.operator.steps import (
     STOPPED,
     Asking,
@@ -64,21 +65,8 @@ class Wishes:
 
 
 @click.command("rotate-operator-key")
-@click.option(
-    "--cluster",
-    "--cluster-name",
-    "cluster",
-    required=True,
-    metavar="NAME",
-    help="The cluster's name in the store.",
-)
-@click.option(
-    "--from",
-    "admin",
-    default="",
-    metavar="STORE[/PREFIX]",
-    help="Your own store, which keeps the keys. Default: the root store.",
-)
+@cluster_option
+@admin_option
 @click.option("--email", metavar="ADDRESS", help="Of the new key. Default: as the old one.")
 @click.option(
     "--expires",

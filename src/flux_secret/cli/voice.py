@@ -32,6 +32,11 @@ def printable(text: str) -> str:
     )
 
 
+def counted(number: int, one: str, more: str = "") -> str:
+    """Write a number with its noun: `1 entry`, `2 entries`."""
+    return f"{number} {one if number == 1 else more or f'{one}s'}"
+
+
 def say(text: str, *, err: bool = False) -> None:
     """State a fact on stdout; on stderr where stdout holds a value."""
     click.echo(printable(text), err=err)

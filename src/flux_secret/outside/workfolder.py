@@ -7,9 +7,7 @@ file in one step, and has gopass's modes: 0600 for files, 0700 for folders (fact
 
 from __future__ import annotations
 
-import asyncio
 import errno
-import fcntl
 import os
 import shutil
 import stat
@@ -21,11 +19,11 @@ from typing import Final
 
 from flux_secret.errors import ConfigurationError, UnreachableError
 from flux_secret.outside.files import flush, write_atomic
+from flux_secret.outside.lock import acquire
 from flux_secret.outside.process import MIB
 
 MAX_FILE: Final = 64 * MIB
 LOCK_SECONDS: Final = 30.0
-_PAUSE_SECONDS: Final = 0.02
 _NOWHERE: Final = frozenset({"", ".", ".."})
 _REMEDIES: Final = {
     errno.ENOSPC: "make room on the disk; nothing was changed",
@@ -222,26 +220,15 @@ class WorkFolder:
         """Be the only flux-secret that changes this store; the lock ends with the process."""
         with _explained(self.root, "locked"):
             handle = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        busy = UnreachableError(
+            f"another flux-secret is changing {self.root}, since {LOCK_SECONDS:g} s",
+            remedy="wait for it to end, then try again",
+        )
         try:
-            await self._acquire(handle)
+            await acquire(handle, LOCK_SECONDS, busy)
             yield
         finally:
             os.close(handle)
-
-    async def _acquire(self, handle: int) -> None:
-        deadline = asyncio.get_running_loop().time() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if asyncio.get_running_loop().time() >= deadline:
-                    raise UnreachableError(
-                        f"another flux-secret is changing {self.root}, since {LOCK_SECONDS:g} s",
-                        remedy="wait for it to end, then try again",
-                    ) from None
-                await asyncio.sleep(_PAUSE_SECONDS)
-            else:
-                return
 
     def _make_folder(self, folder: Path) -> None:
         for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):

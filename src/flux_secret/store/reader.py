@@ -6,7 +6,6 @@ the script that asked makes of it (design decision 2).
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -27,6 +26,7 @@ from flux_secret.model.target import Target
 from flux_secret.store.crypto.agerecipients import stanzas
 from flux_secret.store.crypto.packets import HIDDEN, recipients
 from flux_secret.store.format.document import SecretDocument
+from flux_secret.store.format.names import meant
 from flux_secret.store.interface import Decryptor, Decryptors
 from flux_secret.store.refusal import Unopened, explained
 from flux_secret.store.tree import AGE, StoreTree
@@ -158,10 +158,7 @@ class PinnedStores:
         tree, name = self._trees[store], lookup.path.under(store) or ""
         blob = tree.blob(name)
         if blob is None:
-            near = difflib.get_close_matches(name, tree.names, n=3)
-            hint = f"did you mean {' or '.join(f'{store}/{other}' for other in near)}? " * bool(
-                near
-            )
+            hint = meant(str(lookup.path), (f"{store}/{other}" for other in tree.names))
             raise EntryNotFoundError(
                 f"no entry {lookup.path} in store {store} at {tree.commit[:12]}",
                 remedy=f"{hint}add it: gopass insert {lookup.path}, then gopass sync",

@@ -89,8 +89,9 @@ def _tell(store: WorkingStore, facts: Facts, found: Sequence[Finding], checking:
         )
     what = "" if checking.decrypts or checking.kinds else ", none decrypted (--decrypt)"
     wrong = sum(one.level is not Level.OK for one in found)
-    counts = f"{len(facts.entries)} entries looked at{what}, {wrong or 'no'} findings"
-    voice.say(f"{store.place('')}: {counts}")
+    entries = voice.counted(len(facts.entries), "entry", "entries")
+    findings = voice.counted(wrong, "finding") if wrong else "no findings"
+    voice.say(f"{store.place('')}: {entries} looked at{what}, {findings}")
 
 
 def _grouped(found: Iterable[Finding]) -> list[list[Finding]]:

@@ -9,7 +9,7 @@ import click
 
 from flux_secret.cli import voice
 from flux_secret.cli.store.drawing import tree
-from flux_secret.errors import EntryNotFoundError
+from flux_secret.errors import ConfigurationError, EntryNotFoundError
 from flux_secret.settings.person import PersonSettings
 from flux_secret.wiring.stores import mounted
 
@@ -37,6 +37,11 @@ def ls(folder: str, *, flat: bool, as_json: bool) -> None:
 async def _names(folder: str) -> tuple[list[str], dict[str, str]]:
     async with mounted(PersonSettings.load()) as mounts:
         stores = mounts.stores.values()
+        if not stores:
+            raise ConfigurationError(
+                "you have no store",
+                remedy="make one: flux-secret store init; or get one: flux-secret store clone URL",
+            )
         every = [store.full(name) for store in stores for name in store.tree().names]
         names = sorted(
             name for name in every if f"{name}/".startswith(f"{folder}/" if folder else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import click
 
@@ -57,11 +57,23 @@ def _report(store: WorkingStore, done: Synced) -> int:
     if store.clone is None:
         voice.say(f"{_name(store)}: has no git history; nothing to sync")
         return 0
-    for line in told(done):
+    for line in _told(done):
         voice.say(f"{_name(store)}: {line}")
     for name in done.to_look_at:
         voice.warn(f"{store.full(name)} is your side; compare the two, then remove one")
     return 1 if done.to_look_at else 0
+
+
+def _told(done: Synced) -> Iterator[str]:
+    for path in done.kept:
+        yield f"{path}: was not committed, and is now"
+    for merged in done.merged:
+        yield from told(merged)
+    if done.host:
+        received = voice.counted(done.received, "commit")
+        yield f"{received} received, {done.sent} sent ({done.host})"
+    else:
+        yield "shared with no host: git remote add origin URL"
 
 
 def _ask(name: str, fields: Sequence[str]) -> Choice:

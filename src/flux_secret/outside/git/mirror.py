@@ -22,8 +22,8 @@ from flux_secret.model.giturl import GitUrl
 from flux_secret.outside.git.access import GitAccess
 from flux_secret.outside.git.command import Git
 from flux_secret.outside.git.failure import UnexplainedError, UnheardError
-from flux_secret.outside.git.lock import locked
 from flux_secret.outside.git.refs import listed, our, ref_of, tag_ref
+from flux_secret.outside.lock import locked
 
 MAX_PACKS: Final = 40  # one a fetch; then they are packed into one
 _SHOWN_BRANCHES: Final = 10

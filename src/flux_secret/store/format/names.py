@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import unicodedata
 from collections.abc import Iterable
 from typing import Final
@@ -54,6 +55,12 @@ def twins(names: Iterable[str]) -> list[list[str]]:
     for name in names:
         groups.setdefault(_look(name), []).append(name)
     return [group for group in groups.values() if len(group) > 1]
+
+
+def meant(name: str, names: Iterable[str]) -> str:
+    """Ask whether somebody meant one of these; nothing where none is like it."""
+    near = difflib.get_close_matches(name, list(names), n=3)
+    return f"did you mean {' or '.join(near)}? " if near else ""
 
 
 def _look(name: str) -> str:

@@ -109,9 +109,10 @@ class WorkingStore:
     def _ciphertext(self, tree: StoreTree, name: str) -> bytes:
         blob = tree.blob(name)
         if blob is None:
+            hint = names.meant(self.full(name), map(self.full, tree.names))
             raise EntryNotFoundError(
                 f"there is no entry {self.full(name)}",
-                remedy=f"look what there is: flux-secret store ls {posixpath.dirname(name)}",
+                remedy=f"{hint}Look what there is: flux-secret store ls {self.name}".strip(),
             )
         return tree.ciphertext(blob)
 

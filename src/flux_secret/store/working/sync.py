@@ -171,7 +171,7 @@ class _Syncing:
 
     async def _merge(self, sides: Sides, whom: str, *, also: str | None = None) -> str:
         merged = await Merging(self.clone, self.store.crypto, sides, self.choose).merge()
-        lines = [f"Merge {whom}", "", *_told(merged)]
+        lines = [f"Merge {whom}", "", *told(merged)]
         message = "\n".join(lines).strip() + "\n"
         commit = await self.clone.commit_tree(
             merged.tree, message, parents=(sides.ours, sides.theirs)
@@ -193,19 +193,8 @@ def _file(store: WorkingStore, path: str) -> bytes | None:
     return None if found is None or found.is_folder else store.folder.read(path)
 
 
-def told(done: Synced) -> Iterator[str]:
-    """Say what a sync did, a line each."""
-    for path in done.kept:
-        yield f"{path}: was not committed, and is now"
-    for merged in done.merged:
-        yield from _told(merged)
-    if done.host:
-        yield f"{done.received} commits received, {done.sent} sent ({done.host})"
-    else:
-        yield "shared with no host: git remote add origin URL"
-
-
-def _told(merged: Merged) -> Iterator[str]:
+def told(merged: Merged) -> Iterator[str]:
+    """Say what became of entries that both sides changed, a line each."""
     for name in merged.by_key:
         yield f"{name}: merged key by key"
     for name in merged.survived:
