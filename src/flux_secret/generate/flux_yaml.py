@@ -48,10 +48,19 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class Updater:
+    """What Flux v1 ran when it changed an image or a policy; kept, and never run here."""
+
+    container_image: Command | None = None
+    policy: Command | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CommandUpdated:
     """Run these, in order; their output is one stream."""
 
     generators: tuple[Command, ...]
+    updaters: tuple[Updater, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,15 +250,25 @@ class _Reader:
     def _command_updated(self, node: yaml.Node) -> CommandUpdated:
         fields = self._section(node, "commandUpdated")
         self._only(fields, "commandUpdated", {"generators", "updaters"})
-        if "updaters" in fields:  # image automation; checked so that a mistake shows
-            for updater in self._sequence(fields["updaters"], "updaters"):
-                self._checked(partial(self._updater, updater))
-        return CommandUpdated(tuple(self._generators(node, fields)))
+        updaters = tuple(self._updaters(fields))
+        return CommandUpdated(tuple(self._generators(node, fields)), updaters)
 
-    def _updater(self, node: yaml.Node) -> None:
-        for name, command in self._mapping(node, "an updater").items():
-            if name in {"containerImage", "policy"}:
-                self._checked(partial(self._command, command))
+    def _updaters(self, fields: Mapping[str, yaml.Node]) -> Iterator[Updater]:
+        """Read what belongs to image automation, so that a mistake shows."""
+        for updater in (
+            self._sequence(fields["updaters"], "updaters") if "updaters" in fields else ()
+        ):
+            read = self._checked(partial(self._updater, updater))
+            if read is not None:
+                yield read
+
+    def _updater(self, node: yaml.Node) -> Updater:
+        given = self._mapping(node, "an updater")
+        image, policy = (
+            self._checked(partial(self._command, given[name])) if name in given else None
+            for name in ("containerImage", "policy")
+        )
+        return Updater(image, policy)
 
     def _patch_updated(self, node: yaml.Node) -> PatchUpdated:
         fields = self._section(node, "patchUpdated")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 import pytest
 
@@ -33,15 +34,18 @@ def test_a_flux_yaml_is_read_as_its_vector_says(vector: Vector) -> None:
 def shown(config: Config) -> str:
     """Write a configuration as vectors do: `commandUpdated [["kustomize build ."], ["a", 90]]`."""
     match config:
-        case CommandUpdated(generators):
-            return f"commandUpdated {commands(generators)}"
+        case CommandUpdated(generators, updaters):
+            kept = [commands(filter(None, (one.container_image, one.policy))) for one in updaters]
+            return " ".join(
+                [f"commandUpdated {commands(generators)}", *(f"updater {one}" for one in kept)]
+            )
         case PatchUpdated(generators, patch_file):
             return f"patchUpdated {patch_file} {commands(generators)}"
         case _:
             return "scanForFiles"
 
 
-def commands(generators: tuple[Command, ...]) -> str:
+def commands(generators: Iterable[Command]) -> str:
     return json.dumps(
         [
             [one.command] if one.timeout_seconds is None else [one.command, one.timeout_seconds]
