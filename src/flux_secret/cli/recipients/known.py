@@ -17,8 +17,9 @@ def tell(store: WorkingStore, known: Sequence[Unchanged]) -> None:
     due = [one for one in known if one.is_due]
     if due:
         voice.say(
-            f"{len(due)} values that they could read are still the same, and git's history keeps "
-            "them readable; change them at their source:"
+            f"{voice.counted(len(due), 'value')} that they could read "
+            f"{'is' if len(due) == 1 else 'are'} still the same, and git's history keeps what was "
+            "readable; change it at its source:"
         )
     for one in due[:_SHOWN]:
         doubt = "" if one.is_certain else ", as far as can be told"
