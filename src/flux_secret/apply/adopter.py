@@ -15,7 +15,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 from flux_secret.apply.adoption import CLIENT_SIDE, adoption, release
 from flux_secret.apply.allowed import is_allowed
@@ -74,6 +74,10 @@ class Adopter:
         self._mode = mode
         self._wanted: set[str] = set()
         self._values: list[Plaintext] = []
+
+    def round(self) -> Self:
+        """Begin a round: there is only one."""
+        return self
 
     async def settled(self, _target: Target, _changes: ChangeSet) -> bool:
         """Say no: nothing is remembered here."""

@@ -10,7 +10,7 @@ When the API server goes away in between, the union stays, and the next pass goe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from flux_secret.apply import telling
@@ -36,7 +36,7 @@ from flux_secret.apply.plan import (
 )
 from flux_secret.apply.scope import Wanted, place
 from flux_secret.apply.scopes import Scopes
-from flux_secret.apply.sweep import Pass, Sweeper
+from flux_secret.apply.sweep import Known, Pass, Sweeper
 from flux_secret.errors import BugError
 from flux_secret.model.change import Action, Change, ChangeSet
 from flux_secret.model.delivery import Delivery, Revision
@@ -69,19 +69,49 @@ class Decided:
 
 
 class ClusterApplier:
-    """Makes a cluster equal to bundles; `sweep` ends a pass."""
+    """Makes a cluster equal to bundles, a round at a time; several rounds may run at once."""
 
-    def __init__(self, client: Client, options: ApplyOptions | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        options: ApplyOptions | None = None,
+        configured: Callable[[], Collection[Target]] = frozenset,
+    ) -> None:
+        """Begin; `configured` gives every configured target, also those of other rounds."""
         self._cluster = Cluster(client, options or ApplyOptions())
         self._glance = Glance(self._cluster)
-        self._pass = Pass()
+        self._known = Known(configured=lambda: frozenset(map(TargetId.of, configured())))
         self._scopes = Scopes()
-        self._wanted: dict[TargetId, Mapping[ObjectKey, Origin]] = {}
         self._left_alone: dict[TargetId, frozenset[ObjectKey]] = {}
 
     def confirm(self, tokens: Collection[str]) -> None:
-        """Let through what these tokens name, from the next pass on."""
+        """Let through what these tokens name, from the next round on."""
         self._cluster.confirmed.update(tokens)
+
+    def round(self) -> ApplyRound:
+        """Begin a round."""
+        if self._cluster.begin():
+            self._glance.forget()
+        return ApplyRound(self._cluster, self._glance, self._known, self._scopes, self._left_alone)
+
+
+class ApplyRound:
+    """Makes the cluster equal to the bundles of some targets; `sweep` ends it."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        glance: Glance,
+        known: Known,
+        scopes: Scopes,
+        left_alone: dict[TargetId, frozenset[ObjectKey]],
+    ) -> None:
+        self._cluster = cluster
+        self._glance = glance
+        self._known = known
+        self._pass = Pass(known)
+        self._scopes = scopes
+        self._left_alone = left_alone
 
     async def apply(self, delivery: Delivery, bundle: Bundle, changes: ChangeSet) -> None:
         """Apply; one object's failure is `Action.FAILED`, not an exception.
@@ -92,7 +122,6 @@ class ClusterApplier:
         if delivery.revision is None:
             raise BugError("a delivery is applied before its revision is known")
         decided = await self.decide(delivery, delivery.revision, bundle)
-        self._wanted[decided.inventory.target] = decided.wanted
         self._left_alone[decided.inventory.target] = frozenset(
             one.key for one in decided.steps if isinstance(one, Keep) and one.lasting
         )
@@ -118,7 +147,7 @@ class ClusterApplier:
         """
         cluster, name = self._cluster, TargetId.of(target)
         await cluster.ledger.open()
-        inventory, wanted = cluster.ledger.inventory(name), self._wanted.get(name)
+        inventory, wanted = cluster.ledger.inventory(name), self._known.wanted.get(name)
         left = self._left_alone.get(name, frozenset())
         if wanted is None or not wanted.keys() - left <= inventory.entries.keys():
             return False
@@ -143,12 +172,7 @@ class ClusterApplier:
 
     async def sweep(self, delivered: Sequence[Delivery], changes: ChangeSet) -> None:
         """Hand over or remove what the delivered targets no longer contain (design decision 13)."""
-        now, self._pass = self._pass, self._pass.following()
-        try:
-            await Sweeper(self._cluster, now).sweep(delivered, changes)
-        finally:
-            self._cluster.forget()
-            self._glance.forget()
+        await Sweeper(self._cluster, self._pass).sweep(delivered, changes)
 
     async def decide(self, delivery: Delivery, revision: Revision, bundle: Bundle) -> Decided:
         """Read what is there and decide; nothing is written but our own key, if there is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,6 +49,11 @@ class ApplyOptions:
     """Whether `ignore` annotations count: they are for the agent, not for who installs it."""
     dry: bool = False
     """Whether only to say what would be done; not even our key is written."""
+    fresh_seconds: float = 0.0
+    """How long what was read of the cluster counts for the rounds that begin after it.
+
+    0: each round reads anew, as a sync of Flux v1 does. Many small rounds at once would ask the
+    same again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +94,11 @@ async def together(*reads: Awaitable[None]) -> None:
 
 
 class Cluster:
-    """One API server during one pass."""
+    """One API server, as it was when it was last looked at."""
 
-    def __init__(self, client: Client, options: ApplyOptions) -> None:
+    def __init__(
+        self, client: Client, options: ApplyOptions, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.client = client
         self.options = options
         self.confirmed = set(options.confirmations)
@@ -100,9 +108,12 @@ class Cluster:
         self._opening = asyncio.Lock()
         self._kinds: Kinds | None = None
         self._key: DigestKey | None = None
+        self._clock = clock
+        self._looked: float | None = None
+        """When somebody began to look, on the clock; None when it is to be looked at anew."""
 
     async def kinds(self, *, refresh: bool = False) -> Kinds:
-        """Give what is served, asked once a pass."""
+        """Give what is served, asked once a round."""
         async with self._opening:
             if refresh or self._kinds is None:
                 self._kinds = await self.client.kinds()
@@ -116,9 +127,18 @@ class Cluster:
                 self._key = await digest_key(self.client, namespace, make=make)
             return self._key
 
+    def begin(self) -> bool:
+        """Begin a round; say whether what was read before is too old for it."""
+        now = self._clock()
+        if self._looked is not None and now - self._looked < self.options.fresh_seconds:
+            return False
+        self.forget()
+        self._looked = now
+        return True
+
     def forget(self) -> None:
-        """Forget what a pass may remember."""
-        self._kinds = None
+        """Forget what was read."""
+        self._kinds = self._looked = None
         self.ledger.forget()
 
     async def limited(self, request: Coroutine[Any, Any, Result]) -> Result:

@@ -39,7 +39,10 @@ class HandOver:
         configured: Collection[TargetId],
         taken: Collection[ObjectKey],
     ) -> None:
-        """`sound` is in the order of the git paths; `taken` was in no list before this pass."""
+        """`wanted` is what each target contains, where that is known.
+
+        `sound` is in the order of the git paths; `taken` was in no list before this pass.
+        """
         self._cluster = cluster
         self._wanted = wanted
         self._sound = sound
@@ -64,12 +67,14 @@ class HandOver:
     def _is_free(self, key: ObjectKey, owner: TargetId, claimant: TargetId) -> bool:
         if owner not in self._configured:
             return (owner.source, owner.branch) == (claimant.source, claimant.branch)
-        if owner not in self._sound:
+        if owner not in self._wanted:
             return False
         if key not in self._wanted[owner]:
             return True
         order = list(self._sound)
-        return key in self._taken and order.index(claimant) < order.index(owner)
+        if owner not in self._sound or key not in self._taken:
+            return False
+        return order.index(claimant) < order.index(owner)
 
     def _refusal(self, key: ObjectKey, owner: TargetId, claimant: TargetId) -> NotOursError:
         if owner not in self._configured:
@@ -80,7 +85,7 @@ class HandOver:
                 f"-n {namespace} delete configmap {owner.inventory_name}, and deliver once with "
                 "--adopt-existing",
             )
-        theirs = self._wanted.get(owner, {}).get(key) if owner in self._sound else None
+        theirs = self._wanted.get(owner, {}).get(key)
         if theirs is None:
             what = f"{key.long} belongs to the target {owner}, which failed"
         else:

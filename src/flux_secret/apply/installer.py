@@ -49,7 +49,7 @@ class Installer:
         What kubectl remembers of our Secrets goes first: it holds their values.
         """
         delivery = Delivery(TARGET, Revision(version))
-        applier = ClusterApplier(self._client, self._options)
+        applier = ClusterApplier(self._client, self._options).round()
         try:
             await self._refuse_beside_flux()
             secrets = [one.key for one in bundle.items if (one.key.group, one.key.kind) == _SECRET]

@@ -37,6 +37,9 @@ class Ledger:
         self._fresh = False
         self._damaged: dict[str, IntegrityError] = {}
         self._owners: dict[ObjectKey, TargetId] = {}
+        self._reserved: dict[TargetId, frozenset[ObjectKey]] = {}
+        self._written: dict[str, Inventory | None] = {}
+        """What we wrote or removed since the last reading began: it is newer than what was read."""
         self._reading = asyncio.Lock()
 
     def forget(self) -> None:
@@ -48,14 +51,19 @@ class Ledger:
         async with self._reading:
             if self._fresh:
                 return
+            self._written = {}
             listed = await self._client.list(CONFIG_MAPS, self._namespace, SELECTOR)
             self._damaged = {}
-            self._all = dict(filter(None, map(self._parsed, listed)))
+            read: dict[str, Inventory | None] = dict(filter(None, map(self._parsed, listed)))
+            newest = read | self._written
+            self._all = {name: one for name, one in newest.items() if one is not None}
             self._owners = {
                 key: inventory.target
                 for inventory in self._all.values()
                 for key in inventory.entries
             }
+            for target, keys in self._reserved.items():
+                self._own(target, keys)
             self._fresh = True
 
     def inventory(self, target: TargetId) -> Inventory:
@@ -75,6 +83,10 @@ class Ledger:
 
     def reserve(self, target: TargetId, keys: Iterable[ObjectKey]) -> None:
         """Note that a target is about to list these: two that plan at once may not both."""
+        self._reserved[target] = frozenset(keys)
+        self._own(target, self._reserved[target])
+
+    def _own(self, target: TargetId, keys: Iterable[ObjectKey]) -> None:
         for key in keys:
             self._owners.setdefault(key, target)
 
@@ -82,6 +94,7 @@ class Ledger:
         self, inventory: Inventory, entries: Mapping[ObjectKey, Entry], revision: str
     ) -> Inventory:
         """Write the new list, unless it is the old one; raise `UnreachableError` on a conflict."""
+        self._reserved.pop(inventory.target, None)
         if entries == inventory.entries:
             return inventory
         new = replace(inventory, entries=dict(entries), revision=revision)
@@ -98,7 +111,7 @@ class Ledger:
                 remedy="another flux-secret delivers the same target; the next pass tries again",
             ) from None
         new = replace(new, uid=live.uid, resource_version=live.resource_version)
-        self._all[name] = new
+        self._all[name] = self._written[name] = new
         for key in inventory.entries.keys() - new.entries.keys():
             if self._owners.get(key) == new.target:
                 del self._owners[key]
@@ -116,6 +129,7 @@ class Ledger:
                 self.forget()
                 return
         self._all.pop(name, None)
+        self._written[name] = None
 
     def _parsed(self, config_map: Json) -> tuple[str, Inventory] | None:
         try:

@@ -8,7 +8,7 @@ of something that it wants is not known: its load may be smaller than it seems.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -24,29 +24,47 @@ from flux_secret.model.names import ObjectKey
 
 
 @dataclass(slots=True)
+class Known:
+    """What outlives a pass, for as long as the agent runs."""
+
+    wanted: dict[TargetId, Mapping[ObjectKey, Origin]] = field(default_factory=dict)
+    """What each target contained when it was last delivered."""
+    told: set[tuple[TargetId, ObjectKey, str]] = field(default_factory=set)
+    """What was reported once and need not be again."""
+    configured: Callable[[], Collection[TargetId]] = frozenset
+    """Every target that is configured, also those of other passes."""
+
+
+@dataclass(slots=True)
 class Pass:
     """What the deliveries of one pass said."""
 
+    known: Known = field(default_factory=Known)
     wanted: dict[TargetId, Mapping[ObjectKey, Origin]] = field(default_factory=dict)
     taken: set[ObjectKey] = field(default_factory=set)
     """What was in no list before this pass."""
     partly_placed: set[TargetId] = field(default_factory=set)
     """Targets that want something whose kind is not known."""
     claims: list[tuple[TargetId, Claim]] = field(default_factory=list)
-    told: set[tuple[TargetId, ObjectKey, str]] = field(default_factory=set)
-    """What was reported once and need not be again."""
 
     def want(self, target: TargetId, origins: Mapping[ObjectKey, Origin]) -> None:
         """Note everything that a target contains, and who says so."""
-        self.wanted[target] = origins
+        self.wanted[target] = self.known.wanted[target] = origins
+
+    def wanted_by(
+        self, target: TargetId, sound: Collection[TargetId], delivered: Collection[TargetId]
+    ) -> Mapping[ObjectKey, Origin] | None:
+        """Give what a target contains; None when nobody knows, since its delivery failed.
+
+        What counts of a target that is not part of this pass is its last delivery.
+        """
+        if target in delivered:
+            return self.wanted.get(target) if target in sound else None
+        return self.known.wanted.get(target)
 
     def claim(self, target: TargetId, claim: Claim) -> None:
         """Note that a target contains what another one lists."""
         self.claims.append((target, claim))
-
-    def following(self) -> Pass:
-        """Give the next pass."""
-        return Pass(told=self.told)
 
 
 class Sweeper:
@@ -64,33 +82,42 @@ class Sweeper:
             for one in delivered
             if one.error is None and (target := TargetId.of(one.target)) in self._now.wanted
         }
-        configured = frozenset(TargetId.of(one.target) for one in delivered)
+        here = frozenset(TargetId.of(one.target) for one in delivered)
+        configured = here | frozenset(self._now.known.configured())
+        wants = {
+            target: wanted
+            for target in {*here, *self._now.known.wanted}
+            if (wanted := self._now.wanted_by(target, sound, here)) is not None
+        }
         await ledger.open()
-        if not self._now.claims and not self._leaving(sound, configured):
+        if not self._now.claims and not self._leaving(sound, configured, wants):
             return
         self._cluster.forget()  # what is removed is decided on what is there now
         await ledger.open()
-        handing = HandOver(self._cluster, self._now.wanted, sound, configured, self._now.taken)
+        handing = HandOver(self._cluster, wants, sound, configured, self._now.taken)
         for target in sound:  # the first of the git paths first
             for claim in [claim for claimant, claim in self._now.claims if claimant == target]:
                 await handing.settle(target, claim, changes)
-        remover = Remover(self._cluster, self._now.told, changes)
-        for leaving in self._leaving(sound, configured):
+        remover = Remover(self._cluster, self._now.known.told, changes)
+        for leaving in self._leaving(sound, configured, wants):
             await remover.remove(leaving)
 
     def _leaving(
-        self, sound: dict[TargetId, Delivery], configured: Collection[TargetId]
+        self,
+        sound: dict[TargetId, Delivery],
+        configured: Collection[TargetId],
+        wants: Mapping[TargetId, Mapping[ObjectKey, Origin]],
     ) -> list[Leaving]:
         leaving = []
-        # What any target of this pass wants is not removed, also when it cannot have it now.
-        claimed = {key for keys in self._now.wanted.values() for key in keys}
+        # What any target wants is not removed, also when it cannot have it now.
+        claimed = {key for keys in (*self._now.wanted.values(), *wants.values()) for key in keys}
         for inventory in self._cluster.ledger.inventories():
             target = inventory.target
             wanted = self._now.wanted.get(target, {})
             left = inventory.entries.keys() - wanted.keys()
             if target in configured and (target not in sound or not left):
                 continue
-            elsewhere = self._elsewhere(target, left, sound)
+            elsewhere = self._elsewhere(target, left, wants)
             gone = frozenset(left - claimed) | elsewhere
             if target in sound and gone:
                 one = sound[target]
@@ -140,13 +167,16 @@ class Sweeper:
         ]
 
     def _elsewhere(
-        self, target: TargetId, keys: AbstractSet[ObjectKey], sound: dict[TargetId, Delivery]
+        self,
+        target: TargetId,
+        keys: AbstractSet[ObjectKey],
+        wants: Mapping[TargetId, Mapping[ObjectKey, Origin]],
     ) -> frozenset[ObjectKey]:
-        """Give what another target lists, unless it was delivered without it in this pass."""
+        """Give what another target lists, unless it was delivered without it."""
         return frozenset(
             key
             for other in self._cluster.ledger.inventories()
             if other.target != target
             for key in keys & other.entries.keys()
-            if other.target not in sound or key in self._now.wanted[other.target]
+            if key in wants.get(other.target, {key})
         )

@@ -142,8 +142,8 @@ class ResolveStage(Protocol):
         """Replace every reference; refuse null values and values outside a `Secret`."""
 
 
-class ApplyStage(Protocol):
-    """Makes the cluster equal to a bundle."""
+class ApplyRound(Protocol):
+    """Makes the cluster equal to the bundles of one round."""
 
     async def apply(self, delivery: Delivery, bundle: Bundle, changes: ChangeSet) -> None:
         """Apply the bundle; one object's failure is `Action.FAILED`, not an exception."""
@@ -156,6 +156,13 @@ class ApplyStage(Protocol):
 
     async def sweep(self, delivered: Sequence[Delivery], changes: ChangeSet) -> None:
         """Hand over or remove what the delivered targets no longer contain (design decision 13)."""
+
+
+class ApplyStage(Protocol):
+    """Makes the cluster equal to bundles; several rounds may run at once."""
+
+    def round(self) -> ApplyRound:
+        """Begin a round."""
 
 
 class AuditStage(Protocol):
@@ -195,7 +202,7 @@ class DeliveryStages(Protocol):
         """What fills in values."""
 
     @property
-    def applier(self) -> ApplyStage:
+    def applier(self) -> ApplyRound:
         """What changes the cluster."""
 
     @property
@@ -223,7 +230,7 @@ class Pinned:
     stores: Readers
     generator: GenerateStage
     resolver: ResolveStage
-    applier: ApplyStage
+    applier: ApplyRound
     auditor: AuditStage
 
 
@@ -232,5 +239,10 @@ async def pinned(stages: Stages) -> AsyncIterator[Pinned]:
     """Begin a round."""
     async with stages.source.round() as source, stages.stores.round() as stores:
         yield Pinned(
-            source, stores, stages.generator, stages.resolver, stages.applier, stages.auditor
+            source,
+            stores,
+            stages.generator,
+            stages.resolver,
+            stages.applier.round(),
+            stages.auditor,
         )

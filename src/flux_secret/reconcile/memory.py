@@ -16,7 +16,7 @@ from flux_secret.model.change import Action
 from flux_secret.model.delivery import Delivery, Read, Revision, StoreRevision
 from flux_secret.model.names import StoreName
 from flux_secret.model.target import Source, Target
-from flux_secret.reconcile.interface import ApplyStage, Checkouts, Readers
+from flux_secret.reconcile.interface import ApplyRound, Checkouts, Readers
 
 _DELIVERED = frozenset({Action.CREATED, Action.CONFIGURED, Action.UNCHANGED})
 
@@ -65,7 +65,7 @@ class Memory:
             )
 
     async def holds(
-        self, delivery: Delivery, source: Checkouts, stores: Readers, applier: ApplyStage
+        self, delivery: Delivery, source: Checkouts, stores: Readers, applier: ApplyRound
     ) -> bool:
         """Whether the last delivery still holds; then `delivery` says so, object by object.
 
@@ -80,7 +80,7 @@ class Memory:
 
     async def _holds(
         self, known: Inputs | None, delivery: Delivery, source: Checkouts,
-        stores: Readers, applier: ApplyStage,
+        stores: Readers, applier: ApplyRound,
     ) -> bool:  # fmt: skip
         if known is None or known.target != delivery.target:
             return False

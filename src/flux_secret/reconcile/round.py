@@ -76,7 +76,7 @@ async def deliver_round(
 
         done = Round(tuple(await asyncio.gather(*(one(target) for target in targets))))
         try:
-            await stages.applier.sweep(done.deliveries, done.swept)
+            await now.applier.sweep(done.deliveries, done.swept)
         except FluxSecretError as failure:
             done.sweep_error = failure
         in_full = _in_full(done)

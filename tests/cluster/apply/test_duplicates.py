@@ -44,11 +44,12 @@ async def test_who_has_the_object_keeps_it_whatever_the_order(world: World) -> N
 async def test_of_two_that_meet_it_for_the_first_time_the_first_git_path_has_it(
     world: World,
 ) -> None:
-    second = await world.one(SECOND, [defined("second")], applier=world.applier)
-    first = await world.one(FIRST, [defined("first")], applier=world.applier)
+    now = world.applier.round()
+    second = await world.one(SECOND, [defined("second")], applier=now)
+    first = await world.one(FIRST, [defined("first")], applier=now)
     assert await by(world) == "second"
     swept = ChangeSet()
-    await world.applier.sweep([first, second], swept)
+    await now.sweep([first, second], swept)
     assert [change.action for change in swept] == [Action.CONFIGURED, Action.FAILED]
     error = list(swept)[1].error
     assert isinstance(error, NotOursError)
@@ -63,12 +64,10 @@ async def test_of_two_that_meet_it_for_the_first_time_the_first_git_path_has_it(
 
 async def test_of_three_the_first_has_it(world: World) -> None:
     paths = ["demo/1", "demo/2", "demo/3"]
-    done = {
-        path: await world.one(path, [defined(path)], applier=world.applier)
-        for path in reversed(paths)
-    }
+    now = world.applier.round()
+    done = {path: await world.one(path, [defined(path)], applier=now) for path in reversed(paths)}
     swept = ChangeSet()
-    await world.applier.sweep([done[path] for path in paths], swept)
+    await now.sweep([done[path] for path in paths], swept)
     assert await by(world) == "demo/1"
     assert [change.action for change in swept].count(Action.FAILED) == 2
 
@@ -83,10 +82,11 @@ async def test_a_first_path_that_fails_has_nothing_and_takes_nothing(world: Worl
 
 async def test_an_owner_that_was_not_generated_again_is_named_by_its_file(world: World) -> None:
     delivery = (await world.deliver({FIRST: [defined("first")]})).deliveries[0]
-    assert await world.applier.settled(delivery.target, ChangeSet())
-    second = await world.one(SECOND, [defined("second")], applier=world.applier)
+    now = world.applier.round()
+    assert await now.settled(delivery.target, ChangeSet())
+    second = await world.one(SECOND, [defined("second")], applier=now)
     swept = ChangeSet()
-    await world.applier.sweep([delivery, second], swept)
+    await now.sweep([delivery, second], swept)
     (refused,) = swept.failed
     assert refused.error is not None
     assert "(in first.yaml and second.yaml)" in refused.error.what

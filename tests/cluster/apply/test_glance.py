@@ -9,7 +9,7 @@ import pytest
 
 from cluster.apply.account import Rights, agent_with
 from cluster.apply.world import CONFIG_MAPS, Object, World, config_map, namespace, secret
-from flux_secret.apply.applier import ClusterApplier
+from flux_secret.apply.applier import ApplyRound, ClusterApplier
 from flux_secret.model.change import ChangeSet
 from flux_secret.model.delivery import Delivery
 from flux_secret.outside.kubernetes import Client, Connection
@@ -54,22 +54,24 @@ async def apart(world: World) -> list[Delivery]:
 
 
 async def looked(
-    deliveries: Sequence[Delivery], applier: ClusterApplier, *, only: Sequence[str] = ()
+    deliveries: Sequence[Delivery],
+    applier: ClusterApplier | ApplyRound,
+    *,
+    only: Sequence[str] = (),
 ) -> tuple[list[str], int]:
     """Look in one pass at what is there; give the targets that changed, and how many requests."""
-    traffic = applier._cluster.client.traffic
+    now = applier.round() if isinstance(applier, ClusterApplier) else applier
+    traffic = now._cluster.client.traffic
     before = dict(traffic.requests)
     changed = [
         one.target.path
         for one in deliveries
-        if not await applier.settled(
+        if not await now.settled(
             replace(one.target, allowed_namespaces=frozenset(only)), ChangeSet()
         )
     ]
     assert traffic.requests | {"GET": 0} == before | {"GET": 0}
     reads = traffic.requests["GET"] - before["GET"]
-    applier._cluster.forget()
-    applier._glance.forget()
     return changed, reads
 
 
@@ -108,9 +110,10 @@ async def test_the_one_that_somebody_changed_is_found(world: World, change: str)
 
 async def test_a_change_during_a_pass_is_found_in_the_next(world: World) -> None:
     first, *others = await delivered(world)
-    assert await world.applier.settled(first.target, ChangeSet())
+    now = world.applier.round()
+    assert await now.settled(first.target, ChangeSet())
     await world.edit(CONFIG_MAPS, "c4", {"data": {"a": "other"}})
-    await looked(others, world.applier)
+    await looked(others, now)
     changed, _ = await looked(others, world.applier)
     assert changed == ["demo/4"]
 

@@ -67,11 +67,12 @@ async def test_a_target_that_failed_on_the_way_prunes_nothing(world: World) -> N
         applier = world.new_applier(Client(transport, "default"))
         transport.writes_left = 1
         fewer = [config_map("c", {"a": "b"}), config_map("d", {})]
-        delivery = await world.one(APP, fewer, applier=applier)
+        now = applier.round()
+        delivery = await world.one(APP, fewer, applier=now)
         assert isinstance(delivery.error, UnreachableError)
         transport.writes_left = 100
         swept = ChangeSet()
-        await applier.sweep([delivery], swept)
+        await now.sweep([delivery], swept)
     assert list(swept) == []
     assert await world.live(CONFIG_MAPS, "gone") is not None
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flux_secret.apply.applier import ClusterApplier
+from flux_secret.apply.applier import ApplyRound, ClusterApplier
 from flux_secret.apply.cluster import ApplyOptions
 from flux_secret.errors import FluxSecretError
 from flux_secret.model.change import Action, Change, ChangeSet
@@ -172,17 +172,17 @@ class World:
         applier: ClusterApplier | None = None,
     ) -> Outcome:
         """Make one pass over targets: path → objects, or how its generation failed."""
-        applier = applier or self.applier
+        applied = (applier or self.applier).round()
         before = dict(self.client.traffic.requests)
         deliveries = await asyncio.gather(
             *(
-                self.one(path, what, commit=commit, prune=prune, applier=applier)
+                self.one(path, what, commit=commit, prune=prune, applier=applied)
                 for path, what in targets.items()
             )
         )
         outcome = Outcome(list(deliveries), ChangeSet(), Traffic())
         try:
-            await applier.sweep(deliveries, outcome.swept)
+            await applied.sweep(deliveries, outcome.swept)
         except FluxSecretError as error:
             outcome.sweep_error = error
         for method, count in self.client.traffic.requests.items():
@@ -194,7 +194,7 @@ class World:
         path: str,
         what: Sequence[Object] | FluxSecretError,
         *,
-        applier: ClusterApplier,
+        applier: ApplyRound,
         commit: str = COMMIT,
         prune: bool = True,
     ) -> Delivery:

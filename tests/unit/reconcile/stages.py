@@ -17,7 +17,7 @@ from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.reference import Lookup
 from flux_secret.model.sync import Sync
 from flux_secret.model.target import Source, Target
-from flux_secret.reconcile.interface import Checkout, SecretReader, Stages
+from flux_secret.reconcile.interface import Checkout, Pinned, SecretReader, Stages
 
 SOURCE = Source(GitUrl.parse("file:///ops"), "main")
 KEY = ObjectKey("", "Secret", "dev-demo", "demo-secret")
@@ -46,7 +46,10 @@ class World:
     delivered: frozenset[Source] = frozenset()
 
     def stages(self) -> Stages:
-        return Stages(self, self, self, self, self, self)
+        return Stages(self, self, self, self, Applier(self), self)
+
+    def pinned(self) -> Pinned:
+        return Pinned(self, self, self, self, self, self)
 
     def _step(self, name: str, target: Target) -> None:
         self.log.append(f"{name} {target.name}")
@@ -122,6 +125,14 @@ class World:
 
     async def record(self, delivery: Delivery) -> None:
         self.log.append(f"record {delivery.target.name}")
+
+
+@dataclass(frozen=True)
+class Applier:
+    world: World
+
+    def round(self) -> World:
+        return self.world
 
 
 def target(path: str) -> Target:

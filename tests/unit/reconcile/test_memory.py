@@ -37,7 +37,7 @@ class Agent:
 
     async def deliver(self) -> Delivery:
         self.world.log.clear()
-        return await deliver(self.target, self.world.stages(), self.memory)
+        return await deliver(self.target, self.world.pinned(), self.memory)
 
     def generated(self) -> bool:
         return "generate a" in self.world.log

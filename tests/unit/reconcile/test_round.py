@@ -38,7 +38,7 @@ async def test_one_broken_target_does_not_stop_the_others() -> None:
 
 async def test_a_failed_delivery_keeps_its_revision_and_is_recorded() -> None:
     world = World(failing={"apply a": Unreachable("the API server does not answer")})
-    delivery = await deliver(target("a"), world.stages())
+    delivery = await deliver(target("a"), world.pinned())
     assert delivery.revision is not None
     assert world.log[-1] == "record a"
     assert delivery.exit_code == 5
@@ -73,7 +73,7 @@ async def test_the_record_is_written_even_when_the_delivery_is_cancelled() -> No
             raise AssertionError(target)
 
     world = Slow()
-    task = asyncio.create_task(deliver(target("a"), world.stages()))
+    task = asyncio.create_task(deliver(target("a"), world.pinned()))
     await started.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
