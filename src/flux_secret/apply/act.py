@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from flux_secret.apply import order
 from flux_secret.apply.cluster import Cluster
@@ -34,16 +34,20 @@ class Actor:
         self._entries: dict[ObjectKey, Entry] = {}
         self._stopped: FluxSecretError | None = None
 
-    async def act(self, inventory: Inventory, writes: Sequence[Write]) -> Inventory:
-        """Write the list, the objects, and the list again.
+    async def act(
+        self, inventory: Inventory, writes: Sequence[Write], kept: Iterable[Entry] = ()
+    ) -> Inventory:
+        """Write the list, the objects, and the list again; `kept` is listed without a write.
 
         Raises what stops everything (`UnreachableError`); the objects written until then are in the
         change set, and the list stays the union.
         """
         ledger = self._cluster.ledger
-        self._entries = dict(inventory.entries)
+        self._entries = {**inventory.entries, **{one.key: one for one in kept}}
         for one in writes:
-            self._entries.setdefault(one.key, Entry(one.key, one.uid, one.adopted))
+            # Of a new Secret, pods may see the value before we list it a second time.
+            values = None if one.uid else one.values
+            self._entries.setdefault(one.key, Entry(one.key, one.uid, one.adopted, values=values))
         inventory = await ledger.write(inventory, self._entries, self._revision)
         for rank in order.in_ranks(writes, lambda one: one.key):
             await asyncio.gather(*map(self._one, rank))

@@ -34,6 +34,7 @@ from flux_secret.apply.plan import (
     is_settled,
     step,
 )
+from flux_secret.apply.restart.values import noting
 from flux_secret.apply.scope import Wanted, place
 from flux_secret.apply.scopes import Scopes
 from flux_secret.apply.sweep import Known, Pass, Sweeper
@@ -66,6 +67,12 @@ class Decided:
     def writes(self) -> tuple[Write, ...]:
         """What is going to be applied."""
         return tuple(one for one in self.steps if isinstance(one, Write))
+
+    @property
+    def kept(self) -> tuple[Entry, ...]:
+        """What is listed and stays as it is."""
+        keeps = (one for one in self.steps if isinstance(one, Keep))
+        return tuple(one.entry for one in keeps if one.entry is not None)
 
 
 class ClusterApplier:
@@ -137,7 +144,7 @@ class ApplyRound:
         values = [value for item in bundle.items for value in item.secret_data.values()]
         actor = Actor(self._cluster, str(delivery.revision), changes, values)
         with telling.applying(delivery.target.name, len(decided.writes), changes):
-            await actor.act(decided.inventory, decided.writes)
+            await actor.act(decided.inventory, decided.writes, decided.kept)
 
     async def settled(self, target: Target, changes: ChangeSet) -> bool:
         """Whether every object of the last `apply` is there as we left it; reads metadata only.
@@ -207,7 +214,8 @@ class ApplyRound:
                 steps.append(Refuse(want.key, error, want.origin))
                 continue
             sent = to_bytes(want.body, want.values)
-            steps.append(step(want, digest_key.digest(OBJECTS, want.key.namespace, sent), around))
+            made = step(want, digest_key.digest(OBJECTS, want.key.namespace, sent), around)
+            steps.append(noting(made, want, digest_key) if delivery.target.restart else made)
         cluster.ledger.reserve(target, [one.key for one in steps if isinstance(one, Write)])
         decided = await held(cluster, steps, found.live, revision)
         partly_placed = bool(placed.left_out or placed.failed)

@@ -22,7 +22,7 @@ from flux_secret.errors import ConfigurationError, IntegrityError
 from flux_secret.model.names import ObjectKey
 from flux_secret.model.target import Target
 from flux_secret.outside.kubernetes import Json
-from flux_secret.outside.kubernetes.body import encoded, items, text
+from flux_secret.outside.kubernetes.body import encoded, items, text, text_map
 
 SCHEMA: Final = 1
 LABEL: Final = "flux-secret.io/inventory"
@@ -72,6 +72,8 @@ class Entry:
     """Keyed digest of what was applied."""
     fields: str = ""
     """Digest of our own managedFields entry after that."""
+    values: Mapping[str, str] | None = None
+    """Keyed digest of each value of a Secret; None where they are not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,7 @@ class Inventory:
                     "adopted": entry.adopted,
                     "digest": entry.digest,
                     "fields": entry.fields,
+                    **({} if entry.values is None else {"values": dict(entry.values)}),
                 }
                 for key, entry in sorted(self.entries.items())
             ],
@@ -179,8 +182,14 @@ def _entries(tree: Json) -> Iterable[Entry]:
         names = (text(item, part) for part in ("group", "kind", "namespace", "name"))
         key = ObjectKey(*names)
         if key.kind and key.name:
-            adopted = item.get("adopted") is True
-            yield Entry(key, text(item, "uid"), adopted, text(item, "digest"), text(item, "fields"))
+            yield Entry(
+                key,
+                text(item, "uid"),
+                item.get("adopted") is True,
+                text(item, "digest"),
+                text(item, "fields"),
+                text_map(item, "values") if "values" in item else None,
+            )
 
 
 def _unpacked(config_map: Json) -> Json:

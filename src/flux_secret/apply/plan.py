@@ -53,6 +53,8 @@ class Write:
     adopted: bool = False
     body: Mapping[str, Json] | None = None
     """The object without the fields that are left to others; None for the whole."""
+    values: Mapping[str, str] | None = None
+    """Keyed digests of a Secret's values, where its target restarts what uses them."""
 
     @property
     def key(self) -> ObjectKey:

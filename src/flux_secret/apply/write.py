@@ -39,7 +39,8 @@ async def write(client: Client, one: Write, kind: ServedKind) -> Written:
             Change(key, Action.FAILED, error=error, origin=want.origin), None, is_foreign=True
         )
     own = live.applied_by(FIELD_MANAGER)
-    entry = Entry(key, live.uid, one.adopted, one.digest, own.digest if own else "")
+    ours = own.digest if own else ""
+    entry = Entry(key, live.uid, one.adopted, one.digest, ours, one.values)
     return Written(Change(key, _action(one, live), one.note), entry)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import StoreName
+from flux_secret.model.restart import RestartPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class Target:
     """`--k8s-allow-namespace`: the only namespaces that are written to; empty for all."""
     default_namespace: str = "default"
     """For namespaced objects that name none: `--k8s-default-namespace`, or the context's."""
+    restart: RestartPolicy | None = None
+    """How workloads are restarted when a Secret that they use changed; None for not at all."""
 
     @property
     def name(self) -> str:

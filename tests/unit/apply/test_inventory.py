@@ -18,7 +18,7 @@ from unit.apply.builders import TARGET, inventory
 NAMES = st.text(min_size=1, max_size=20)
 ENTRIES = st.builds(
     Entry, st.builds(ObjectKey, st.text(), NAMES, st.text(), NAMES), st.text(), st.booleans(),
-    st.text(), st.text(),
+    st.text(), st.text(), st.none() | st.dictionaries(st.text(), st.text()),
 )  # fmt: skip
 
 
