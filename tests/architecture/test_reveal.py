@@ -73,7 +73,7 @@ ALLOWED = {
         "a revealed file is put into the checkout, in memory",
     ),
     ("outside/callchannel.py", "CallChannel._asked"): (1, "a script gets its answer"),
-    ("outside/kubernetes/transport.py", "Transport._once"): (1, "a token becomes a header"),
+    ("outside/kubernetes/transport.py", "Transport._arguments"): (1, "a token becomes a header"),
     ("outside/kubernetes/tls.py", "_load"): (1, "a client key enters an SSL context"),
     ("outside/git/command.py", "Git._settings"): (1, "git is told the user of a URL"),
     ("outside/git/command.py", "Git._credentials"): (2, "git is told a URL's password, in memory"),

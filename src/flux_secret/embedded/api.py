@@ -141,12 +141,17 @@ class Api:
         try:
             async for event in events:
                 if event is None:
+                    if not self._is_served(request.address):
+                        return  # its definition was deleted, and a real one ends the watch too
                     yield None
                     continue
                 yield form.event(*event, columns, first=first)
                 first = first and event[0] == "BOOKMARK"
         except StatusError as error:
             yield form.event("ERROR", error.tree, columns, first=first)
+
+    def _is_served(self, address: Address) -> bool:
+        return self._state.catalog.find(address.group, address.version, address.plural) is not None
 
     # -- writes --
 

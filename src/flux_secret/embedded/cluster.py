@@ -156,12 +156,21 @@ class EmbeddedCluster:
         self._faults.failing.append((fits, status))
 
     def unreachable(self) -> None:
-        """Drop every connection until `reachable` is called."""
+        """Drop every connection until `reachable` is called; watches within a second."""
         self._faults.is_unreachable = True
+        self.drop_watches()
 
     def reachable(self) -> None:
         """Answer again."""
         self._faults.is_unreachable = False
+
+    def drop_watches(self) -> None:
+        """Break every watch that is open now, within a second, as a load balancer does."""
+        self._faults.dropped += 1
+
+    def compact(self) -> None:
+        """Forget what happened: a watch that continues from before is answered with 410."""
+        self._state.store.compacted = self._state.store.revision
 
 
 async def serve_forever(

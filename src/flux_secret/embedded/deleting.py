@@ -107,7 +107,9 @@ class Deleter:
                 continue
             resource = (other.kind.group, other.kind.plural)
             for key, tree in list(self.store.all(resource, name)):
-                if "deletionTimestamp" not in tree["metadata"]:
+                # another's end may have taken it along, for it comes back to this namespace
+                is_there = self.store.find(resource, key) is not None
+                if is_there and "deletionTimestamp" not in tree["metadata"]:
                     self.delete(other, key, {}, dry_run=False)
                 left = left or self.store.find(resource, key) is not None
         namespace = self.store.find(NAMESPACES, ("", name))

@@ -81,6 +81,8 @@ class Faults:
     failing: list[tuple[Predicate, int]] = field(default_factory=list)
     """The next request that fits is answered with that status, once."""
     is_unreachable: bool = False
+    dropped: int = 0
+    """How often all watches were dropped."""
 
     def forbids(self, asked: Asked) -> bool:
         """Whether the request is forbidden."""

@@ -125,13 +125,22 @@ class Reader:
                     yield "ADDED", self.shown(tree)
             if initial:
                 yield "BOOKMARK", self._bookmark(initial=True)
+        async for event in self._since(revision, query, bookmarks=bookmarks):
+            yield event
+
+    async def _since(
+        self, revision: int, query: Query, *, bookmarks: bool
+    ) -> AsyncIterator[tuple[str, Tree] | None]:
         try:
             async for change in self.store.watch(revision, HEARTBEAT_SECONDS):
                 if change is None:
                     yield ("BOOKMARK", self._bookmark()) if bookmarks else None
-                else:
-                    for event in self._events(change, query):
-                        yield event
+                    continue
+                events = list(self._events(change, query))
+                for event in events:
+                    yield event
+                if change.resource != self._resource:
+                    yield None  # so that a watch of a quiet kind also notices when it is over
         except TooOldError as error:
             raise gone(f"too old resource version: {revision} ({self.store.revision})") from error
 

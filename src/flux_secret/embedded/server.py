@@ -194,8 +194,25 @@ class Server:
         seconds = float(request.query.get("timeoutSeconds", "") or MOST_WATCH_SECONDS)
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(min(seconds, MOST_WATCH_SECONDS)):
-                await _stream(response, events)
+                await self._stream(request, response, events)
         return response
+
+    async def _stream(
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        events: AsyncIterator[Tree | None],
+    ) -> None:
+        dropped = self._faults.dropped
+        async for event in events:
+            if self._faults.dropped != dropped:
+                if request.transport is not None:
+                    request.transport.abort()
+                return
+            if event is not None:
+                await response.write(_encoded(event) + b"\n")
+                if event["type"] == "ERROR":
+                    return
 
 
 def _asked(request: web.Request, path: str) -> Asked:
@@ -210,14 +227,6 @@ def _asked(request: web.Request, path: str) -> Asked:
         user_agent=request.headers.get("User-Agent", ""),
         content_type=request.headers.get("Content-Type", "").partition(";")[0].strip(),
     )
-
-
-async def _stream(response: web.StreamResponse, events: AsyncIterator[Tree | None]) -> None:
-    async for event in events:
-        if event is not None:
-            await response.write(_encoded(event) + b"\n")
-            if event["type"] == "ERROR":
-                return
 
 
 def _encoded(tree: Json) -> bytes:

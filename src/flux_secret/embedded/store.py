@@ -42,6 +42,8 @@ class Store:
     """Everything the cluster holds."""
 
     revision: int = 1
+    compacted: int = 0
+    """The revision before which nothing is remembered."""
     _objects: dict[Resource, dict[Key, Tree]] = field(default_factory=dict)
     _changes: deque[Change] = field(default_factory=lambda: deque(maxlen=MOST_EVENTS))
     _watchers: set[asyncio.Queue[Change | None]] = field(default_factory=set)
@@ -94,7 +96,9 @@ class Store:
     def since(self, revision: int) -> list[Change]:
         """Give the changes after a revision; raise `TooOldError`."""
         oldest = self._changes[0].revision if self._changes else self.revision + 1
-        if revision < oldest - 1 and len(self._changes) == MOST_EVENTS:
+        if revision < self.compacted or (
+            revision < oldest - 1 and len(self._changes) == MOST_EVENTS
+        ):
             raise TooOldError
         return [change for change in self._changes if change.revision > revision]
 

@@ -138,6 +138,8 @@ class Writer:
     ) -> Written:
         """Apply on the server side; raise `StatusError`."""
         live = self.store.find(self.resource, key)
+        if live is None and self.subresource:
+            raise not_found(self.kind, key[1])
         before = self.shown(live) if live is not None else self.rule.empty()
         try:
             merged = self._fields.apply(before, applied, options.manager, force=options.force)

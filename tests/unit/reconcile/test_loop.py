@@ -11,25 +11,7 @@ import pytest
 from flux_secret.errors import UnreachableError
 from flux_secret.reconcile.loop import Intervals, Loop
 from flux_secret.reconcile.round import Round
-
-
-class VirtualTime(asyncio.SelectorEventLoop):
-    """A loop whose clock jumps to the next timer instead of waiting for it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._now = 0.0
-
-    def time(self) -> float:
-        return self._now
-
-    # asyncio's own loop body, which typeshed does not show
-    def _run_once(self) -> None:
-        scheduled: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
-        timers = [timer for timer in scheduled if not timer.cancelled()]
-        if not self._ready and timers:  # type: ignore[attr-defined]
-            self._now = max(self._now, min(timer.when() for timer in timers))
-        super()._run_once()  # type: ignore[misc]
+from simulators.virtualtime import VirtualTime
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from flux_secret.outside.kubernetes.annotation import SYNC_MARKER, SecretAnnotation
 from flux_secret.outside.kubernetes.body import Json
 from flux_secret.outside.kubernetes.client import (
+    EVENTS,
     FIELD_MANAGER,
     Applied,
     Client,
@@ -14,20 +15,36 @@ from flux_secret.outside.kubernetes.discovery import Kinds, ServedKind, crd_kind
 from flux_secret.outside.kubernetes.failure import (
     AlreadyExistsError,
     ConflictError,
+    ExpiredError,
     NotFoundError,
 )
 from flux_secret.outside.kubernetes.kubeconfig import in_cluster, load
 from flux_secret.outside.kubernetes.live import LiveObject, ManagedEntry
 from flux_secret.outside.kubernetes.transport import Limits, Traffic
+from flux_secret.outside.kubernetes.watch import (
+    BusyError,
+    Following,
+    Gone,
+    Reflector,
+    Synced,
+    Told,
+    Troubled,
+    Upsert,
+)
 
 __all__ = [
+    "EVENTS",
     "FIELD_MANAGER",
     "SYNC_MARKER",
     "AlreadyExistsError",
     "Applied",
+    "BusyError",
     "Client",
     "ConflictError",
     "Connection",
+    "ExpiredError",
+    "Following",
+    "Gone",
     "Json",
     "Kinds",
     "Limits",
@@ -35,9 +52,14 @@ __all__ = [
     "ManagedEntry",
     "NotFoundError",
     "Preconditions",
+    "Reflector",
     "SecretAnnotation",
     "ServedKind",
+    "Synced",
+    "Told",
     "Traffic",
+    "Troubled",
+    "Upsert",
     "connect",
     "crd_kinds",
     "in_cluster",

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote
 
-from flux_secret.errors import RejectedError, UnreachableError
+from flux_secret.errors import RejectedError
 from flux_secret.outside.kubernetes import discovery
-from flux_secret.outside.kubernetes.body import Json, encoded, items, mapping, names, parse, text
+from flux_secret.outside.kubernetes.asking import PAGE, checked, pages, tree_of, with_query
+from flux_secret.outside.kubernetes.body import Json, encoded, items, parse
 from flux_secret.outside.kubernetes.connection import Connection
 from flux_secret.outside.kubernetes.discovery import Kinds, ServedKind
-from flux_secret.outside.kubernetes.failure import NotFoundError, Request, failure
+from flux_secret.outside.kubernetes.failure import NotFoundError, Request
 from flux_secret.outside.kubernetes.live import LiveObject
 from flux_secret.outside.kubernetes.transport import Answer, Limits, Traffic, Transport
+from flux_secret.outside.kubernetes.watch import Reflector
+from flux_secret.outside.kubernetes.watching import MAX_LISTED, ApiSource
 
 FIELD_MANAGER: Final = "flux-secret"
-PAGE: Final = 500  # objects a list request asks for, as kubectl does
-MAX_LISTED: Final = 50_000  # objects of one kind
+EVENTS: Final = ServedKind("", "v1", "Event", "events", namespaced=True)
 _APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
 _OK: Final = range(200, 300)
 _CREATED: Final = 201
@@ -76,10 +77,10 @@ class Client:
     async def _aggregated(self, path: str) -> Mapping[str, Json]:
         accept = f"{discovery.AGGREGATED},application/json"
         request = Request("get", path.strip("/"))
-        return self._json(request, await self._get(path, accept))
+        return tree_of(request, await self._get(path, accept))
 
     async def _legacy_kinds(self) -> Kinds:
-        groups = self._json(Request("get", "apis"), await self._get("/apis"))
+        groups = tree_of(Request("get", "apis"), await self._get("/apis"))
         versions = [("", "v1"), *discovery.group_versions(groups)]
         answers = await asyncio.gather(
             *(self._get(f"/apis/{g}/{v}" if g else f"/api/{v}") for g, v in versions)
@@ -108,7 +109,8 @@ class Client:
         """
         request = Request("list", kind.resource, namespace)
         found: list[LiveObject] = []
-        async for tree in self._pages(request, kind.path(namespace), _MANY, labels, page=page):
+        path = with_query(kind.path(namespace), labelSelector=labels)
+        async for tree in pages(self._transport, request, path, _MANY, page=page):
             found += map(LiveObject.parse, items(tree, "items"))
             if len(found) > MAX_LISTED:
                 raise RejectedError(
@@ -122,13 +124,14 @@ class Client:
         request = Request("get", kind.resource, namespace, name)
         answer = await self._get(kind.path(namespace, name))
         with contextlib.suppress(NotFoundError):
-            return self._json(request, answer)
+            return tree_of(request, answer)
         return None
 
     async def list(self, kind: ServedKind, namespace: str, labels: str) -> list[Mapping[str, Json]]:
         """Read whole objects."""
         request = Request("list", kind.resource, namespace)
-        trees = self._pages(request, kind.path(namespace), "application/json", labels)
+        path = with_query(kind.path(namespace), labelSelector=labels)
+        trees = pages(self._transport, request, path, "application/json")
         return [item async for tree in trees for item in items(tree, "items")]
 
     async def apply(
@@ -152,7 +155,7 @@ class Client:
             content_type=_APPLY,
             repeatable=True,
         )
-        live = LiveObject.parse(self._json(request, answer, body))
+        live = LiveObject.parse(tree_of(request, answer, body))
         return Applied(live, created=answer.code == _CREATED)
 
     async def annotate(
@@ -169,7 +172,73 @@ class Client:
             content_type=_MERGE,
             repeatable=True,
         )
-        self._check(request, answer)
+        checked(request, answer)
+
+    async def apply_status(
+        self, kind: ServedKind, namespace: str, name: str, body: bytes, *, manager: str
+    ) -> LiveObject:
+        """Apply an object's status server-side, with force, as `manager`: a name of its own.
+
+        Only the `status` of `body` counts. Raises `NotFoundError` when the object is gone.
+        """
+        request = Request("patch", f"{kind.resource}/status", namespace, name)
+        answer = await self._transport.send(
+            "PATCH",
+            f"{kind.path(namespace, name)}/status",
+            accept=_ONE,
+            params={"fieldManager": manager, "force": "true", "fieldValidation": "Strict"},
+            body=body,
+            content_type=_APPLY,
+            repeatable=True,
+        )
+        return LiveObject.parse(tree_of(request, answer, body))
+
+    async def set_finalizers(
+        self, kind: ServedKind, live: LiveObject, finalizers: Sequence[str]
+    ) -> LiveObject:
+        """Say which finalizers the object has; raise `ConflictError` when it has changed since."""
+        request = Request("patch", kind.resource, live.namespace, live.name)
+        metadata: Mapping[str, Json] = {
+            "uid": live.uid,
+            "resourceVersion": live.resource_version,
+            "finalizers": list(finalizers),
+        }
+        answer = await self._transport.send(
+            "PATCH",
+            kind.path(live.namespace, live.name),
+            accept=_ONE,
+            params={"fieldManager": FIELD_MANAGER},
+            body=encoded({"metadata": metadata}),
+            content_type=_MERGE,
+        )
+        return LiveObject.parse(tree_of(request, answer))
+
+    def reflector(
+        self, kind: ServedKind, namespace: str = "", labels: str = ""
+    ) -> Reflector[Mapping[str, Json]]:
+        """Follow whole objects of a kind, in a namespace or in all; never Secrets."""
+        return Reflector(self.source(kind, namespace, labels), lambda tree: tree)
+
+    def metadata_reflector(
+        self, kind: ServedKind, namespace: str = "", labels: str = ""
+    ) -> Reflector[LiveObject]:
+        """Follow the metadata of the objects of a kind; no value crosses the wire."""
+        source = self.source(kind, namespace, labels, metadata_only=True)
+        return Reflector(source, LiveObject.parse)
+
+    def source(
+        self,
+        kind: ServedKind,
+        namespace: str = "",
+        labels: str = "",
+        *,
+        metadata_only: bool = False,
+        page: int = PAGE,
+    ) -> ApiSource:
+        """Give what a `Reflector` with a reader or pauses of its own is made of."""
+        return ApiSource(
+            self._transport, kind, namespace, labels, metadata_only=metadata_only, page=page
+        )
 
     async def patch(
         self, kind: ServedKind, namespace: str, name: str, operations: bytes, manager: str
@@ -184,7 +253,7 @@ class Client:
             body=operations,
             content_type=_JSON_PATCH,
         )
-        return LiveObject.parse(self._json(request, answer))
+        return LiveObject.parse(tree_of(request, answer))
 
     async def create(self, kind: ServedKind, namespace: str, name: str, body: bytes) -> LiveObject:
         """Create; raise `AlreadyExistsError` when it is there already."""
@@ -211,7 +280,7 @@ class Client:
         answer = await self._transport.send(
             "DELETE", kind.path(namespace, name), accept=_ONE, body=encoded(options)
         )
-        self._check(request, answer)
+        checked(request, answer)
 
     async def _get(self, path: str, accept: str = "application/json") -> Answer:
         return await self._transport.send("GET", path, accept=accept, repeatable=True)
@@ -219,44 +288,13 @@ class Client:
     async def _found(self, request: Request, path: str, accept: str) -> LiveObject | None:
         answer = await self._get(path, accept)
         with contextlib.suppress(NotFoundError):
-            return LiveObject.parse(self._json(request, answer))
+            return LiveObject.parse(tree_of(request, answer))
         return None
 
     async def _write(self, request: Request, method: str, path: str, body: bytes) -> LiveObject:
         params = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
         answer = await self._transport.send(method, path, accept=_ONE, params=params, body=body)
-        return LiveObject.parse(self._json(request, answer, body))
-
-    async def _pages(
-        self, request: Request, path: str, accept: str, labels: str, *, page: int = PAGE
-    ) -> AsyncIterator[Mapping[str, Json]]:
-        more = ""
-        while True:
-            params = {"limit": str(page), "labelSelector": labels, "continue": more}
-            query = "&".join(f"{name}={quote(value)}" for name, value in params.items() if value)
-            tree = self._json(request, await self._get(f"{path}?{query}", accept))
-            yield tree
-            more = text(mapping(tree, "metadata"), "continue")
-            if not more:
-                return
-
-    def _json(self, request: Request, answer: Answer, sent: bytes = b"") -> Mapping[str, Json]:
-        self._check(request, answer, sent)
-        return parse(answer.untrusted_body)
-
-    @staticmethod
-    def _check(request: Request, answer: Answer, sent: bytes = b"") -> None:
-        if answer.code not in _OK:
-            raise failure(request, answer.code, _status(answer), names(sent))
-
-
-def _status(answer: Answer) -> Json:
-    """Give the body when it is a `Status`; anything else may be another's words (a proxy's)."""
-    try:
-        tree = parse(answer.untrusted_body)
-    except UnreachableError:
-        return None
-    return tree if text(tree, "kind") == "Status" else None
+        return LiveObject.parse(tree_of(request, answer, body))
 
 
 @contextlib.asynccontextmanager

@@ -42,6 +42,12 @@ class NotFoundError(ObjectError):
         self.missing_namespace = missing_namespace
 
 
+class ExpiredError(ObjectError):
+    """410: what is asked for was too long ago; a list or a watch starts anew."""
+
+    retryable = True
+
+
 class AlreadyExistsError(ConflictError):
     """409: an object of that name is there already."""
 
@@ -51,7 +57,7 @@ class Request:
     """What was asked, in words for people."""
 
     verb: str
-    """RBAC's word: get, list, create, update, patch, delete."""
+    """RBAC's word: get, list, watch, create, update, patch, delete."""
     resource: str
     """`secrets`, `deployments.apps`."""
     namespace: str = ""
@@ -75,7 +81,7 @@ class Request:
     def permission(self) -> str:
         """The command that would allow it."""
         scope = f"-n {self.namespace} create role" if self.namespace else "create clusterrole"
-        verbs = "get,create,patch" if self.verb == "patch" else self.verb
+        verbs = {"patch": "get,create,patch", "watch": "list,watch"}.get(self.verb, self.verb)
         name = f"flux-secret-{self.resource.partition('.')[0]}"
         return (
             f"kubectl {scope} {name} --verb={verbs} --resource={self.resource}, "
@@ -113,6 +119,8 @@ def _by_code(request: Request, code: int, status: Json) -> FluxSecretError | Non
         return ForbiddenError(
             f"the API server does not allow this agent to {request}", remedy=request.permission
         )
+    if code == HTTPStatus.GONE:
+        return ExpiredError(f"{request}: what it continues is not kept any more")
     if code == HTTPStatus.NOT_FOUND:
         return _not_found(request, status)
     if code == HTTPStatus.CONFLICT or _is_another(status):

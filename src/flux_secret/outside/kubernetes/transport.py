@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-from collections.abc import Mapping
+import ssl
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypedDict
 
 import aiohttp
 from yarl import URL
@@ -36,6 +37,10 @@ class Limits:
     """How often a GET or a server-side apply is sent at most."""
     max_pause_seconds: float = 5.0
     """The longest wait between two tries, whatever Retry-After says."""
+    silent_seconds: float = 90.0
+    """How long a watch may say nothing: bookmarks come every minute (apiserver's cacher)."""
+    max_line_bytes: int = 8 * MIB
+    """One event of a watch; etcd takes objects of 1.5 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,16 @@ class Answer:
 
     code: int
     untrusted_body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An answer that goes on: what is in `untrusted_lines` may hold secrets."""
+
+    code: int
+    retry_after_seconds: float
+    """Of a refusal; 1 when it does not say."""
+    untrusted_lines: AsyncIterator[bytes] = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -65,6 +80,14 @@ class Traffic:
         return " ".join(f"{method} {count}" for method, count in sorted(self.requests.items()))
 
 
+class _Arguments(TypedDict):
+    url: URL
+    headers: Mapping[str, str]
+    proxy: str | None
+    allow_redirects: bool
+    server_hostname: str | None
+
+
 class Transport:
     """An HTTP connection pool to one API server; opened with `async with`."""
 
@@ -72,21 +95,15 @@ class Transport:
         self._connection = connection
         self._limits = limits or Limits()
         self._session: aiohttp.ClientSession | None = None
+        self._streams: aiohttp.ClientSession | None = None
         self.traffic = Traffic()
 
     async def __aenter__(self) -> Self:
-        limits = self._limits
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                ssl=tls.context(self._connection), limit=limits.connections
-            ),
-            timeout=aiohttp.ClientTimeout(
-                total=limits.total_seconds, sock_connect=limits.connect_seconds
-            ),
-            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"},
-            trust_env=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
+        context = tls.context(self._connection)
+        self._session = self._opened(context=context, connections=self._limits.connections)
+        self._streams = self._opened(
+            context=context, connections=0
+        )  # any number: each watch has one
         return self
 
     async def __aexit__(
@@ -95,9 +112,22 @@ class Transport:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        for session in (self._session, self._streams):
+            if session is not None:
+                await session.close()
+        self._session = self._streams = None
+
+    def _opened(self, *, context: ssl.SSLContext | bool, connections: int) -> aiohttp.ClientSession:
+        limits = self._limits
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=context, limit=connections),
+            timeout=aiohttp.ClientTimeout(
+                total=limits.total_seconds, sock_connect=limits.connect_seconds
+            ),
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"},
+            trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
 
     async def send(  # noqa: PLR0913 -- an HTTP request has these parts
         self,
@@ -136,6 +166,71 @@ class Transport:
                 return answer
         return answer
 
+    @contextlib.asynccontextmanager
+    async def stream(self, path: str, *, accept: str, seconds: float) -> AsyncIterator[Stream]:
+        """Open a GET that answers line by line, for `seconds` at most.
+
+        Entered when the API server has begun to answer, whatever the code. Reading it raises
+        `UnreachableError` when it breaks, is silent for too long, or a line is too large.
+        """
+        headers = {"Accept": accept, "Accept-Encoding": "identity"}
+        response = await self._begun(path, headers, seconds)
+        if response.status == 401:  # noqa: PLR2004 -- HTTP
+            response.close()
+            self._connection.credentials.refused()
+            response = await self._begun(path, headers, seconds)
+        try:
+            pause = _seconds(response.headers.get("Retry-After", "1"))
+            yield Stream(response.status, pause, self._lines(response))
+        finally:
+            response.close()
+
+    async def _begun(
+        self, path: str, headers: Mapping[str, str], seconds: float
+    ) -> aiohttp.ClientResponse:
+        limits = self._limits
+        timeout = aiohttp.ClientTimeout(
+            total=seconds, sock_connect=limits.connect_seconds, sock_read=limits.silent_seconds
+        )
+        failed = None
+        arguments = await self._arguments(path, headers)
+        try:
+            async with asyncio.timeout(limits.total_seconds):
+                return await _open(self._streams).get(**arguments, timeout=timeout)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            failed = _translated(self._connection.server, error)
+        raise failed
+
+    async def _lines(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+        rest, most, failed = b"", self._limits.max_line_bytes, None
+        try:
+            async for chunk in response.content.iter_any():
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    yield line
+                if len(rest) > most:
+                    raise UnreachableError(f"an event of a watch is larger than {most} bytes")
+            if rest:
+                yield rest
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            failed = _translated(self._connection.server, error)
+        if failed is not None:
+            raise failed
+
+    async def _arguments(
+        self, path: str, headers: Mapping[str, str], params: Mapping[str, str] = _NO_PARAMS
+    ) -> _Arguments:
+        connection = self._connection
+        header = await connection.credentials.authorization()
+        identity = {"Authorization": header.reveal().decode("latin-1")} if header else {}
+        return {
+            "url": URL(connection.server + path, encoded=True).update_query(params),
+            "headers": {**headers, **identity},
+            "proxy": connection.proxy,
+            "allow_redirects": False,
+            "server_hostname": connection.trust.server_name or None,
+        }
+
     async def _once(
         self,
         method: str,
@@ -144,25 +239,18 @@ class Transport:
         params: Mapping[str, str],
         body: bytes | None,
     ) -> tuple[Answer, float]:
-        assert self._session is not None, "open the transport with `async with`"  # noqa: S101
-        connection, failed = self._connection, None
-        header = await connection.credentials.authorization()
-        identity = {"Authorization": header.reveal().decode("latin-1")} if header else {}
+        arguments, failed = await self._arguments(path, headers, params), None
         self.traffic.count(method)
         try:
-            async with self._session.request(
+            async with _open(self._session).request(
                 method,
-                URL(connection.server + path, encoded=True).update_query(params),
-                headers={**headers, **identity},
+                **arguments,
                 data=None if body is None else io.BytesIO(body),  # a large one goes in pieces
-                proxy=connection.proxy,
-                allow_redirects=False,
-                server_hostname=connection.trust.server_name or None,
             ) as response:
                 answer = Answer(response.status, await self._read(response))
                 return answer, _seconds(response.headers.get("Retry-After", "1"))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            failed = _translated(connection.server, error)
+            failed = _translated(self._connection.server, error)
         # Raised out here so that no context carries the request's headers and body along.
         raise failed
 
@@ -178,6 +266,11 @@ class Transport:
                 )
             chunks.append(chunk)
         return b"".join(chunks)
+
+
+def _open(session: aiohttp.ClientSession | None) -> aiohttp.ClientSession:
+    assert session is not None, "open the transport with `async with`"  # noqa: S101
+    return session
 
 
 def _translated(server: str, error: Exception) -> FluxSecretError:
