@@ -31,7 +31,7 @@ FluxSecretError
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class FluxSecretError(Exception):
@@ -48,6 +48,14 @@ class FluxSecretError(Exception):
         super().__init__(what)
         self.what = what
         self.remedy = remedy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what is said, and no cause, context or traceback: those may quote a value."""
+        return _made, (type(self), *self.args), self.__dict__
+
+
+def _made(kind: type[FluxSecretError], *args: str) -> FluxSecretError:
+    return kind.__new__(kind, *args)
 
 
 class UsageError(FluxSecretError):

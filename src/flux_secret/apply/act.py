@@ -9,6 +9,7 @@ from flux_secret.apply import order
 from flux_secret.apply.cluster import Cluster
 from flux_secret.apply.established import Established
 from flux_secret.apply.inventory import Entry, Inventory
+from flux_secret.apply.lists import Lists
 from flux_secret.apply.plan import Write
 from flux_secret.apply.unsaid import unsaid
 from flux_secret.apply.write import Written, write
@@ -23,10 +24,16 @@ class Actor:
     """Acts for one target; decides nothing."""
 
     def __init__(
-        self, cluster: Cluster, revision: str, changes: ChangeSet, values: Collection[Plaintext]
+        self,
+        cluster: Cluster,
+        lists: Lists,
+        revision: str,
+        changes: ChangeSet,
+        values: Collection[Plaintext],
     ) -> None:
         """`values` are those of the target's Secrets: no failure may show them."""
         self._cluster = cluster
+        self._lists = lists
         self._values = values
         self._revision = revision
         self._changes = changes
@@ -42,18 +49,17 @@ class Actor:
         Raises what stops everything (`UnreachableError`); the objects written until then are in the
         change set, and the list stays the union.
         """
-        ledger = self._cluster.ledger
         self._entries = {**inventory.entries, **{one.key: one for one in kept}}
         for one in writes:
             # Of a new Secret, pods may see the value before we list it a second time.
             values = None if one.uid else one.values
             self._entries.setdefault(one.key, Entry(one.key, one.uid, one.adopted, values=values))
-        inventory = await ledger.write(inventory, self._entries, self._revision)
+        inventory = await self._lists.write(inventory, self._entries, self._revision)
         for rank in order.in_ranks(writes, lambda one: one.key):
             await asyncio.gather(*map(self._one, rank))
             if self._stopped is not None:
                 raise self._stopped
-        return await ledger.write(inventory, self._entries, self._revision)
+        return await self._lists.write(inventory, self._entries, self._revision)
 
     async def _one(self, one: Write) -> None:
         try:

@@ -83,11 +83,11 @@ class Adopter:
         """Say no: nothing is remembered here."""
         return False
 
-    async def sweep(self, delivered: Sequence[Delivery], changes: ChangeSet) -> None:
+    async def sweep(self, delivered: Sequence[Delivery], changes: ChangeSet) -> tuple[()]:
         """Take over what left the repository; nothing is removed here."""
         daemon = self._cluster.options.daemon
         if self._mode.direction is not Direction.OURS or daemon is None or not delivered:
-            return
+            return ()
         first = delivered[0]
         failures = [one.error for one in delivered if one.error is not None]
         if failures:
@@ -95,7 +95,7 @@ class Adopter:
                 first.notes.append(
                     "what left the repository is not looked for, since a target could not be read"
                 )
-            return
+            return ()
         allowed = [one.target.allowed_namespaces for one in delivered]
         search = Search(
             daemon,
@@ -107,6 +107,7 @@ class Adopter:
         if left.unlisted:
             first.notes.append(_unlisted(left.unlisted))
         await self._take_leftovers(first, left.found, changes)
+        return ()
 
     async def _take_leftovers(
         self, first: Delivery, leftovers: Sequence[Leftover], changes: ChangeSet

@@ -119,6 +119,10 @@ class Cluster:
                 self._kinds = await self.client.kinds()
             return self._kinds
 
+    def learn(self, kinds: Kinds) -> None:
+        """Know what somebody else has just asked."""
+        self._kinds = kinds
+
     async def key(self) -> DigestKey:
         """Give our persistent key, read once."""
         async with self._opening:

@@ -6,13 +6,15 @@
    pass for the first time, the one whose git path was named first has it.
 2. The new list is written first, the old one after it: a crash in between leaves the object in two
    lists, where the sweep drops it from the older one.
-3. The new owner applies it in the same pass; its uid stays.
+3. The new owner applies it in the same pass; its uid stays. What a worker claimed has no values
+   here: its target is owed another delivery, which applies it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import TypeAlias
 
 from flux_secret.apply.act import Actor
 from flux_secret.apply.cluster import Cluster, Sought
@@ -26,6 +28,9 @@ from flux_secret.model.duplicate import across_targets
 from flux_secret.model.manifest import Origin
 from flux_secret.model.names import ObjectKey
 from flux_secret.outside.kubernetes import LiveObject
+
+HandedOver: TypeAlias = Mapping[TargetId, Mapping[ObjectKey, str]]
+"""What was handed over and is still to be applied, and what to say of each."""
 
 
 class HandOver:
@@ -48,6 +53,7 @@ class HandOver:
         self._sound = sound
         self._configured = configured
         self._taken = taken
+        self.owed: dict[TargetId, dict[ObjectKey, str]] = {}
 
     async def settle(self, claimant: TargetId, claim: Claim, changes: ChangeSet) -> None:
         """Hand over, or refuse."""
@@ -102,7 +108,7 @@ class HandOver:
         revision = self._sound[claimant].revision
         assert revision is not None, "a sound delivery has one"  # noqa: S101
         owner = ledger.owner(key)
-        live = await self._read(claim)
+        live = None if claim.is_bare else await self._read(claim)
         inventory = ledger.inventory(claimant)
         if owner is not None:
             entry = ledger.inventory(owner).entries.get(key, Entry(key))
@@ -112,6 +118,9 @@ class HandOver:
                 ledger.inventory(claimant), inventory.entries, str(revision)
             )
             await self._drop(owner, key)
+        if claim.is_bare:
+            self.owed.setdefault(claimant, {})[key] = _said(owner)
+            return
         around = Surroundings(inventory, {key: live}, {}, self._cluster.options.adopt_existing)
         (decided,) = await held(
             self._cluster, [step(claim.want, claim.digest, around)], around.live, revision
@@ -128,14 +137,14 @@ class HandOver:
     ) -> None:
         match decided:
             case Write(note=note):
-                said = f"handed over by {owner}" if owner else note
-                actor = Actor(self._cluster, revision, changes, [*decided.want.values.values()])
-                inventory = self._cluster.ledger.inventory(claimant)
+                ledger, values = self._cluster.ledger, [*decided.want.values.values()]
+                actor = Actor(self._cluster, ledger, revision, changes, values)
+                inventory, said = ledger.inventory(claimant), _said(owner) or note
                 await actor.act(inventory, [replace(decided, note=said)])
             case Refuse(key=key, error=error, origin=origin):
                 changes.add(Change(key, Action.FAILED, error=error, origin=origin))
             case _:
-                changes.add(Change(decided.key, Action.SKIPPED, f"handed over by {owner}"))
+                changes.add(Change(decided.key, Action.SKIPPED, _said(owner)))
 
     async def _drop(self, owner: TargetId, key: ObjectKey) -> None:
         old = self._cluster.ledger.inventory(owner)
@@ -148,6 +157,10 @@ class HandOver:
         if claim.key in found.failed:
             raise found.failed[claim.key]
         return found.live[claim.key]
+
+
+def _said(owner: TargetId | None) -> str:
+    return f"handed over by {owner}" if owner else ""
 
 
 def _failed(claim: Claim, error: FluxSecretError) -> Change:

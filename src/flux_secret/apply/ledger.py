@@ -81,10 +81,26 @@ class Ledger:
         """Give the target that lists the object, or is about to."""
         return self._owners.get(key)
 
-    def reserve(self, target: TargetId, keys: Iterable[ObjectKey]) -> None:
-        """Note that a target is about to list these: two that plan at once may not both."""
-        self._reserved[target] = frozenset(keys)
-        self._own(target, self._reserved[target])
+    async def others(
+        self, target: TargetId, keys: Iterable[ObjectKey]
+    ) -> Mapping[ObjectKey, TargetId]:
+        """Give whose these objects are, of those that another target lists or is about to."""
+        owners = ((key, self.owner(key)) for key in keys)
+        return {key: owner for key, owner in owners if owner is not None and owner != target}
+
+    async def reserve(
+        self, target: TargetId, keys: Iterable[ObjectKey]
+    ) -> Mapping[ObjectKey, TargetId]:
+        """Note that a target is about to list these: two that plan at once may not both.
+
+        Those that another has taken meanwhile are given, and then nothing is noted: plan again.
+        """
+        keys = frozenset(keys)
+        if taken := await self.others(target, keys):
+            return taken
+        self._reserved[target] = keys
+        self._own(target, keys)
+        return {}
 
     def _own(self, target: TargetId, keys: Iterable[ObjectKey]) -> None:
         for key in keys:

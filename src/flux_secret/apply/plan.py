@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from flux_secret.apply import fields
@@ -93,11 +93,17 @@ class Claim:
     want: Wanted
     digest: str
     owner: TargetId
+    is_bare: bool = False
+    """Whether its values were left out: whoever settles it cannot apply it."""
 
     @property
     def key(self) -> ObjectKey:
         """The object's name."""
         return self.want.key
+
+    def bare(self) -> Claim:
+        """Give it without the values."""
+        return replace(self, want=replace(self.want, values={}), is_bare=True)
 
 
 Step: TypeAlias = Write | Keep | Refuse | Claim

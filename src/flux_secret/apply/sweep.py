@@ -13,7 +13,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from flux_secret.apply.cluster import Cluster
-from flux_secret.apply.handover import HandOver
+from flux_secret.apply.handover import HandedOver, HandOver
 from flux_secret.apply.inventory import Inventory, TargetId
 from flux_secret.apply.plan import Claim
 from flux_secret.apply.removal import Leaving, Remover
@@ -33,6 +33,10 @@ class Known:
     """What was reported once and need not be again."""
     configured: Callable[[], Collection[TargetId]] = frozenset
     """Every target that is configured, also those of other passes."""
+    left_alone: dict[TargetId, frozenset[ObjectKey]] = field(default_factory=dict)
+    """What somebody in the cluster wants left alone."""
+    left_out: dict[TargetId, frozenset[str]] = field(default_factory=dict)
+    """What was left out for want of a scope."""
 
 
 @dataclass(slots=True)
@@ -74,8 +78,8 @@ class Sweeper:
         self._cluster = cluster
         self._now = now
 
-    async def sweep(self, delivered: Sequence[Delivery], changes: ChangeSet) -> None:
-        """Hand over first, remove after that."""
+    async def sweep(self, delivered: Sequence[Delivery], changes: ChangeSet) -> HandedOver:
+        """Hand over first, remove after that; give what is still to be applied."""
         ledger = self._cluster.ledger
         sound = {
             target: one
@@ -86,12 +90,12 @@ class Sweeper:
         configured = here | frozenset(self._now.known.configured())
         wants = {
             target: wanted
-            for target in {*here, *self._now.known.wanted}
+            for target in configured  # what was wanted before it was taken out counts no more
             if (wanted := self._now.wanted_by(target, sound, here)) is not None
         }
         await ledger.open()
         if not self._now.claims and not self._leaving(sound, configured, wants):
-            return
+            return {}
         self._cluster.forget()  # what is removed is decided on what is there now
         await ledger.open()
         handing = HandOver(self._cluster, wants, sound, configured, self._now.taken)
@@ -101,6 +105,7 @@ class Sweeper:
         remover = Remover(self._cluster, self._now.known.told, changes)
         for leaving in self._leaving(sound, configured, wants):
             await remover.remove(leaving)
+        return handing.owed
 
     def _leaving(
         self,

@@ -12,7 +12,7 @@ from flux_secret.errors import FluxSecretError
 from flux_secret.model.change import ChangeSet
 from flux_secret.model.delivery import Delivery, Read, Remark, StoreRevision
 from flux_secret.model.manifest import Bundle, Manifests
-from flux_secret.model.names import SecretPath, StoreName
+from flux_secret.model.names import ObjectKey, SecretPath, StoreName
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.reference import Lookup
 from flux_secret.model.sync import Sync
@@ -142,6 +142,18 @@ class ResolveStage(Protocol):
         """Replace every reference; refuse null values and values outside a `Secret`."""
 
 
+class Owed(Protocol):
+    """What was handed over to a target, and is applied when it is delivered once more."""
+
+    @property
+    def delivery(self) -> Delivery:
+        """How it was delivered the first time."""
+
+    @property
+    def objects(self) -> Mapping[ObjectKey, str]:
+        """Each object, and what to say of it."""
+
+
 class ApplyRound(Protocol):
     """Makes the cluster equal to the bundles of one round."""
 
@@ -154,8 +166,11 @@ class ApplyRound(Protocol):
         If so each is noted as unchanged, and the sweep knows what the target contains.
         """
 
-    async def sweep(self, delivered: Sequence[Delivery], changes: ChangeSet) -> None:
-        """Hand over or remove what the delivered targets no longer contain (design decision 13)."""
+    async def sweep(self, delivered: Sequence[Delivery], changes: ChangeSet) -> Sequence[Owed]:
+        """Hand over or remove what the delivered targets no longer contain (design decision 13).
+
+        Gives which of them are to be delivered once more, for what was handed over to them.
+        """
 
 
 class ApplyStage(Protocol):

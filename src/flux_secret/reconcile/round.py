@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from flux_secret.errors import FluxSecretError
@@ -20,7 +20,7 @@ from flux_secret.model.sync import Sync
 from flux_secret.model.target import Source, Target
 from flux_secret.reconcile import events
 from flux_secret.reconcile.deliver import deliver
-from flux_secret.reconcile.interface import Stages, pinned
+from flux_secret.reconcile.interface import Owed, Stages, pinned
 from flux_secret.reconcile.memory import Memory
 
 CONCURRENT_DELIVERIES: Final = 4  # generators are processes; more only queue for the same cores
@@ -76,13 +76,22 @@ async def deliver_round(
 
         done = Round(tuple(await asyncio.gather(*(one(target) for target in targets))))
         try:
-            await now.applier.sweep(done.deliveries, done.swept)
+            for owed in await now.applier.sweep(done.deliveries, done.swept):
+                _pay(owed, await deliver(owed.delivery.target, now, memory), done.swept)
         except FluxSecretError as failure:
             done.sweep_error = failure
         in_full = _in_full(done)
         done.syncs = tuple(await now.source.finish(in_full))
     _tell(done, in_full)
     return done
+
+
+def _pay(owed: Owed, again: Delivery, swept: ChangeSet) -> None:
+    """Report what the second delivery of a target did to the objects that were handed over."""
+    owed.delivery.error = again.error
+    for change in again.changes:
+        if change.key in owed.objects:
+            swept.add(replace(change, note=owed.objects[change.key] or change.note))
 
 
 def _tell(done: Round, in_full: Collection[Source]) -> None:

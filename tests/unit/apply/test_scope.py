@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from flux_secret.apply.inventory import TargetId
 from flux_secret.apply.scope import Placed, place
-from flux_secret.apply.scopes import Scopes
+from flux_secret.apply.scopes import left_out, told
 from flux_secret.errors import ManifestError, RejectedError
 from flux_secret.model.manifest import Bundle, BundleItem, Origin
 from flux_secret.model.names import ObjectKey
@@ -108,13 +107,11 @@ def test_a_name_that_would_lead_elsewhere_is_refused(name: str) -> None:
 
 
 def test_a_scope_that_is_missing_is_told_once_and_once_when_it_is_found() -> None:
-    scopes, target = Scopes(), TargetId("url", "main", "demo")
     widget = item("Widget", "w", api_version="e.org/v1")
     without = placed(widget)
-    (said,) = scopes.told(target, without)
+    (said,) = told((), without)
     assert said.startswith("cannot find scope of resource widget/w: ")
-    assert scopes.told(target, without) == []
-    assert scopes.told(TargetId("url", "main", "other"), without) == [said]
+    assert told(left_out(without), without) == []
     crd = item(
         "CustomResourceDefinition", "w.e.org", api_version="apiextensions.k8s.io/v1",
         spec={
@@ -124,7 +121,7 @@ def test_a_scope_that_is_missing_is_told_once_and_once_when_it_is_found() -> Non
         },
     )  # fmt: skip
     found = placed(widget, crd)
-    assert scopes.told(target, found) == [
+    assert told(left_out(without), found) == [
         "found scope of resource fallback:widget/w, back in business!"
     ]
-    assert scopes.told(target, found) == []
+    assert told(left_out(found), found) == []

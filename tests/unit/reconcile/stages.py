@@ -17,10 +17,18 @@ from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.reference import Lookup
 from flux_secret.model.sync import Sync
 from flux_secret.model.target import Source, Target
-from flux_secret.reconcile.interface import Checkout, Pinned, SecretReader, Stages
+from flux_secret.reconcile.interface import Checkout, Owed, Pinned, SecretReader, Stages
 
 SOURCE = Source(GitUrl.parse("file:///ops"), "main")
 KEY = ObjectKey("", "Secret", "dev-demo", "demo-secret")
+
+
+@dataclass(frozen=True)
+class Owing:
+    """What was handed over to a target."""
+
+    delivery: Delivery
+    objects: Mapping[ObjectKey, str]
 
 
 @dataclass
@@ -44,6 +52,7 @@ class World:
     remarks: Sequence[Remark] = ()
     down: Sequence[str] = ()
     delivered: frozenset[Source] = frozenset()
+    owed: Mapping[ObjectKey, str] = field(default_factory=dict)
 
     def stages(self) -> Stages:
         return Stages(self, self, self, self, Applier(self), self)
@@ -117,11 +126,14 @@ class World:
         self._step("apply", delivery.target)
         changes.add(self.outcome)
 
-    async def sweep(self, delivered: Sequence[Delivery], changes: ChangeSet) -> None:
+    async def sweep(self, delivered: Sequence[Delivery], changes: ChangeSet) -> Sequence[Owed]:
         self.log.append(f"sweep {[delivery.target.name for delivery in delivered]}")
         if "sweep" in self.failing:
             raise self.failing["sweep"]
         del changes
+        owed = [Owing(one, self.owed) for one in delivered if self.owed]
+        self.owed = {}
+        return owed
 
     async def record(self, delivery: Delivery) -> None:
         self.log.append(f"record {delivery.target.name}")

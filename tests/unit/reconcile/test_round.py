@@ -9,7 +9,7 @@ import pytest
 from flux_secret.errors import DecryptError, FluxSecretError, HeldError, RejectedError
 from flux_secret.errors import UnreachableError as Unreachable
 from flux_secret.model.change import Action, Change
-from flux_secret.model.delivery import Remark
+from flux_secret.model.delivery import Delivery, Remark
 from flux_secret.model.manifest import Manifests
 from flux_secret.model.target import Target
 from flux_secret.reconcile.deliver import deliver
@@ -80,3 +80,24 @@ async def test_the_record_is_written_even_when_the_delivery_is_cancelled() -> No
         await task
     assert world.log[-1] == "record a"
     assert world.released == 1
+
+
+async def test_a_target_that_was_handed_something_is_delivered_once_more() -> None:
+    world = World(owed={KEY: "handed over by b"}, outcome=Change(KEY, Action.CONFIGURED))
+    done = await deliver_round([target("a")], world.stages())
+    assert world.log.index("sweep ['a']") < len(world.log) - world.log[::-1].index("apply a") - 1
+    assert world.log.count("apply a") == 2
+    assert [str(change) for change in done.swept] == [f"{KEY} configured (handed over by b)"]
+    assert done.exit_code == 0
+
+
+async def test_a_second_delivery_that_fails_makes_the_target_fail() -> None:
+    class Failing(World):
+        async def record(self, delivery: Delivery) -> None:
+            await super().record(delivery)
+            self.failing = {"generate a": DecryptError("entry apps/demo is damaged")}
+
+    world = Failing(owed={KEY: "handed over by b"})
+    done = await deliver_round([target("a")], world.stages())
+    assert [one.exit_code for one in done.deliveries] == [4]
+    assert world.delivered == frozenset()
