@@ -28,7 +28,7 @@ def test_flux_defaults() -> None:
     assert not target.prune
     assert target.generation.timeout_seconds == 60
     assert settings.git.timeout_seconds == 20
-    assert (settings.sync_interval_seconds, settings.git_poll_interval_seconds) == (300, 300)
+    assert (settings.apps[0].sync_seconds, settings.git_poll_interval_seconds) == (300, 300)
     assert settings.cluster.namespace == "flux"
     assert settings.git.cache == Path("/nowhere/.cache/flux-secret")
 

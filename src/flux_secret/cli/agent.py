@@ -20,7 +20,6 @@ from flux_secret.cli.sync_options import agent_marker_options
 from flux_secret.errors import FluxSecretError
 from flux_secret.outside.files import remove_stale_scratch
 from flux_secret.reconcile.board import Board
-from flux_secret.reconcile.loop import Intervals, Loop
 from flux_secret.settings import Flags, Settings
 from flux_secret.wiring.agent import connect, serving
 
@@ -77,18 +76,15 @@ async def _deliver_until(
     while not stopping.is_set():
         async with connect(settings) as connected:
             board.connected(connected.live)
-            loop = Loop(
-                connected.round,
-                board.watching(connected.heads),
-                Intervals(settings.sync_interval_seconds, settings.git_poll_interval_seconds),
-                board.note,
-                board.requests,
+            for app in settings.apps:  # what may be read is another thing now
+                board.scheduler.put(app)
+            running = asyncio.ensure_future(
+                board.scheduler.run(connected.deliver, connected.repositories, connected.forget)
             )
-            running = asyncio.ensure_future(loop.run())
             stopped = asyncio.ensure_future(stopping.wait())
             changed = asyncio.ensure_future(_changed(asked, settings))
             await asyncio.wait({running, stopped, changed}, return_when=asyncio.FIRST_COMPLETED)
-            loop.stop()
+            board.scheduler.stop()
             await running
             board.connected(None)
         stopped.cancel()

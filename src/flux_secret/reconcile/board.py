@@ -6,21 +6,25 @@ import asyncio
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from flux_secret.api.interface import Repository, SyncOutcome, TargetOutcome
 from flux_secret.api.metrics import Metrics
 from flux_secret.errors import FluxSecretError, UnreachableError
+from flux_secret.model.app import App, AppName
 from flux_secret.model.change import Change
 from flux_secret.model.delivery import Delivery
 from flux_secret.model.names import ObjectKey
-from flux_secret.model.target import Target
+from flux_secret.model.status import AppStatus
 from flux_secret.model.workload import State, Workload, is_workload
+from flux_secret.reconcile import standing
 from flux_secret.reconcile.interface import LiveObjects
-from flux_secret.reconcile.loop import Heads
-from flux_secret.reconcile.requests import Requests
+from flux_secret.reconcile.poller import Answers
 from flux_secret.reconcile.round import Round
+from flux_secret.reconcile.scheduler import Scheduler, Told
+from flux_secret.reconcile.standing import errors_of, failed, said
 
 CONNECTING_SECONDS: Final = 10.0  # that a question waits for the agent to connect
 
@@ -28,18 +32,32 @@ CONNECTING_SECONDS: Final = 10.0  # that a question waits for the agent to conne
 class Board:
     """What one agent has done; answers the API, and passes requests on to the loop."""
 
-    def __init__(self, repository: Repository, targets: Sequence[Target]) -> None:
-        self.requests = Requests()
+    def __init__(
+        self,
+        repository: Repository,
+        apps: Sequence[App],
+        *,
+        poll_seconds: float = 300.0,
+        owns: Callable[[AppName], bool] = lambda _name: True,
+    ) -> None:
+        """Begin with these Apps; `owns` says which of them this replica delivers."""
+        told = Told(self._begins, self._ended, self._polled)
+        self.scheduler = Scheduler(poll_seconds, told, owns=owns)
+        self._statuses: dict[AppName, AppStatus] = {}
+        self.changed: Callable[[App, AppStatus, Round | None], None] = lambda _a, _s, _r: None
+        """Told of each App that stands otherwise now, and of the round that says so."""
         self._live: LiveObjects | None = None
         self._connected = asyncio.Event()
         self._repository = repository
         self._metrics = Metrics(
-            ((target.name, target.generation.network) for target in targets),
-            lambda: self.requests.waiting,
+            ((target.name, target.generation.network) for app in apps for target in app.targets),
+            lambda: self.scheduler.waiting,
         )
         self._changes: dict[str, tuple[Change, ...]] = {}
         self._failures: dict[str, str] = {}
         """Why a target was not delivered the last time, by its name."""
+        for app in apps:
+            self.scheduler.put(app)
 
     @property
     def repository(self) -> Repository:
@@ -66,16 +84,16 @@ class Board:
 
         exit_code = 1
         try:
-            done = await self.requests.sync(confirmed, starts)
+            done = await self.scheduler.sync((), confirmed, starts)
             exit_code = done.exit_code
         finally:
             if started is not None:
                 self._metrics.job_ended(time.monotonic() - started, success=exit_code == 0)
         return outcome_of(done)
 
-    def hint(self) -> None:
-        """Look for new commits now."""
-        self.requests.hint()
+    def hint(self, urls: Collection[str] = ()) -> None:
+        """Look for new commits now: at these addresses, or at all."""
+        self.scheduler.poller.hint(urls)
 
     async def workloads(self, namespace: str) -> Sequence[Workload]:
         """Give what runs pods, as it is in the cluster now, and what went wrong with it here.
@@ -118,11 +136,42 @@ class Board:
             whole = self._failures.get(target, "")
             for change in changes:
                 if is_workload(change.key) and (whole or change.failure):
-                    yield change.key, whole or _failed(change)
+                    yield change.key, whole or failed(change)
 
-    def watching(self, heads: Heads) -> Heads:
-        """Give the same with each poll noted: whether git hosts answer."""
-        return _Watched(heads, self._metrics)
+    def status(self, name: AppName) -> AppStatus:
+        """Say how an App stands."""
+        return self._statuses.get(name) or AppStatus(name)
+
+    def statuses(self) -> Sequence[AppStatus]:
+        """Say how every App stands."""
+        return [self.status(app.name) for app in self.scheduler.apps]
+
+    def forget(self, name: AppName) -> None:
+        """Know nothing of an App any more."""
+        self._statuses.pop(name, None)
+
+    def _begins(self, app: App) -> None:
+        self._stands(app, standing.begun(app, self.status(app.name)), None)
+
+    def _ended(self, app: App, done: Round, seconds: float) -> None:
+        self.note(done, seconds)
+        lane = self.scheduler.lane(app.name)
+        if lane is None:
+            return
+        now = datetime.now(UTC)
+        wait = max(0.0, lane.due - asyncio.get_running_loop().time())
+        next_try = now + timedelta(seconds=min(wait, 10 * 365 * 86400))
+        before = self.status(app.name)
+        outlook = standing.Outlook(now, next_try, lane.failures)
+        self._stands(app, standing.ended(app, done, before, outlook), done)
+
+    def _stands(self, app: App, status: AppStatus, done: Round | None) -> None:
+        self._statuses[app.name] = status
+        self.changed(app, status, done)
+
+    def _polled(self, answers: Answers) -> None:
+        failed = [head for head in answers.values() if isinstance(head, FluxSecretError)]
+        self._metrics.polled(ready=not failed)
 
     def metrics(self) -> bytes:
         """Give them in Prometheus' text format."""
@@ -130,11 +179,10 @@ class Board:
 
     def note(self, done: Round, seconds: float) -> None:
         """Take in a round that has ended."""
-        self._failures = {
-            one.target.name: f"{one.target.name}: {_said(one.error)}"
-            for one in done.deliveries
-            if one.error is not None
-        }
+        for one in done.deliveries:
+            self._failures.pop(one.target.name, None)
+            if one.error is not None:
+                self._failures[one.target.name] = f"{one.target.name}: {said(one.error)}"
         loaded = [one for one in done.deliveries if one.error is None]
         for one in loaded:
             if changes := tuple(one.changes):
@@ -152,46 +200,17 @@ class Board:
             self._metrics.delivered(one.target.name, at=at)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Watched:
-    """Heads whose polls are noted.
-
-    A round says nothing of it: it goes on from the last good copy while a host is down.
-    """
-
-    heads: Heads
-    metrics: Metrics
-
-    async def poll(self) -> Hashable:
-        """Ask; note whether each answered."""
-        ready = False
-        try:
-            found = await self.heads.poll()
-            ready = True
-        finally:
-            self.metrics.polled(ready=ready)
-        return found
-
-
 def _by_key(one: Workload) -> ObjectKey:
     return one.key
 
 
 def outcome_of(done: Round) -> SyncOutcome:
     """Say how a round ended, in words for people; no value is among them."""
-    errors = []
-    for one in done.deliveries:
-        if one.error is not None:
-            errors.append(f"{one.target.name}: {_said(one.error)}")
-        errors += [f"{one.target.name}: {_failed(change)}" for change in one.changes.failed]
-    if done.sweep_error is not None:
-        errors.append(f"removing what is no longer wanted: {_said(done.sweep_error)}")
-    errors += map(_failed, done.swept.failed)
     return SyncOutcome(
         exit_code=done.exit_code,
         commit=next((sync.commit for sync in done.syncs), ""),
         targets=[_target(one) for one in done.deliveries],
-        error="\n".join(errors),
+        error="\n".join(errors_of(done)),
         head=next((sync.head for sync in done.syncs), ""),
     )
 
@@ -200,16 +219,7 @@ def _target(one: Delivery) -> TargetOutcome:
     return TargetOutcome(
         target=one.target.name,
         revision=str(one.revision) if one.revision else "",
-        error=_said(one.error) if one.error else "",
+        error=said(one.error) if one.error else "",
         changes=[str(change) for change in one.changes],
         notes=[*one.notes, *map(str, one.remarks)],
     )
-
-
-def _failed(change: Change) -> str:
-    remedy = change.error.remedy if change.error else ""
-    return f"{change.failure} ({remedy})" if remedy else change.failure
-
-
-def _said(error: FluxSecretError) -> str:
-    return f"{error.what} ({error.remedy})" if error.remedy else error.what

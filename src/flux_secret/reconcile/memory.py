@@ -9,7 +9,7 @@ never a value. The inputs are still coarse: the whole commit of the repository c
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from flux_secret.model.change import Action
@@ -43,9 +43,10 @@ class Memory:
     clock: Callable[[], float] = time.monotonic
     _inputs: dict[tuple[Source, str], Inputs] = field(default_factory=dict)
 
-    def forget(self) -> None:
-        """Make everything anew in the next round: somebody asked for it."""
-        self._inputs.clear()
+    def forget(self, targets: Iterable[Target]) -> None:
+        """Make these anew in the next round: somebody asked for it."""
+        for target in targets:
+            self._inputs.pop(_key(target), None)
 
     def keep(self, delivery: Delivery, *, listed: bool) -> None:
         """Remember a delivery, if every object of it is as the repository wants it.

@@ -1,8 +1,8 @@
 """Somebody asks for a sync → the round that answers it.
 
 All who ask before a round begins share that round; who asks while one is running gets the next,
-since the running one may have read its commits already. Requests outlive a `Loop`: an agent that
-connects anew, because a store was registered, answers them with its next one.
+since the running one may have read its commits already. Requests outlive a connection: an agent
+that connects anew, because a store was registered, answers them with its next round.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from functools import partial
 
 from flux_secret.errors import UnreachableError
 from flux_secret.reconcile.round import Round
@@ -24,7 +25,7 @@ class Asked:
     confirmed: set[str] = field(default_factory=set)
     """Tokens of held changes that the round may make."""
     hinted: bool = False
-    """Whether to look for commits."""
+    """Whether something may have changed."""
     begun: list[Callable[[], None]] = field(default_factory=list)
     """Called when the round begins, one for each who asked."""
 
@@ -65,7 +66,7 @@ class Requests:
         return await asyncio.shield(asked.waiting)
 
     def hint(self) -> None:
-        """Say that there may be a new commit; the loop looks now instead of at its interval."""
+        """Say that something may have changed; the round comes now instead of on the interval."""
         self._asked.hinted = True
         self._wake.set()
 
@@ -79,6 +80,19 @@ class Requests:
         self._wake.clear()
         return asked
 
+    def give_back(self, asked: Asked) -> None:
+        """Ask again for what was taken and not done; nobody is woken by it."""
+        later = self._asked
+        later.hinted = later.hinted or asked.hinted
+        later.confirmed |= asked.confirmed
+        later.begun += asked.begun
+        if asked.waiting is None:
+            return
+        if later.waiting is not None:
+            later.waiting.add_done_callback(partial(_pass_on, asked.waiting))
+        else:
+            later.waiting = asked.waiting
+
     def close(self) -> None:
         """Tell who still waits that no round will come."""
         waiting = self.take().waiting
@@ -89,6 +103,13 @@ class Requests:
                     "the agent is stopping and does no more round", remedy="ask again in a moment"
                 ),
             )
+
+
+def _pass_on(waiting: asyncio.Future[Round], done: asyncio.Future[Round]) -> None:
+    if done.cancelled():
+        waiting.cancel()
+        return
+    answer(waiting, done.exception() or done.result())
 
 
 def answer(waiting: asyncio.Future[Round], outcome: Round | BaseException) -> None:

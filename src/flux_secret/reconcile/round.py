@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from flux_secret.errors import FluxSecretError
+from flux_secret.model.app import Followed
 from flux_secret.model.change import ChangeSet
 from flux_secret.model.delivery import Delivery
 from flux_secret.model.sync import Sync
@@ -49,6 +50,14 @@ class Round:
             codes.add(self.sweep_error.exit_code)
         codes |= {change.error.exit_code for change in self.swept.failed if change.error}
         return min(codes - {0}, default=0)
+
+    def saw(self, repository: Followed, head: str) -> bool:
+        """Whether it was made when that was the repository's newest commit already."""
+        if isinstance(repository, Source):
+            return any((sync.source, sync.head) == (repository, head) for sync in self.syncs)
+        revisions = [one.revision.stores for one in self.deliveries if one.revision]
+        pinned = [stores[repository].commit for stores in revisions if repository in stores]
+        return bool(pinned) and all(commit == head for commit in pinned)
 
     @property
     def errors(self) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from flux_secret.model.app import App, AppName
 from flux_secret.model.bounds import BOUNDS, Bounds
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import StoreName
@@ -26,6 +27,8 @@ from flux_secret.settings.stores import registered, stores_of
 from flux_secret.settings.sync import SyncSettings
 from flux_secret.settings.targets import daemon_of, parts, seconds, targets_of
 
+FLAGGED: Final = "flux"
+"""The name of the App that Flux v1's flags are."""
 _TERMINAL: Final = ("HOME", "GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "TERM")
 
 
@@ -33,14 +36,13 @@ _TERMINAL: Final = ("HOME", "GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIM
 class Settings:
     """Everything one agent or one command does."""
 
-    targets: tuple[Target, ...]
+    apps: tuple[App, ...]
     stores: Mapping[StoreName, GitUrl]
     git: GitSettings
     keys: KeySettings
     cluster: ClusterSettings
     sync: SyncSettings = field(default_factory=SyncSettings)
     listen: ListenSettings = field(default_factory=ListenSettings)
-    sync_interval_seconds: float = 300.0
     git_poll_interval_seconds: float = 300.0
     regenerate_interval_seconds: float = 3600.0
     """How long what was generated counts as made from the same inputs; 0: not at all."""
@@ -55,15 +57,32 @@ class Settings:
     """The whole environment, for the API server's address in a pod, and for `exec` plugins of a
     kubeconfig, which read a person's cloud credentials from it as kubectl's do."""
 
+    flagged: App | None = None
+    """The App of Flux v1's flags, which has a sync marker."""
+    fresh_seconds: float = 0.0
+    """How long what was fetched or read counts for the rounds that begin after it; 0 where
+    everything is one round, as under Flux v1."""
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Give the targets of every App."""
+        return tuple(target for app in self.apps for target in app.targets)
+
     @classmethod
     def load(cls, flags: Flags, environ: Mapping[str, str] | None = None) -> Settings:
         """Read flags and environment; raise `UsageError` or `ConfigurationError`."""
         environ = os.environ if environ is None else environ
         stores = dict(stores_of([*flags.store, *registered(flags.stores_from)], environ))
         targets = tuple(targets_of(flags, frozenset(stores), environ))
+        flagged = App(
+            AppName(flags.namespace, FLAGGED),
+            targets,
+            sync_seconds=seconds("--sync-interval", flags.sync_interval),
+        )
         cache = flags.cache_dir or cache_directory(environ)
         return cls(
-            targets=targets,
+            apps=(flagged,),
+            flagged=flagged,
             stores=stores,
             git=GitSettings(
                 ssh_key=flags.git_ssh_key or _mounted_key(flags),
@@ -94,7 +113,6 @@ class Settings:
             ),
             sync=SyncSettings.load(flags),
             listen=ListenSettings.load(flags),
-            sync_interval_seconds=seconds("--sync-interval", flags.sync_interval),
             git_poll_interval_seconds=seconds("--git-poll-interval", flags.git_poll_interval),
             regenerate_interval_seconds=seconds("--regenerate-interval", flags.regenerate_interval),
             generator_bounds=bounds_of(flags),

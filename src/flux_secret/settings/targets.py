@@ -56,6 +56,7 @@ def targets_of(
             prune=flags.sync_garbage_collection or flags.sync_garbage_collection_dry,
             prune_dry=flags.sync_garbage_collection_dry,
             allowed_namespaces=allowed,
+            default_namespace="",  # the context's, which is known once the cluster is
         )
 
 

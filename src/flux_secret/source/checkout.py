@@ -11,7 +11,7 @@ from flux_secret.errors import SourceError, UsageError
 from flux_secret.model.sync import Sync
 from flux_secret.model.target import Source, Target
 from flux_secret.outside.objects import DamagedRepositoryError
-from flux_secret.outside.once import Once
+from flux_secret.outside.once import Lately, Once
 from flux_secret.source.branch import Branch, Pin
 from flux_secret.source.interface import LayOut
 
@@ -31,9 +31,17 @@ class Checkout:
 class GitSource:
     """Lays out what a target's branch holds."""
 
-    def __init__(self, branch_of: Callable[[Source], Branch], lay_out: LayOut) -> None:
+    def __init__(
+        self, branch_of: Callable[[Source], Branch], lay_out: LayOut, fresh_seconds: float = 0.0
+    ) -> None:
+        """Begin; a branch that was fetched is not fetched again for `fresh_seconds`."""
         self._branch_of = branch_of
         self._lay_out = lay_out
+        self._lately = Lately[Source, Pin](lambda source: branch_of(source).pin(), fresh_seconds)
+
+    def forget(self, source: Source) -> None:
+        """Fetch anew the next time: there is a new commit."""
+        self._lately.forget(source)
 
     async def head(self, target: Target) -> Pin:
         """Fetch and pin; give what a checkout would lay out."""
@@ -53,7 +61,7 @@ class GitSource:
     async def round(self) -> AsyncIterator[SourceRound]:
         """Pin each branch once, however many targets it has: all get the same commit."""
         async with (
-            Once[Source, Pin](lambda source: self._branch_of(source).pin()) as pins,
+            Once[Source, Pin](self._lately) as pins,
             Once[Source, None](self._mend) as mended,
         ):
             yield SourceRound(self._branch_of, self._lay_out, pins, mended)

@@ -10,7 +10,7 @@ from flux_secret.model.delivery import Read, StoreRevision
 from flux_secret.model.names import StoreName
 from flux_secret.model.target import Target
 from flux_secret.outside.objects import DamagedRepositoryError
-from flux_secret.outside.once import Once
+from flux_secret.outside.once import Lately, Once
 from flux_secret.store.interface import Decryptors, MirrorOf, OpenCommit
 from flux_secret.store.reader import PinnedStores
 from flux_secret.store.tree import StoreTree, layout_of
@@ -29,16 +29,26 @@ class Stores:
     """All configured stores and the keys that open them."""
 
     def __init__(
-        self, mirror_of: MirrorOf, open_commit: OpenCommit, decryptors: Decryptors
+        self,
+        mirror_of: MirrorOf,
+        open_commit: OpenCommit,
+        decryptors: Decryptors,
+        fresh_seconds: float = 0.0,
     ) -> None:
+        """Begin; a store that was fetched is not fetched again for `fresh_seconds`."""
+        self._lately = Lately[StoreName, Pin](self._pin, fresh_seconds)
         self._mirror_of = mirror_of
         self._open_commit = open_commit
         self._decryptors = decryptors
 
+    def forget(self, name: StoreName) -> None:
+        """Fetch anew the next time: there is a new commit."""
+        self._lately.forget(name)
+
     @asynccontextmanager
     async def round(self) -> AsyncIterator[StoresRound]:
         """Pin each store once, however many targets read it: all get the same commit."""
-        async with Once[StoreName, Pin](self._pin) as pins:
+        async with Once[StoreName, Pin](self._lately) as pins:
             yield StoresRound(self._mirror_of, self._decryptors, pins)
 
     @asynccontextmanager

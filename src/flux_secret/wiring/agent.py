@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,20 +20,13 @@ from flux_secret.audit.log import LogAuditor
 from flux_secret.errors import ConfigurationError
 from flux_secret.generate.generator import Generator
 from flux_secret.model.adoption import Mode
+from flux_secret.model.app import App, Followed
 from flux_secret.model.identity import DeployKey
-from flux_secret.model.sync import Verification
 from flux_secret.model.target import Source, Target
 from flux_secret.outside import kubernetes
 from flux_secret.outside.git import (
-    GitAccess,
-    History,
-    LastGood,
-    Mirror,
-    SyncTag,
-    Tagger,
     public_identity,
 )
-from flux_secret.outside.gpg import Gpg
 from flux_secret.outside.layouts import Layouts
 from flux_secret.outside.objects import Commit
 from flux_secret.outside.sandbox.probe import find_sandbox
@@ -45,15 +38,13 @@ from flux_secret.reconcile.interface import LiveObjects, Stages
 from flux_secret.reconcile.memory import Memory
 from flux_secret.reconcile.round import Round, deliver_round
 from flux_secret.resolve.resolver import Resolver
-from flux_secret.settings import ClusterSettings, Settings, SyncState
-from flux_secret.source.branch import Branch, watched
+from flux_secret.settings import ClusterSettings, Settings
 from flux_secret.source.checkout import GitSource
-from flux_secret.source.interface import Marker
 from flux_secret.store.stores import Stores
 from flux_secret.wiring.access import cluster_client, git_access
 from flux_secret.wiring.encrypted import needs_sandbox, opener
-from flux_secret.wiring.heads import Heads
 from flux_secret.wiring.keys import load_keys
+from flux_secret.wiring.repositories import Repositories
 
 _log = structlog.get_logger()
 
@@ -64,8 +55,12 @@ class Connected:
 
     targets: tuple[Target, ...]
     stages: Stages
-    heads: Heads
     memory: Memory
+    repositories: Repositories
+    git: GitSource
+    opened: Stores
+    namespace: str
+    """For objects that name none."""
     adopter: Callable[[Mode], Adopter]
     confirm: Callable[[Collection[str]], None]
     live: LiveObjects
@@ -75,16 +70,46 @@ class Connected:
 
         `confirmed` are the tokens of held changes that a person lets through.
         """
+        return await self._deliver(self.targets, anew=anew, confirmed=confirmed)
+
+    async def deliver(
+        self, app: App, *, anew: bool = False, confirmed: Collection[str] = ()
+    ) -> Round:
+        """Do the same for one App."""
+        targets = placed(app, self.namespace).targets
+        return await self._deliver(targets, anew=anew, confirmed=confirmed)
+
+    def forget(self, repositories: Collection[Followed]) -> None:
+        """Fetch these anew: they have new commits."""
+        for one in repositories:
+            if isinstance(one, Source):
+                self.git.forget(one)
+            else:
+                self.opened.forget(one)
+
+    async def _deliver(
+        self, targets: Sequence[Target], *, anew: bool, confirmed: Collection[str]
+    ) -> Round:
         if confirmed:
             _log.info("sync.confirmed", tokens=" ".join(sorted(confirmed)))
             self.confirm(confirmed)
         if anew:
-            self.memory.forget()
-        return await deliver_round(self.targets, self.stages, self.memory)
+            self.memory.forget(targets)
+            self.forget([*{target.source for target in targets}, *self.repositories.stores])
+        return await deliver_round(targets, self.stages, self.memory)
 
     async def adopt(self, mode: Mode) -> Round:
         """Go through all targets once, taking objects over from Flux v1 instead of applying."""
         return await deliver_round(self.targets, replace(self.stages, applier=self.adopter(mode)))
+
+
+def placed(app: App, namespace: str) -> App:
+    """Say where objects go that name no namespace, where the App does not say it itself."""
+    targets = (
+        target if target.default_namespace else replace(target, default_namespace=namespace)
+        for target in app.targets
+    )
+    return replace(app, targets=tuple(targets))
 
 
 @asynccontextmanager
@@ -94,20 +119,19 @@ async def connect(settings: Settings) -> AsyncIterator[Connected]:
         git = git_access(settings)
         keys = load_keys(settings.keys, settings.tool_path, resources)
         client = await cluster_client(settings, resources)
-        branches, sources = _branches(settings, git, keys.gpg, client)
-        stores = {
-            name: Mirror(url, settings.git.cache, git) for name, url in settings.stores.items()
-        }
-        last_good = {
-            name: LastGood(mirror, allowed=settings.sync.goes_on) for name, mirror in stores.items()
-        }
+        repositories = Repositories(settings, git, keys.gpg, client)
+        fresh = settings.fresh_seconds
+        source = GitSource(
+            repositories.branch, Layouts(settings.tool_path).lay_out, fresh_seconds=fresh
+        )
+        stores = Stores(repositories.store, Commit, keys.decryptors, fresh_seconds=fresh)
         applier = ClusterApplier(client, _options(settings.cluster))
         supervisors = await resources.enter_async_context(Supervisors())
         sandbox = await _sandbox(settings, supervisors)
         workshops = Workshops(settings.tool_path, sandbox, supervisors, settings.generator_bounds)
         stages = Stages(
-            source=GitSource(branches.__getitem__, Layouts(settings.tool_path).lay_out),
-            stores=Stores(last_good.__getitem__, Commit, keys.decryptors),
+            source=source,
+            stores=stores,
             generator=Generator(workshops.open, opener(settings, keys, workshops)),
             resolver=Resolver(),
             applier=applier,
@@ -115,10 +139,23 @@ async def connect(settings: Settings) -> AsyncIterator[Connected]:
         )
         memory = Memory(settings.regenerate_interval_seconds)
         adopter = partial(Adopter, client, _options(settings.cluster))
-        heads = Heads(sources, stores)
-        targets = _with_namespace(settings, client)
+        namespace = _namespace(settings, client)
+        targets = tuple(
+            target for app in settings.apps for target in placed(app, namespace).targets
+        )
         live = Delivered(client, settings.cluster.namespace, targets)
-        yield Connected(targets, stages, heads, memory, adopter, applier.confirm, live)
+        yield Connected(
+            targets=targets,
+            stages=stages,
+            memory=memory,
+            repositories=repositories,
+            git=source,
+            opened=stores,
+            namespace=namespace,
+            adopter=adopter,
+            confirm=applier.confirm,
+            live=live,
+        )
 
 
 @asynccontextmanager
@@ -129,9 +166,9 @@ async def serving(settings: Settings) -> AsyncIterator[Board]:
     key = await public_identity(ssh_key, settings.tool_path) if ssh_key else DeployKey()
     path = ",".join(target.path for target in settings.targets)
     repository = Repository(str(source.url), source.branch, path, key)
-    board = Board(repository, settings.targets)
+    board = Board(repository, settings.apps, poll_seconds=settings.git_poll_interval_seconds)
     async with contextlib.AsyncExitStack() as resources:
-        resources.callback(board.requests.close)
+        resources.callback(board.scheduler.close)
         if listen.api is not None:
             address = await resources.enter_async_context(
                 listening(
@@ -160,46 +197,14 @@ async def _sandbox(settings: Settings, supervisors: Supervisors) -> Sandbox | Co
         return error
 
 
-def _branches(
-    settings: Settings, git: GitAccess, gpg: Gpg, client: kubernetes.Client
-) -> tuple[dict[Source, Branch], dict[Source, Mirror]]:
-    """Follow each application repository; its marker is kept where the settings say."""
-    sync, branches, mirrors = settings.sync, {}, {}
-    marked = sync.moves_marker or sync.verification is not Verification.NONE
-    tag = sync.tag if marked and sync.state is SyncState.GIT else None
-    for source in {target.source for target in settings.targets}:
-        mirror = Mirror(source.url, settings.git.cache, git, tag=tag)
-        mirrors[source] = mirror
-        branches[source] = Branch(
-            source=source,
-            mirror=LastGood(mirror, allowed=sync.goes_on),
-            history=History(mirror, gpg.home),
-            verification=sync.verification,
-            marker=_marker(settings, mirror, gpg, client) if marked else None,
-            moves=sync.moves_marker,
-            paths=watched(target for target in settings.targets if target.source == source),
-        )
-    return branches, mirrors
-
-
-def _marker(settings: Settings, mirror: Mirror, gpg: Gpg, client: kubernetes.Client) -> Marker:
-    sync = settings.sync
-    if sync.state is SyncState.SECRET:
-        return kubernetes.SecretAnnotation(client, settings.cluster.namespace, sync.secret)
-    tagger = Tagger(sync.tagger_name, sync.tagger_email)
-    sign = partial(gpg.sign, key=sync.signing_key) if sync.signing_key else None
-    return SyncTag(mirror, sync.tag, tagger, gnupg=gpg.home, sign=sign)
-
-
-def _with_namespace(settings: Settings, client: kubernetes.Client) -> tuple[Target, ...]:
+def _namespace(settings: Settings, client: kubernetes.Client) -> str:
     """Say where objects go that name no namespace, as Flux v1 does (facts: flux-v1 §1.7).
 
     The flag, else the kubeconfig's context. A pod has none of its own: it is `default` there, as in
     the kubeconfig of Flux v1's image, and not the agent's namespace.
     """
     context = client.namespace if settings.cluster.kubeconfig else "default"
-    namespace = settings.cluster.default_namespace or context
-    return tuple(replace(target, default_namespace=namespace) for target in settings.targets)
+    return settings.cluster.default_namespace or context
 
 
 def _options(cluster: ClusterSettings) -> ApplyOptions:

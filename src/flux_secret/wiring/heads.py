@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
 
 from flux_secret.errors import FluxSecretError
+from flux_secret.model.app import Followed
 from flux_secret.model.finding import Finding, Level
 from flux_secret.model.names import StoreName
 from flux_secret.model.target import Source
@@ -18,25 +19,36 @@ _log = structlog.get_logger(component="sync-loop")
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     """One that is asked."""
 
+    repository: Followed
     mirror: Mirror
-    branch: str | None = None
-    """None for a store's default branch."""
-    store: StoreName | None = None
+
+    @property
+    def branch(self) -> str | None:
+        """Give its branch; None for a store's default branch."""
+        return self.repository.branch if isinstance(self.repository, Source) else None
 
     @property
     def about(self) -> str:
         """How people know it."""
-        return f"repository {self.mirror.url}" if self.store is None else f"store {self.store}"
+        one = self.repository
+        return f"repository {self.mirror.url}" if isinstance(one, Source) else f"store {one}"
 
     async def head(self) -> str:
         """Ask it, and say so as Flux v1's log does."""
         head = await self.mirror.remote_head(self.branch)
-        named = {"branch": self.branch} if self.store is None else {"store": str(self.store)}
+        named = {"branch": self.branch} if self.branch else {"store": str(self.repository)}
         _log.info("refreshed", headline="event", url=str(self.mirror.url), **named, HEAD=head)
         return head
+
+    async def answer(self) -> str | FluxSecretError:
+        """Give its newest commit, or why it cannot be asked."""
+        try:
+            return await self.head()
+        except FluxSecretError as failure:
+            return failure
 
     async def finding(self) -> Finding:
         """Say whether it can be asked, and what it has."""
@@ -49,19 +61,15 @@ class _Asked:
 
 
 class Heads:
-    """Asks every repository for its newest commit."""
+    """Asks every repository and store that the settings name whether it answers."""
 
     def __init__(
         self, sources: Mapping[Source, Mirror], stores: Mapping[StoreName, Mirror]
     ) -> None:
         self._all = [
-            *(_Asked(mirror, one.branch) for one, mirror in sources.items()),
-            *(_Asked(mirror, store=name) for name, mirror in stores.items()),
+            *(Asked(source, mirror) for source, mirror in sources.items()),
+            *(Asked(name, mirror) for name, mirror in stores.items()),
         ]
-
-    async def poll(self) -> Hashable:
-        """Give all heads; raise when one repository cannot be asked."""
-        return tuple(await asyncio.gather(*(one.head() for one in self._all)))
 
     async def findings(self) -> Mapping[str, Finding]:
         """Say of every repository and store, by how people know it, whether it can be asked."""

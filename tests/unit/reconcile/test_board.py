@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Sequence
 
 import pytest
 
 from flux_secret.api.interface import Repository
 from flux_secret.errors import FluxSecretError, RejectedError, UnreachableError
+from flux_secret.model.app import App, AppName
 from flux_secret.model.change import Action, Change
 from flux_secret.model.delivery import Delivery
 from flux_secret.model.giturl import GitUrl
@@ -24,6 +24,7 @@ from flux_secret.reconcile.round import Round
 
 SOURCE = Source(GitUrl.parse("ssh://git@example.org/ops"), "main")
 TARGET = Target(SOURCE, "demo")
+APP = App(AppName("flux", "flux"), (TARGET,))
 DEMO = ObjectKey("apps", "Deployment", "dev", "demo")
 REFUSED = ObjectKey("apps", "Deployment", "dev", "refused")
 
@@ -39,7 +40,7 @@ class Live:
 
 
 def board() -> Board:
-    return Board(Repository("", "", ""), [TARGET])
+    return Board(Repository("", "", ""), [APP])
 
 
 def delivered(*changes: Change, error: FluxSecretError | None = None) -> Round:
@@ -106,7 +107,9 @@ async def test_a_job_is_measured_from_when_it_was_asked_for() -> None:
     asked = [asyncio.ensure_future(board_.sync(begun=lambda: begun.append(True))) for _ in range(2)]
     await asyncio.sleep(0)
     assert "flux_daemon_queue_length_count 2.0" in lines()
-    taken = board_.requests.take()
+    lane = board_.scheduler.lane(APP.name)
+    assert lane is not None
+    taken = lane.requests.take()
     taken.begin()
     assert begun == [True, True]
     assert "flux_daemon_queue_length_count 0.0" in lines()
@@ -123,7 +126,7 @@ async def test_a_job_whose_round_never_came_was_queued_and_not_run() -> None:
     board_ = board()
     asked = asyncio.ensure_future(board_.sync())
     await asyncio.sleep(0)
-    board_.requests.close()
+    board_.scheduler.close()
     with pytest.raises(UnreachableError):
         await asked
     lines = board_.metrics().decode().splitlines()
@@ -131,24 +134,11 @@ async def test_a_job_whose_round_never_came_was_queued_and_not_run() -> None:
     assert "flux_daemon_queue_duration_seconds_count 0.0" in lines
 
 
-@dataclasses.dataclass
-class FakeHeads:
-    failure: FluxSecretError | None = None
-
-    async def poll(self) -> str:
-        if self.failure:
-            raise self.failure
-        return "head"
-
-
 async def test_git_is_ready_while_every_repository_answers_whatever_a_round_does() -> None:
-    board_, heads = board(), FakeHeads()
-    watched = board_.watching(heads)
-    assert await watched.poll() == "head"
+    board_ = board()
+    board_.scheduler.poller.asked({SOURCE: "head"})
     board_.note(delivered(error=UnreachableError("the API server is gone")), 1.0)
     assert "flux_git_ready 1.0" in board_.metrics().decode().splitlines()
-    heads.failure = UnreachableError("no git")
-    with pytest.raises(UnreachableError):
-        await watched.poll()
+    board_.scheduler.poller.asked({SOURCE: UnreachableError("no git")})
     board_.note(delivered(), 1.0)  # from the last good copy
     assert "flux_git_ready 0.0" in board_.metrics().decode().splitlines()

@@ -95,7 +95,7 @@ def settings(agent: Agent) -> None:
 
 
 def request(agent: Agent) -> None:
-    agent.memory.forget()
+    agent.memory.forget([agent.target])
 
 
 @pytest.mark.parametrize("change", [commit, entry, drift, interval, settings, request])

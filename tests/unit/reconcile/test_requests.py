@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Hashable
+from collections.abc import Collection
 
 import pytest
 
 from flux_secret.errors import FluxSecretError, UnreachableError
-from flux_secret.reconcile.loop import Intervals, Loop
+from flux_secret.model.app import App, Followed
 from flux_secret.reconcile.requests import Requests
 from flux_secret.reconcile.round import Round
+from flux_secret.reconcile.scheduler import Scheduler, Told
+from unit.reconcile import scheduled
 
 
 class World:
@@ -23,18 +25,24 @@ class World:
         self.go_on = asyncio.Event()
         self.failure: FluxSecretError | None = None
 
-    async def round(self, *, anew: bool = False, confirmed: Collection[str] = ()) -> Round:
+    async def round(
+        self, app: App, *, anew: bool = False, confirmed: Collection[str] = ()
+    ) -> Round:
+        assert app.name.name == "a"
         self.rounds.append(anew)
         self.confirmed.append(set(confirmed))
         await self.go_on.wait()
         return Round((), sweep_error=self.failure)
 
-    async def poll(self) -> Hashable:
+    async def poll(self, urls: Collection[str] = ()) -> dict[Followed, str | FluxSecretError]:
+        assert not urls
         self.polls += 1
-        return "head"
+        return {}
 
-    def loop(self, requests: Requests) -> Loop:
-        return Loop(self.round, self, Intervals(1000.0, 1000.0), lambda _r, _s: None, requests)
+    def scheduler(self) -> Scheduler:
+        scheduler = Scheduler(1000.0, Told())
+        scheduler.put(scheduled.app("a"))
+        return scheduler
 
 
 async def until(world: World, rounds: int) -> None:
@@ -43,11 +51,11 @@ async def until(world: World, rounds: int) -> None:
 
 
 async def test_who_asks_while_a_round_runs_gets_the_next_and_shares_it() -> None:
-    world, requests = World(), Requests()
-    loop = world.loop(requests)
-    running = asyncio.ensure_future(loop.run())
+    world = World()
+    scheduler = world.scheduler()
+    running = asyncio.ensure_future(scheduler.run(world.round, world))
     await until(world, 1)
-    asked = [asyncio.ensure_future(requests.sync([token])) for token in "abc"]
+    asked = [asyncio.ensure_future(scheduler.sync(confirmed=[token])) for token in "abc"]
     await asyncio.sleep(0)
     assert world.rounds == [False]
     world.failure = UnreachableError("gone")
@@ -56,41 +64,41 @@ async def test_who_asks_while_a_round_runs_gets_the_next_and_shares_it() -> None
     assert world.rounds == [False, True]
     assert world.confirmed == [set(), {"a", "b", "c"}]
     assert {one.exit_code for one in done} == {5}
-    loop.stop()
+    scheduler.stop()
     await running
 
 
 async def test_who_asks_is_told_when_their_round_begins_and_is_counted_until_then() -> None:
-    world, requests = World(), Requests()
-    loop = world.loop(requests)
-    running = asyncio.ensure_future(loop.run())
+    world = World()
+    scheduler = world.scheduler()
+    running = asyncio.ensure_future(scheduler.run(world.round, world))
     await until(world, 1)
     begun: list[int] = []
     asked = [
-        asyncio.ensure_future(requests.sync(begun=lambda: begun.append(len(world.rounds))))
+        asyncio.ensure_future(scheduler.sync(begun=lambda: begun.append(len(world.rounds))))
         for _ in range(2)
     ]
     await asyncio.sleep(0)
-    assert (requests.waiting, begun) == (2, [])
+    assert (scheduler.waiting, begun) == (2, [])
     world.go_on.set()
     await asyncio.gather(*asked)
-    assert (requests.waiting, begun) == (0, [1, 1])
-    loop.stop()
+    assert (scheduler.waiting, begun) == (0, [1, 1])
+    scheduler.stop()
     await running
 
 
 async def test_a_hint_only_looks_for_commits() -> None:
-    world, requests = World(), Requests()
+    world = World()
     world.go_on.set()
-    loop = world.loop(requests)
-    running = asyncio.ensure_future(loop.run())
+    scheduler = world.scheduler()
+    running = asyncio.ensure_future(scheduler.run(world.round, world))
     await until(world, 1)
     polls = world.polls
-    requests.hint()
+    scheduler.poller.hint()
     while world.polls == polls:
         await asyncio.sleep(0)
     assert world.rounds == [False]
-    loop.stop()
+    scheduler.stop()
     await running
 
 

@@ -1,0 +1,97 @@
+"""A round of an App → how the App stands now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from flux_secret.errors import FluxSecretError
+from flux_secret.model.app import App
+from flux_secret.model.change import Change
+from flux_secret.model.status import AppStatus, Reason, is_stalled, reason_of
+from flux_secret.reconcile.round import Round
+
+
+def begun(app: App, before: AppStatus) -> AppStatus:
+    """Say that a round is running; what was known stays known."""
+    return replace(before, reconciling=True, suspended=app.suspended)
+
+
+def suspended(before: AppStatus) -> AppStatus:
+    """Say that nobody delivers it now: somebody wants it so."""
+    return replace(before, suspended=True, reconciling=False, next_try=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What time it is, and what comes next."""
+
+    now: datetime
+    next_try: datetime
+    failures: int
+    """How many tries failed one after another."""
+
+
+def ended(app: App, done: Round, before: AppStatus, outlook: Outlook) -> AppStatus:
+    """Say how a round ended."""
+    errors = errors_of(done)
+    ready, now = not errors, outlook.now
+    revision = ", ".join(dict.fromkeys(str(one.revision) for one in done.deliveries
+                                       if one.revision is not None))  # fmt: skip
+    return AppStatus(
+        name=app.name,
+        ready=ready,
+        reason=_reason(done),
+        message="\n".join(errors) if errors else _delivered(done, revision),
+        since=before.since if before.ready is ready and before.since else now,
+        reconciling=False,
+        stalled=any(one.error is not None and is_stalled(one.error) for one in done.deliveries),
+        suspended=app.suspended,
+        applied=revision if ready else before.applied,
+        attempted=revision or before.attempted,
+        delivered_at=now if ready else before.delivered_at,
+        next_try=outlook.next_try,
+        failures=outlook.failures,
+        objects=sum(len(one.changes) for one in done.deliveries) or before.objects,
+        notes=[note for one in done.deliveries for note in (*one.notes, *map(str, one.remarks))],
+    )
+
+
+def errors_of(done: Round) -> Sequence[str]:
+    """Say what went wrong in a round, in sentences with their remedies; no value is among them."""
+    errors = []
+    for one in done.deliveries:
+        if one.error is not None:
+            errors.append(f"{one.target.name}: {said(one.error)}")
+        errors += [f"{one.target.name}: {failed(change)}" for change in one.changes.failed]
+    if done.sweep_error is not None:
+        errors.append(f"removing what is no longer wanted: {said(done.sweep_error)}")
+    return errors + list(map(failed, done.swept.failed))
+
+
+def failed(change: Change) -> str:
+    """Say why an object failed, and what to do."""
+    remedy = change.error.remedy if change.error else ""
+    return f"{change.failure} ({remedy})" if remedy else change.failure
+
+
+def said(error: FluxSecretError) -> str:
+    """Say what went wrong, and what to do."""
+    return f"{error.what} ({error.remedy})" if error.remedy else error.what
+
+
+def _reason(done: Round) -> Reason:
+    failures = [one.error for one in done.deliveries if one.error is not None]
+    failures += [change.error for one in done.deliveries for change in one.changes.failed
+                 if change.error is not None]  # fmt: skip
+    if failures:
+        return reason_of(failures[0])
+    if done.sweep_error is not None or done.swept.failed:
+        return Reason.PRUNE_FAILED
+    return Reason.SUCCEEDED
+
+
+def _delivered(done: Round, revision: str) -> str:
+    objects = sum(len(one.changes) for one in done.deliveries)
+    return f"delivered {revision or 'nothing'}: {objects} object{'s' if objects != 1 else ''}"
