@@ -17,6 +17,7 @@ FluxSecretError
 │   ├── KeyFileError          a private key that cannot be loaded
 │   ├── RecipientError        somebody whom an entry cannot be encrypted to
 │   ├── ReadRefusedError      policy: this target may not read that
+│   ├── WriteRefusedError     policy: this target may not write that
 │   ├── LeakError             a secret's value found outside a `Secret`
 │   └── HeldError             kept back until a person confirms
 ├── UnreachableError      5   retry helps: git host, API server
@@ -126,6 +127,10 @@ class RecipientError(AccessError):
 
 class ReadRefusedError(AccessError):
     """Policy: this target may not read that entry."""
+
+
+class WriteRefusedError(AccessError):
+    """Policy: this target may not write that object."""
 
 
 class LeakError(AccessError):

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Final
 
+from flux_secret.errors import WriteRefusedError
 from flux_secret.model.names import ObjectKey
+from flux_secret.model.target import Target
 
 OUTSIDE: Final = "its namespace is not in --k8s-allow-namespace"
 _NAMESPACE: Final = ("", "Namespace")
@@ -25,6 +27,25 @@ def is_allowed(key: ObjectKey, namespaces: Collection[str]) -> bool:
     if (key.group, key.kind) == _NAMESPACE:
         return key.name in namespaces
     return not key.namespace or key.namespace in namespaces
+
+
+def may_write(target: Target, key: ObjectKey) -> bool:
+    """Whether an App, or a git path, may write an object with its full name."""
+    in_none = not key.namespace and (key.group, key.kind) != _NAMESPACE
+    if in_none and not target.cluster_scoped:
+        return False
+    return is_allowed(key, target.allowed_namespaces)
+
+
+def refusal(target: Target, key: ObjectKey) -> WriteRefusedError:
+    """Say why an App may not write an object, and who can let it."""
+    namespace = key.namespace or (key.name if (key.group, key.kind) == _NAMESPACE else "")
+    place = f"namespace {namespace}" if namespace else "what lies in no namespace"
+    return WriteRefusedError(
+        f"{key.long} may not be written by App {target.app}: {place} is not among those it has",
+        remedy="name its namespace in spec.namespaces, which an App in the agent's namespace may; "
+        "'*' is all of them, with what lies in none",
+    )
 
 
 def summary(barred: Iterable[ObjectKey]) -> str:

@@ -19,7 +19,7 @@ from typing import TypeAlias
 
 from flux_secret.apply import scopes, telling
 from flux_secret.apply.act import Actor
-from flux_secret.apply.allowed import OUTSIDE, is_allowed, summary
+from flux_secret.apply.allowed import OUTSIDE, may_write, refusal, summary
 from flux_secret.apply.cluster import DRY, Cluster, Found, Sought
 from flux_secret.apply.digest import OBJECTS
 from flux_secret.apply.hold import held
@@ -33,6 +33,7 @@ from flux_secret.model.change import Action, Change, ChangeSet
 from flux_secret.model.delivery import Delivery, Revision
 from flux_secret.model.manifest import Bundle, Origin
 from flux_secret.model.names import ObjectKey
+from flux_secret.model.target import Target
 from flux_secret.outside.kubernetes import Kinds
 
 
@@ -111,15 +112,15 @@ class Applying:
         self, delivery: Delivery, revision: Revision, placed: Placed
     ) -> tuple[Step, ...]:
         """Read what is there and decide; nothing is written but our own key, if there is none."""
-        order, allowed = self._order, delivery.target.allowed_namespaces
-        wanted = [want for want in placed.wanted if is_allowed(want.key, allowed)]
-        barred = [want.key for want in placed.wanted if not is_allowed(want.key, allowed)]
-        if barred:
-            delivery.notes.append(summary(barred))
+        order, target = self._order, delivery.target
+        wanted = [want for want in placed.wanted if may_write(target, want.key)]
+        barred = [want for want in placed.wanted if not may_write(target, want.key)]
+        if barred and not target.app:
+            delivery.notes.append(summary(want.key for want in barred))
         delivery.notes += scopes.told(order.left_out, placed)
         sought = _sought(wanted, order.inventory, order.kinds)
         found = await self._cluster.read(sought, order.inventory.applyset)
-        unplaced = _unplaced(placed, barred, order.inventory)
+        unplaced = _unplaced(placed, barred, target, order.inventory)
         made = await self._steps(wanted, found, placed, restart=bool(delivery.target.restart))
         steps = [*unplaced, *made]
         return await held(self._cluster, steps, found.live, revision)
@@ -204,10 +205,19 @@ def _kept(steps: Iterable[Step]) -> list[Entry]:
     return [one.entry for one in steps if isinstance(one, Keep) and one.entry is not None]
 
 
-def _unplaced(placed: Placed, barred: Iterable[ObjectKey], inventory: Inventory) -> Iterable[Step]:
-    """Say what becomes of objects that are not looked at any further."""
+def _unplaced(
+    placed: Placed, barred: Iterable[Wanted], target: Target, inventory: Inventory
+) -> Iterable[Step]:
+    """Say what becomes of objects that are not looked at any further.
+
+    What a git path may not write is left out, as by Flux v1; an App is refused it.
+    """
     yield from (Refuse(one.key, one.error, one.origin) for one in placed.failed)
-    yield from (Keep(key, inventory.entries.get(key), OUTSIDE) for key in barred)
+    for want in barred:
+        if target.app:
+            yield Refuse(want.key, refusal(target, want.key), want.origin)
+        else:
+            yield Keep(want.key, inventory.entries.get(want.key), OUTSIDE)
     yield from (Keep(key, None, f"left out: {why.reason}") for key, why in placed.left_out)
 
 

@@ -38,25 +38,34 @@ MAX_UNPACKED: Final = 32 * KIB * KIB  # bytes; what a damaged or hostile one may
 
 @dataclass(frozen=True, slots=True, order=True)
 class TargetId:
-    """Which target: source without credentials, branch, path."""
+    """Which target: source without credentials, branch, path; an App's has its name, too."""
 
     source: str
     branch: str
     path: str
+    app: str = ""
+    """`NAMESPACE/NAME`."""
 
     @classmethod
     def of(cls, target: Target) -> TargetId:
         """Give a target's."""
-        return cls(str(target.source.url), target.source.branch, target.path)
+        source = target.source
+        if target.app:  # where it is delivered from may change, and it is the same App
+            return cls("", "", "", target.app)
+        return cls(str(source.url), source.branch, target.path)
 
     @property
     def inventory_name(self) -> str:
         """The ConfigMap's name: readable, and the same for ever."""
-        digest = hashlib.sha256(f"{self.source}\0{self.branch}\0{self.path}".encode())
-        short = re.sub(r"[^a-z0-9]+", "-", self.path.lower()).strip("-")[-40:].strip("-")
+        parts = (self.source, self.branch, self.path, *([self.app] if self.app else []))
+        digest = hashlib.sha256("\0".join(parts).encode())
+        readable = self.app or self.path
+        short = re.sub(r"[^a-z0-9]+", "-", readable.lower()).strip("-")[-40:].strip("-")
         return f"flux-secret-{short or 'root'}-{digest.hexdigest()[:10]}"
 
     def __str__(self) -> str:
+        if self.app:
+            return f"App {self.app}"
         return f"{self.path or '/'} of {self.source} ({self.branch})"
 
 
@@ -132,6 +141,7 @@ class Inventory:
                 "source": self.target.source,
                 "branch": self.target.branch,
                 "path": self.target.path,
+                **({"app": self.target.app} if self.target.app else {}),
             },
             "revision": self.revision,
             "objects": [
@@ -158,9 +168,7 @@ def read_inventory(config_map: Json) -> Inventory:
     tree = _unpacked(config_map)
     if not isinstance(tree, dict) or tree.get("schema") != SCHEMA:
         raise _damaged(namespace, name, "its list cannot be read")
-    target = TargetId(
-        text(tree, "target", "source"), text(tree, "target", "branch"), text(tree, "target", "path")
-    )
+    target = TargetId(*(text(tree, "target", part) for part in ("source", "branch", "path", "app")))
     if target.inventory_name != name:
         raise _damaged(namespace, name, "it is a copy: its name is another target's")
     listed = tree.get("objects")

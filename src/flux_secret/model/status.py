@@ -16,6 +16,7 @@ from flux_secret.errors import (
     EntryNotFoundError,
     FluxSecretError,
     FluxYamlError,
+    ForbiddenError,
     GenerateError,
     IntegrityError,
     KeyNotFoundError,
@@ -23,6 +24,7 @@ from flux_secret.errors import (
     ReadRefusedError,
     SecretRefError,
     SourceError,
+    WriteRefusedError,
 )
 from flux_secret.model.app import AppName
 
@@ -51,6 +53,8 @@ _BY_ERROR: Sequence[tuple[type[FluxSecretError], Reason]] = (
     (FluxYamlError, Reason.BUILD_FAILED),
     (SecretRefError, Reason.BUILD_FAILED),
     (ReadRefusedError, Reason.ACCESS_DENIED),
+    (WriteRefusedError, Reason.ACCESS_DENIED),
+    (ForbiddenError, Reason.ACCESS_DENIED),
     (EntryNotFoundError, Reason.SECRET_MISSING),
     (KeyNotFoundError, Reason.SECRET_MISSING),
     (AccessError, Reason.SECRET_FAILED),

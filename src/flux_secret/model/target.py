@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import StoreName
 from flux_secret.model.restart import RestartPolicy
+
+APPLICATION_STORE: Final = "APPLICATIONSTORE"
+"""The variable that the walkthrough's script reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,16 @@ class Target:
     restart: RestartPolicy | None = None
     """How workloads are restarted when a Secret that they use changed; None for not at all."""
 
+    app: str = ""
+    """`NAMESPACE/NAME` of the App that it is; empty for a git path of Flux v1's flags."""
+    grants: Mapping[StoreName, tuple[str, ...]] | None = None
+    """Which paths of each store it may read; None for everything, as under Flux v1."""
+    cluster_scoped: bool = True
+    """Whether it may write what lies in no namespace; a Namespace counts as what lies in it."""
+    service_account: str = ""
+    """`NAMESPACE:NAME` of the account in whose name everything is done; empty for the agent's."""
+
     @property
     def name(self) -> str:
-        """How people see it: its path, or `/` for the repository's root."""
-        return self.path or "/"
+        """How people see it: its App, else its path, or `/` for the repository's root."""
+        return self.app or self.path or "/"

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
 
 from flux_secret.errors import UsageError
 from flux_secret.model.duration import parse_duration
 from flux_secret.model.flux_v1 import SyncSet
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import StoreName
-from flux_secret.model.target import Generation, GitSecret, Source, Target
+from flux_secret.model.target import APPLICATION_STORE, Generation, GitSecret, Source, Target
 from flux_secret.settings.address import expanded
 from flux_secret.settings.flags import Flags
-
-APPLICATION_STORE: Final = "APPLICATIONSTORE"
-"""The variable that the walkthrough's script reads."""
 
 
 def targets_of(

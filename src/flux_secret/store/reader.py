@@ -22,6 +22,7 @@ from flux_secret.model.delivery import Read, StoreRevision
 from flux_secret.model.names import SecretPath, StoreName
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.reference import Lookup
+from flux_secret.model.store import covers
 from flux_secret.model.target import Target
 from flux_secret.store.crypto.agerecipients import stanzas
 from flux_secret.store.crypto.packets import HIDDEN, recipients
@@ -112,6 +113,7 @@ class PinnedStores:
             SecretPath((*str(store).split("/"), *name.split("/")))
             for store, tree in self._trees.items()
             for name in tree.names
+            if self._may(store, name)
         ]
         wanted = [path for path in paths if path.parts[: len(folder)] == folder]
         return sorted(wanted, key=lambda path: str(path).encode())
@@ -156,6 +158,7 @@ class PinnedStores:
                 remedy=f"add it: --store {lookup.path.parts[0]}=URL",
             )
         tree, name = self._trees[store], lookup.path.under(store) or ""
+        self._check(lookup, store, name)
         blob = tree.blob(name)
         if blob is None:
             hint = meant(str(lookup.path), (f"{store}/{other}" for other in tree.names))
@@ -164,6 +167,22 @@ class PinnedStores:
                 remedy=f"{hint}add it: gopass insert {lookup.path}, then gopass sync",
             )
         return _Found(store, tree, name, blob)
+
+    def _check(self, lookup: Lookup, store: StoreName, name: str) -> None:
+        """Raise `ReadRefusedError` for what nobody lets this target read (design decision 14)."""
+        if self._may(store, name):
+            return
+        paths = ", ".join((self._target.grants or {}).get(store, ())) or "nothing"
+        raise ReadRefusedError(
+            f"{lookup.path} may not be read by {self._target.name}: Store {store} lets its "
+            f"namespace read {paths}",
+            remedy=f"let the store's administrator name the path under spec.readers of Store "
+            f"{store}",
+        )
+
+    def _may(self, store: StoreName, name: str) -> bool:
+        grants = self._target.grants
+        return grants is None or covers(grants.get(store, ()), name)
 
     def _decryptor(self, found: _Found) -> Decryptor:
         return self._decryptors.age if found.tree.layout is AGE else self._decryptors.openpgp

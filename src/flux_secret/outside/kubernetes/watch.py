@@ -87,8 +87,14 @@ Told: TypeAlias = Synced[T] | Upsert[T] | Gone | Troubled | Following
 class BusyError(UnreachableError):
     """429 or 503: the API server says when to come again."""
 
-    def __init__(self, what: str, seconds: float) -> None:
-        super().__init__(what, remedy="nothing: it is asked again when it wants to be")
+    def __init__(
+        self,
+        what: str,
+        *,
+        remedy: str = "nothing: it is asked again when it wants to be",
+        seconds: float = 1.0,
+    ) -> None:
+        super().__init__(what, remedy=remedy)
         self.seconds = seconds
 
 

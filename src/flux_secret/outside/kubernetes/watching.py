@@ -94,7 +94,7 @@ class ApiSource:
             seconds = stream.retry_after_seconds
             raise BusyError(
                 f"{self.request}: the API server is busy and asks for {seconds:g} s of peace",
-                seconds,
+                seconds=seconds,
             )
         if stream.code != _OK:
             untrusted = b""

@@ -209,7 +209,7 @@ def test_a_kind_that_is_not_served_any_more_is_looked_for_and_read_anew() -> Non
 
 @pytest.mark.parametrize(("asked", "kept"), [(7.0, 7.0), (0.0, 0.8), (1e9, 60.0)])
 def test_retry_after_is_kept_within_limits(asked: float, kept: float) -> None:
-    busy = BusyError("busy", asked)
+    busy = BusyError("busy", seconds=asked)
     source = Scripted([EMPTY], [busy, []])
     assert followed(source, 100) == [Synced(()), Troubled(busy, kept), Following()]
 
