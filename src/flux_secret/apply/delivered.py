@@ -63,7 +63,7 @@ class Delivered:
         """Read what is wanted, one question at a time, within limits."""
         try:
             async with asyncio.timeout(QUESTION_SECONDS), self._one_at_a_time:
-                return await _Question(self._client, await self._listed(is_wanted)).read()
+                return await Question(self._client, await self._listed(is_wanted)).read()
         except TimeoutError:
             raise UnreachableError(
                 f"the cluster did not answer within {QUESTION_SECONDS:g} s",
@@ -92,7 +92,7 @@ class Delivered:
         return listed
 
 
-class _Question:
+class Question:
     """One question's reads."""
 
     def __init__(self, client: Client, listed: Mapping[str, Collection[Entry]]) -> None:

@@ -22,6 +22,15 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--regenerate-interval", default=_DEFAULTS.regenerate_interval, show_default=True,
                  metavar="DURATION", help="Generate anew at least this often, changed or not; "
                  "0 is at every sync, as Flux v1 does."),
+    click.option("--restart-workloads", is_flag=False, flag_value="delivered",
+                 default=_DEFAULTS.restart_workloads, show_default=True, metavar="WHICH",
+                 help="Restart what uses a Secret that changed: none, delivered (with it), all."),
+    click.option("--restart-budget", default=_DEFAULTS.restart_budget, type=int,
+                 show_default=True, metavar="NUMBER",
+                 help="Restarts a minute in one namespace."),
+    click.option("--restart-freeze", multiple=True, metavar="WINDOW",
+                 help="Restart nothing then, as in 'mon-fri 08:00-18:00 Europe/Berlin'; may be "
+                 "repeated."),
     click.option("-l", "--listen", default=LISTEN, show_default=True, metavar="ADDRESS",
                  help="Where fluxctl, flux-secret sync and webhooks ask; empty for nowhere."),
     click.option("--log-format", type=click.Choice(["fmt", "json"]), default="fmt",

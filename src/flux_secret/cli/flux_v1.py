@@ -75,25 +75,27 @@ VALUES: Final[Mapping[str, Why]] = {
 AGENTS: Final = (
     "--git-email", "--git-notes-ref", "--git-poll-interval", "--git-signing-key", "--git-user",
     "--listen", "--listen-metrics", "--listen-token-file", "--log-format", "--regenerate-interval",
-    "--sync-interval",
+    "--restart-budget", "--restart-freeze", "--sync-interval",
 )  # fmt: skip
 """Flags of the agent that mean nothing to a command which gets an agent's whole command line."""
+AGENT_SWITCHES: Final = ("--restart-workloads",)
+"""Those among them that may stand alone."""
 _SHORT: Final = {"--listen": ["-l"]}
 
 
 def flux_v1_options(command: F) -> F:
     """Let the agent accept them; `warn_of` says which were given."""
-    return _accepting(VALUES, command)
+    return _accepting(SWITCHES, VALUES, command)
 
 
 def whole_command_line(command: F) -> F:
     """Let a command that works once accept all that a Deployment says to fluxd, or to our agent."""
     values = VALUES.keys() - {"--k8s-unsafe-exclude-resource"}  # there it has a meaning
-    return _accepting(sorted({*values, *AGENTS}), command)
+    return _accepting([*SWITCHES, *AGENT_SWITCHES], sorted({*values, *AGENTS}), command)
 
 
-def _accepting(values: Iterable[str], command: F) -> F:
-    for name in SWITCHES:
+def _accepting(switches: Iterable[str], values: Iterable[str], command: F) -> F:
+    for name in switches:
         command = click.option(name, _parameter(name), is_flag=False, flag_value="true",
                                multiple=True, hidden=True)(command)  # fmt: skip
     for name in values:
@@ -111,7 +113,7 @@ def warn_of(given: Mapping[str, object]) -> None:
 
 def without_effect(given: Mapping[str, object]) -> Iterator[tuple[Why, list[str]]]:
     """Give the flags for each reason, never their values (`--token`)."""
-    reasons = {**SWITCHES, **VALUES, **dict.fromkeys(AGENTS, Why.AGENT)}
+    reasons = {**SWITCHES, **VALUES, **dict.fromkeys([*AGENTS, *AGENT_SWITCHES], Why.AGENT)}
     named = {flag: why for flag, why in reasons.items() if given.get(_parameter(flag))}
     named.pop("--registry-disable-scanning", None)  # it is as they wish
     for why in Why:

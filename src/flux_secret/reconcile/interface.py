@@ -180,6 +180,16 @@ class ApplyStage(Protocol):
         """Begin a round."""
 
 
+class RestartStage(Protocol):
+    """Restarts what uses a Secret that changed; a cluster that fails is logged, not raised."""
+
+    async def before(self, targets: Sequence[Target]) -> None:
+        """Note what is there before these targets are delivered."""
+
+    async def after(self, delivered: Sequence[Delivery]) -> None:
+        """Restart what their deliveries made due, as far as that may be done now."""
+
+
 class AuditStage(Protocol):
     """Keeps the record."""
 
@@ -235,6 +245,8 @@ class Stages:
     resolver: ResolveStage
     applier: ApplyStage
     auditor: AuditStage
+    restarter: RestartStage | None = None
+    """None where no target restarts workloads."""
 
 
 @dataclass(frozen=True, slots=True)

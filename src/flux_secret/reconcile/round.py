@@ -77,6 +77,8 @@ async def deliver_round(
     not deleted in between.
     """
     slots = asyncio.Semaphore(CONCURRENT_DELIVERIES)
+    if stages.restarter is not None:
+        await stages.restarter.before(targets)
     async with pinned(stages) as now:
 
         async def one(target: Target) -> Delivery:
@@ -91,6 +93,8 @@ async def deliver_round(
             done.sweep_error = failure
         in_full = _in_full(done)
         done.syncs = tuple(await now.source.finish(in_full))
+    if stages.restarter is not None:
+        await stages.restarter.after(done.deliveries)
     _tell(done, in_full)
     return done
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from flux_secret.model.restart import BUDGET
+
 
 @dataclass(frozen=True, slots=True)
 class Flags:
@@ -66,6 +68,9 @@ class Flags:
     namespace: str = "flux"
     kubeconfig: Path | None = None
     context: str | None = None
+    restart_workloads: str = "none"
+    restart_budget: int = BUDGET
+    restart_freeze: Sequence[str] = ()
     listen: str = ""
     listen_metrics: str = ""
     listen_token_file: Path | None = None

@@ -13,6 +13,7 @@ from flux_secret.model.names import StoreName
 from flux_secret.model.target import APPLICATION_STORE, Generation, GitSecret, Source, Target
 from flux_secret.settings.address import expanded
 from flux_secret.settings.flags import Flags
+from flux_secret.settings.restart import policy_of
 
 
 def targets_of(
@@ -35,6 +36,7 @@ def targets_of(
         git_secret=_git_secret(environ) if flags.git_secret else None,
     )
     allowed = frozenset(parts([*flags.k8s_allow_namespace, *flags.k8s_namespace_whitelist]))
+    restart = policy_of(flags)
     paths = dict.fromkeys(map(_git_path, parts(flags.git_path) or [""]))
     networked = frozenset(map(_git_path, parts(flags.generator_network)))
     if unknown := networked - paths.keys():
@@ -53,6 +55,7 @@ def targets_of(
             prune_dry=flags.sync_garbage_collection_dry,
             allowed_namespaces=allowed,
             default_namespace="",  # the context's, which is known once the cluster is
+            restart=restart,
         )
 
 

@@ -16,6 +16,7 @@ from flux_secret.apply.adopter import Adopter
 from flux_secret.apply.applier import ClusterApplier
 from flux_secret.apply.cluster import ApplyOptions
 from flux_secret.apply.delivered import Delivered
+from flux_secret.apply.restart.restarter import Restarter
 from flux_secret.audit.log import LogAuditor
 from flux_secret.errors import ConfigurationError
 from flux_secret.generate.generator import Generator
@@ -100,7 +101,8 @@ class Connected:
 
     async def adopt(self, mode: Mode) -> Round:
         """Go through all targets once, taking objects over from Flux v1 instead of applying."""
-        return await deliver_round(self.targets, replace(self.stages, applier=self.adopter(mode)))
+        stages = replace(self.stages, applier=self.adopter(mode), restarter=None)
+        return await deliver_round(self.targets, stages)
 
 
 def placed(app: App, namespace: str) -> App:
@@ -136,6 +138,7 @@ async def connect(settings: Settings) -> AsyncIterator[Connected]:
             resolver=Resolver(),
             applier=applier,
             auditor=LogAuditor(),
+            restarter=await _restarter(settings, client, resources),
         )
         memory = Memory(settings.regenerate_interval_seconds)
         adopter = partial(Adopter, client, _options(settings.cluster))
@@ -156,6 +159,17 @@ async def connect(settings: Settings) -> AsyncIterator[Connected]:
             confirm=applier.confirm,
             live=live,
         )
+
+
+async def _restarter(
+    settings: Settings, client: kubernetes.Client, resources: contextlib.AsyncExitStack
+) -> Restarter | None:
+    """Restart workloads while this agent runs, if any target asks for it."""
+    if not any(target.restart for target in settings.targets):
+        return None
+    restarter = Restarter(client, settings.cluster.namespace)
+    await resources.enter_async_context(restarter.running())
+    return restarter
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from flux_secret.model.giturl import GitUrl
 from flux_secret.model.manifest import Bundle, BundleItem, Manifest, Origin
 from flux_secret.model.names import ObjectKey
 from flux_secret.model.plaintext import Plaintext
+from flux_secret.model.restart import RestartPolicy
 from flux_secret.model.target import Source, Target
 from flux_secret.outside.kubernetes import Client, Connection, LiveObject, ServedKind, Traffic
 from flux_secret.outside.kubernetes.body import text
@@ -140,6 +141,7 @@ class World:
     name: str
     """Unique: the application's namespace is NAME, the agent's is NAME-flux."""
     transport: Transport
+    restart: RestartPolicy | None = None
 
     def __post_init__(self) -> None:
         self.client = Client(self.transport, "default")
@@ -199,9 +201,7 @@ class World:
         prune: bool = True,
     ) -> Delivery:
         """Deliver one target, and do not sweep."""
-        source = Source(GitUrl.parse("ssh://git@example.org/ops"), "main")
-        target = Target(source, path, prune=prune, default_namespace=self.name)
-        delivery = Delivery(target, Revision(commit))
+        delivery = Delivery(self.target(path, prune=prune), Revision(commit))
         if isinstance(what, FluxSecretError):
             delivery.error = what
             return delivery
@@ -211,6 +211,10 @@ class World:
         except FluxSecretError as error:
             delivery.error = error
         return delivery
+
+    def target(self, path: str, *, prune: bool = True) -> Target:
+        source = Source(GitUrl.parse("ssh://git@example.org/ops"), "main")
+        return Target(source, path, prune=prune, default_namespace=self.name, restart=self.restart)
 
     async def live(self, kind: ServedKind, name: str) -> LiveObject | None:
         return await self.client.metadata(kind, self.name if kind.namespaced else "", name)

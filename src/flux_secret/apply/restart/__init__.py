@@ -1,5 +1,5 @@
 """Secrets that changed → the workloads that use them, restarted once each (docs/rotation.md).
 
-`references`, `values`, `freeze`, `budget`, `record` and `noting` decide and are pure; `owned` and
-`workloads` read, and `restarter` acts.
+`references`, `values`, `consumers`, `owned`, `freeze`, `budget` and `record` decide and are pure;
+`workloads` and `pods` read, `records` reads and writes, `turn` and `restarter` act.
 """

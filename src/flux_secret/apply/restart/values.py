@@ -53,15 +53,18 @@ def digests(key: DigestKey, want: Wanted) -> Values:
 
 
 def mark(
-    key: DigestKey, namespace: str, used: Iterable[Reference], now: Mapping[str, Values]
+    key: DigestKey, namespace: str, used: Iterable[Reference], now: Mapping[str, Values], since: str
 ) -> str:
-    """Give what a restarted pod carries: it changes exactly when a value that it sees does."""
+    """Give what a restarted pod carries: another one for each change of a value that it sees.
+
+    `since` tells two changes apart that lead to the same value.
+    """
     seen: dict[str, Json] = {
         f"{one.secret}/{one.key}": dict(_chosen(one, now[one.secret]))
         for one in used
         if one.secret in now
     }
-    return key.digest(_MARK, namespace, Plaintext(encoded(seen)))
+    return key.digest(_MARK, namespace, Plaintext(encoded([since, seen])))
 
 
 def template_digest(key: DigestKey, namespace: str, template: Json) -> str:

@@ -141,16 +141,33 @@ class Client:
 
         Only metadata comes back. Raises `ForbiddenError`, `RejectedError`, `ConflictError`.
         """
+        params = {"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"}
+        return await self._applied(kind, namespace, name, body, params)
+
+    async def own(
+        self, kind: ServedKind, namespace: str, name: str, body: bytes, manager: str
+    ) -> Applied:
+        """Apply the same way as another field manager of ours, whose fields are those of the body.
+
+        With a `metadata.uid` in the body nothing is created; `ConflictError` when it is gone.
+        """
+        params = {"fieldManager": manager, "force": "true"}
+        return await self._applied(kind, namespace, name, body, params)
+
+    async def _applied(
+        self,
+        kind: ServedKind,
+        namespace: str,
+        name: str,
+        body: bytes,
+        params: Mapping[str, str],
+    ) -> Applied:
         request = Request("patch", kind.resource, namespace, name)
         answer = await self._transport.send(
             "PATCH",
             kind.path(namespace, name),
             accept=_ONE,
-            params={
-                "fieldManager": FIELD_MANAGER,
-                "force": "true" if force else "false",
-                "fieldValidation": "Strict",
-            },
+            params={**params, "fieldValidation": "Strict"},
             body=body,
             content_type=_APPLY,
             repeatable=True,

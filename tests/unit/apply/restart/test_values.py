@@ -65,14 +65,20 @@ def test_a_new_persistent_key_is_no_change() -> None:
     assert not is_changed(ONE, before, after)
 
 
-def test_the_mark_changes_exactly_with_what_is_used() -> None:
+def test_the_mark_changes_exactly_with_what_is_used_and_with_each_change() -> None:
     now = {"s": digests(KEY, wanted({"k": b"1", "l": b"1"}))}
     other = {"s": digests(KEY, wanted({"k": b"1", "l": b"2"}))}
-    assert mark(KEY, "demo", {ONE}, now) == mark(KEY, "demo", {ONE}, other)
-    assert mark(KEY, "demo", {WHOLE}, now) != mark(KEY, "demo", {WHOLE}, other)
-    assert mark(KEY, "demo", {ONE}, now) != mark(KEY, "prod", {ONE}, now)
-    assert mark(KEY, "demo", {ONE}, now) != mark(OTHER, "demo", {ONE}, now)
-    assert mark(KEY, "demo", {ONE, Reference("not-ours")}, now) == mark(KEY, "demo", {ONE}, now)
+    said = mark(KEY, "demo", {ONE}, now, "9:00")
+    assert mark(KEY, "demo", {ONE}, other, "9:00") == said
+    assert mark(KEY, "demo", {ONE, Reference("not-ours")}, now, "9:00") == said
+    others = [
+        mark(KEY, "demo", {WHOLE}, now, "9:00"),
+        mark(KEY, "demo", {WHOLE}, other, "9:00"),
+        mark(KEY, "prod", {ONE}, now, "9:00"),
+        mark(OTHER, "demo", {ONE}, now, "9:00"),
+        mark(KEY, "demo", {ONE}, now, "10:00"),
+    ]
+    assert len({said, *others}) == 6
     assert template_digest(KEY, "demo", {"a": 1}) != template_digest(KEY, "demo", {"a": 2})
 
 
