@@ -28,11 +28,17 @@ class Space:
     """By Secret."""
     inventories: dict[str, Inventory] = field(default_factory=dict)
     """By Secret: who delivers it."""
+    accounts: dict[str, str] = field(default_factory=dict)
+    """By Secret: in whose name; empty for the agent's."""
     others: set[str] = field(default_factory=set)
     """Secrets of which nothing can be said now: of targets that are not ours, of two targets while
     one hands it over, or with values that are not listed yet."""
     handing: set[TargetId] = field(default_factory=set)
     """Targets that list the same Secret: one of their lists is older."""
+
+    def account(self, secrets: Iterable[str]) -> str:
+        """Give in whose name is acted for some Secrets: one account's rights are enough."""
+        return min((self.accounts[name] for name in secrets if name in self.accounts), default="")
 
     def reaches(self, secret: str, workload: ObjectKey) -> bool:
         """Whether a change of a Secret restarts a workload."""
@@ -95,6 +101,7 @@ def _add(space: Space, inventory: Inventory, target: Target | None, entry: Entry
         space.others.add(name)
     elif target.restart and is_allowed(entry.key, target.allowed_namespaces):
         space.policies[name], space.inventories[name] = target.restart, inventory
+        space.accounts[name] = target.service_account
         if entry.values is None:
             space.others.add(name)
         else:

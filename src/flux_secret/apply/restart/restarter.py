@@ -13,23 +13,22 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Final
 
 import structlog
 
 from flux_secret.apply.digest import DigestKey
 from flux_secret.apply.inventory import Inventory, TargetId, read_inventory
 from flux_secret.apply.ledger import Ledger
-from flux_secret.apply.restart import consumers
+from flux_secret.apply.restart.noting import Fresh, Noting
 from flux_secret.apply.restart.owned import Lists, Space, is_restartable
 from flux_secret.apply.restart.pods import counted
-from flux_secret.apply.restart.record import Record
+from flux_secret.apply.restart.record import Due, Record
 from flux_secret.apply.restart.records import Records
 from flux_secret.apply.restart.turn import Turn, Wait
-from flux_secret.apply.restart.workloads import of_namespace, one_of
+from flux_secret.apply.restart.workloads import one_of
 from flux_secret.apply.state import CONFIG_MAPS, digest_key
 from flux_secret.errors import FluxSecretError
 from flux_secret.model.change import Action
@@ -41,8 +40,6 @@ from flux_secret.outside.kubernetes import Client, ConflictError
 
 RETRY_SECONDS: Final = 30.0  # after a failure
 MAX_PAUSE_SECONDS: Final = 60.0  # so that a clock that is set shows soon
-_Fresh: TypeAlias = Mapping[ObjectKey, TargetId]
-"""Workloads that a delivery of a target made, after it had written its Secrets."""
 _log = structlog.get_logger(component="restarts")
 
 
@@ -55,10 +52,18 @@ class Restarter:
     """Restarts for one agent; `before` and `after` go around rounds, `run` goes on meanwhile."""
 
     def __init__(
-        self, client: Client, namespace: str, clock: Callable[[], dt.datetime] = utc_now
+        self,
+        client: Client,
+        namespace: str,
+        clock: Callable[[], dt.datetime] = utc_now,
+        acting: Callable[[str], Client] | None = None,
     ) -> None:
-        """`namespace` is the agent's, where the records lie."""
+        """`namespace` is the agent's, where the records lie.
+
+        `acting` gives a client that does everything in the name of a target's service account.
+        """
         self._client = client
+        self._acting = acting or (lambda _account: client)
         self._namespace = namespace
         self._clock = clock
         self._targets: dict[TargetId, Target] = {}
@@ -130,9 +135,10 @@ class Restarter:
         found = []
         for record in list((await self._records.all()).values()):
             for key, one in record.due.items():
-                tree = await one_of(self._client, key)
+                client = self._acting(self._account(record, one))
+                tree = await one_of(client, key)
                 if tree is not None:
-                    old, new = await counted(self._client, tree, one.mark)
+                    old, new = await counted(client, tree, one.mark)
                     why = self._waits[key].why if key in self._waits else "its turn"
                     secrets = tuple(sorted(one.ran))
                     found.append(SecretRollout(key, secrets, one.since, old, new, why))
@@ -158,7 +164,7 @@ class Restarter:
             pauses += [(next_one - self._clock()).total_seconds(), MAX_PAUSE_SECONDS]
         return max(min(pauses), 0.0) if pauses else None
 
-    async def _look(self, targets: Collection[TargetId], fresh: _Fresh | None = None) -> bool:
+    async def _look(self, targets: Collection[TargetId], fresh: Fresh | None = None) -> bool:
         """Read these targets' lists anew, and look at their namespaces and at what is due.
 
         Says whether the lists could be read; a namespace that fails is looked at again.
@@ -211,7 +217,7 @@ class Restarter:
                 self._again.add(namespace)
         return space
 
-    async def _turn(self, namespace: str, fresh: _Fresh) -> None:
+    async def _turn(self, namespace: str, fresh: Fresh) -> None:
         space = await self._space(namespace)
         try:
             await self._taken(space, namespace, fresh)
@@ -219,36 +225,24 @@ class Restarter:
             self._records.forget()
             await self._taken(space, namespace, fresh)
 
-    async def _taken(self, space: Space, namespace: str, fresh: _Fresh) -> None:
+    async def _taken(self, space: Space, namespace: str, fresh: Fresh) -> None:
         record = await self._records.of(namespace)
-        record = await self._records.write(record, await self._noted(record, space, fresh))
+        noting = Noting(self._acting, self._key, space, fresh, self._clock)
+        record = await self._records.write(record, await noting.noted(record))
         before = {key: wait for key, wait in self._waits.items() if key.namespace == namespace}
         for key in before:
             del self._waits[key]
         if record.due:
-            turn = Turn(self._client, await self._key(), space, record, self._clock, before)
+            turn = Turn(self._acting, await self._key(), space, record, self._clock, before)
             try:
                 await turn.take()
             finally:
                 self._waits |= turn.waits
                 await self._records.write(record, turn.record)
 
-    async def _noted(self, record: Record, space: Space, fresh: _Fresh) -> Record:
-        gone = record.secrets.keys() - space.secrets.keys() - space.others
-        record = consumers.without(record, gone)
-        names = consumers.changed(record, space.secrets)
-        if not names:
-            return replace(record, secrets={**record.secrets, **space.secrets})
-        seen = await of_namespace(self._client, await self._key(), record.namespace, space, names)
-
-        def reaches(secret: str, workload: ObjectKey) -> bool:
-            made_by, owner = fresh.get(workload), space.inventories[secret].target
-            return made_by != owner and space.reaches(secret, workload)
-
-        new = consumers.noted(record, space.secrets, seen, self._clock(), reaches)
-        for key in new.due.keys() - record.due.keys():
-            _log.info("restart.due", workload=key.long, secrets=" ".join(new.due[key].ran))
-        return new
+    def _account(self, record: Record, one: Due) -> str:
+        space = self._lists.space(record.namespace, self._targets) if self._lists else Space()
+        return space.account(one.ran)
 
     async def _key(self) -> DigestKey:
         return await digest_key(self._client, self._namespace, make=False)

@@ -49,7 +49,8 @@ class Wait:
 class Turn:
     """One look at a namespace; `record` is what is to be written after it."""
 
-    client: Client
+    client: Callable[[str], Client]
+    """Gives a client for an account, or the agent's own for none."""
     key: DigestKey
     space: Space
     record: Record
@@ -78,13 +79,14 @@ class Turn:
         if wait := self._held(policies):
             self._wait(one, wait)
             return
-        tree = await one_of(self.client, one.workload)
+        client = self._client(one)
+        tree = await one_of(client, one.workload)
         live = seen(self.key, one.workload.kind, tree) if tree is not None else None
         found = verdict(one, live, self.space.secrets)
         new = self._mark(one, live) if live is not None else ""
         if found is Verdict.RESTART or (found is Verdict.ROLLED and live and live.mark == new):
             if found is Verdict.RESTART:  # else it was, and the agent ended before it noted that
-                await self._restart(one, new)
+                await self._restart(client, one, new)
             recent = (*budget.spent(self.record.recent, self.clock()), self.clock())
             due = {**self.record.due, one.workload: replace(one, mark=new)}
             self.record = replace(self.record, due=due, recent=recent)
@@ -107,7 +109,10 @@ class Turn:
         now, since = self.space.secrets, one.since.isoformat()
         return mark(self.key, self.record.namespace, live.uses, now, since)
 
-    async def _restart(self, one: Due, new: str) -> None:
+    def _client(self, one: Due) -> Client:
+        return self.client(self.space.account(one.ran))
+
+    async def _restart(self, client: Client, one: Due, new: str) -> None:
         kind, key = SERVED[one.workload.kind], one.workload
         body: Mapping[str, Json] = {
             "apiVersion": kind.api_version,
@@ -116,11 +121,11 @@ class Turn:
             "metadata": {"name": key.name, "namespace": key.namespace, "uid": one.uid},
             "spec": {"template": {"metadata": {"annotations": {MARKED: new}}}},
         }
-        await self.client.own(kind, key.namespace, key.name, encoded(body), MANAGER)
+        await client.own(kind, key.namespace, key.name, encoded(body), MANAGER)
         _log.info("restart.done", workload=key.long, secrets=" ".join(sorted(one.ran)))
 
     async def _rolling(self, one: Due) -> None:
-        tree = await one_of(self.client, one.workload)
+        tree = await one_of(self._client(one), one.workload)
         if tree is None or marked(tree) != one.mark:
             self._drop(one, Verdict.ROLLED.value if tree else Verdict.GONE.value)
         elif standing(one.workload, tree).status == State.READY.value:

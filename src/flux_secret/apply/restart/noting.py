@@ -1,0 +1,65 @@
+"""A record → the one that knows its Secrets as they are now, and who is due for them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import structlog
+
+from flux_secret.apply.digest import DigestKey
+from flux_secret.apply.inventory import TargetId
+from flux_secret.apply.restart import consumers
+from flux_secret.apply.restart.owned import Space
+from flux_secret.apply.restart.record import Record
+from flux_secret.apply.restart.workloads import of_namespace
+from flux_secret.model.names import ObjectKey
+from flux_secret.outside.kubernetes import Client
+
+Fresh: TypeAlias = Mapping[ObjectKey, TargetId]
+"""Workloads that a delivery of a target made, after it had written its Secrets."""
+_log = structlog.get_logger(component="restarts")
+
+
+@dataclass(frozen=True, slots=True)
+class Noting:
+    """Reads workloads, and only where a value changed."""
+
+    client: Callable[[str], Client]
+    """Gives a client for an account, or the agent's own for none."""
+    key: Callable[[], Awaitable[DigestKey]]
+    space: Space
+    fresh: Fresh
+    clock: Callable[[], dt.datetime]
+
+    async def noted(self, record: Record) -> Record:
+        """Give the record to be written; raise what the cluster raises."""
+        now = self.space.secrets
+        record = consumers.without(record, record.secrets.keys() - now.keys() - self.space.others)
+        names = consumers.changed(record, now)
+        if not names:
+            return replace(record, secrets={**record.secrets, **now})
+        seen = await self._seen(record.namespace, names)
+        new = consumers.noted(record, now, seen, self.clock(), self._reaches)
+        for key in new.due.keys() - record.due.keys():
+            _log.info("restart.due", workload=key.long, secrets=" ".join(new.due[key].ran))
+        return new
+
+    async def _seen(self, namespace: str, names: Iterable[str]) -> Iterable[consumers.Seen]:
+        """Read each in the name of the account that delivers what changed."""
+        by_account: dict[str, list[str]] = {}
+        for name in names:
+            by_account.setdefault(self.space.account([name]), []).append(name)
+        key, found = await self.key(), dict[ObjectKey, consumers.Seen]()
+        for account, secrets in by_account.items():
+            client = self.client(account)
+            seen = await of_namespace(client, key, namespace, self.space, secrets)
+            found |= {one.key: one for one in seen}
+        return found.values()
+
+    def _reaches(self, secret: str, workload: ObjectKey) -> bool:
+        """Whether it restarts a workload, which was not made together with the new value."""
+        made_by, owner = self.fresh.get(workload), self.space.inventories[secret].target
+        return made_by != owner and self.space.reaches(secret, workload)

@@ -1,0 +1,248 @@
+"""When the cluster fails, refuses or is shared: restarts wait, and none is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import Callable
+
+import pytest
+from structlog.testing import capture_logs
+
+from flux_secret.apply.restart import restarter as module
+from flux_secret.errors import FluxSecretError, ForbiddenError, UnreachableError
+from flux_secret.model.change import Action, Change
+from flux_secret.model.delivery import Delivery
+from flux_secret.model.names import ObjectKey
+from flux_secret.model.restart import FreezeWindow, Restarted, RestartPolicy
+from unit.apply.restart.cluster import FakeCluster, secret, target, values, web
+
+DEMO = target()
+
+
+def refusing(
+    *requests: str, with_: type[FluxSecretError] = ForbiddenError
+) -> Callable[[str], FluxSecretError | None]:
+    def refuses(request: str) -> FluxSecretError | None:
+        found = any(request.startswith(one) for one in requests)
+        return with_("not allowed", remedy="allow it") if found else None
+
+    return refuses
+
+
+async def rotated(cluster: FakeCluster, value: str = "new") -> module.Restarter:
+    """Deliver, and deliver another value."""
+    restarter = cluster.restarter()
+    for said in ("old", value):
+        await restarter.before([DEMO])
+        await restarter.after([cluster.deliver(DEMO, {secret(): said}, web())])
+    return restarter
+
+
+async def test_a_rotation_is_restarted_with_the_narrowest_role() -> None:
+    """What `install` grants: get and patch of Deployments, ConfigMaps of our own."""
+    cluster = FakeCluster()
+    cluster.run(web())
+    cluster.refuses = refusing("list deployments", "list pods", "list secrets")
+    restarter = await rotated(cluster)
+    assert cluster.restarted == ["web"]
+    (told,) = await restarter.rollouts()
+    assert (told.workload, told.pods_old, told.pods_new) == (web(), None, None)
+    assert (told.secrets, told.since, told.waiting_for) == (("s",), cluster.now, "its rollout")
+
+
+async def test_a_round_with_nothing_to_do_asks_nothing() -> None:
+    cluster = FakeCluster()
+    cluster.run(web())
+    restarter = cluster.restarter()
+    await restarter.before([DEMO])
+    await restarter.after([cluster.deliver(DEMO, {secret(): "old"}, web())])
+    cluster.asked.clear()
+    settled = Delivery(DEMO)
+    settled.changes.add(Change(secret(), Action.UNCHANGED))
+    settled.changes.add(Change(secret("left"), Action.SKIPPED, "ignored", lasting=True))
+    await restarter.before([DEMO])
+    await restarter.after([settled])
+    assert cluster.asked == []
+
+
+async def test_a_target_without_a_policy_asks_nothing() -> None:
+    cluster = FakeCluster()
+    off = target("off")
+    object.__setattr__(off, "restart", None)
+    restarter = cluster.restarter()
+    await restarter.before([off])
+    await restarter.after([cluster.deliver(off, {secret(): "old"})])
+    assert cluster.asked == []
+
+
+@pytest.mark.parametrize("request_", ["list configmaps", "get configmaps", "update configmaps"])
+async def test_an_api_server_that_is_gone_raises_nothing_and_loses_nothing(request_: str) -> None:
+    cluster = FakeCluster()
+    cluster.run(web())
+    restarter = cluster.restarter()
+    await restarter.before([DEMO])
+    await restarter.after([cluster.deliver(DEMO, {secret(): "old"}, web())])
+    if request_ == "list configmaps":  # a new process
+        restarter = cluster.restarter()
+    cluster.refuses = refusing(request_, with_=UnreachableError)
+    with capture_logs() as said:
+        await restarter.before([DEMO])
+        await restarter.after([cluster.deliver(DEMO, {secret(): "new"}, web())])
+    assert {one["event"] for one in said if one["log_level"] == "warning"} == {"restarts.failed"}
+    assert cluster.restarted == []
+    cluster.refuses = refusing()
+    await restarter.settle()
+    assert cluster.restarted == ["web"]
+
+
+async def test_a_workload_that_may_not_be_restarted_holds_up_no_other() -> None:
+    cluster = FakeCluster()
+    two = [cluster.run(web("a")), cluster.run(web("b"))]
+    restarter = cluster.restarter()
+    cluster.refuses = refusing("patch deployments dev/a")
+    for said in ("old", "new"):
+        await restarter.before([DEMO])
+        await restarter.after([cluster.deliver(DEMO, {secret(): said}, *two)])
+    assert cluster.restarted == ["b"]
+    waits = {one.workload.name: one.waiting_for for one in await restarter.rollouts()}
+    assert waits == {"a": "not allowed", "b": "its rollout"}
+    cluster.refuses = refusing()
+    await restarter.settle()
+    assert cluster.restarted == ["a", "b"]
+
+
+async def test_a_damaged_record_holds_up_no_other_namespace() -> None:
+    cluster = FakeCluster()
+    there = [cluster.run(web()), cluster.run(web("other", "prod"))]
+    secrets = [secret(), secret(namespace="prod")]
+    restarter = cluster.restarter()
+    await restarter.before([DEMO])
+    await restarter.after([cluster.deliver(DEMO, dict.fromkeys(secrets, "old"), *there)])
+    cluster.objects["ConfigMap", "flux", "flux-secret-restarts-dev"]["data"] = {}
+    restarter = cluster.restarter()
+    with capture_logs() as said:
+        await restarter.before([DEMO])
+        await restarter.after([cluster.deliver(DEMO, dict.fromkeys(secrets, "new"), *there)])
+    assert cluster.restarted == ["other"]
+    assert any("configmap/flux-secret-restarts-dev is damaged" in one.get("err", "")
+               for one in said)  # fmt: skip
+
+
+async def test_what_waits_is_taken_up_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_PAUSE_SECONDS", 0.0)
+    cluster, frozen = FakeCluster(), RestartPolicy(freeze=(FreezeWindow.parse("mon"),))
+    cluster.run(web())
+    one = target(policy=frozen)
+    restarter = cluster.restarter()
+    async with restarter.running():
+        for said in ("old", "new"):
+            await restarter.before([one])
+            await restarter.after([cluster.deliver(one, {secret(): said}, web())])
+        cluster.asked.clear()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert cluster.restarted == []
+        assert not any("deployments" in asked for asked in cluster.asked)  # it only waits
+        cluster.now += dt.timedelta(days=1)
+        async with asyncio.timeout(10):
+            while not cluster.restarted:
+                await asyncio.sleep(0)
+    cluster.asked.clear()
+    await asyncio.sleep(0)
+    assert cluster.asked == []
+
+
+@pytest.mark.parametrize("fate", ["gone", "another", "policy", "secret"])
+async def test_what_is_due_no_more_is_forgotten(fate: str) -> None:
+    cluster = FakeCluster()
+    cluster.run(web())
+    one = target(policy=RestartPolicy(freeze=(FreezeWindow.parse("mon"),)))
+    restarter = cluster.restarter()
+    for said in ("old", "new"):
+        await restarter.before([one])
+        await restarter.after([cluster.deliver(one, {secret(): said}, web())])
+    assert len(await restarter.rollouts()) == 1
+    if fate == "gone":
+        del cluster.objects["Deployment", "dev", "web"]
+    elif fate == "another":
+        cluster.objects["Deployment", "dev", "web"]["metadata"]["uid"] = "another"
+    elif fate == "policy":
+        object.__setattr__(one, "restart", None)
+    else:
+        gone = cluster.deliver(one, {}, web())
+        gone.changes.add(Change(secret(), Action.FAILED))
+        await restarter.after([gone])
+    cluster.now += dt.timedelta(days=1)
+    await restarter.settle()
+    assert await restarter.rollouts() == []
+    assert cluster.restarted == []
+
+
+async def test_a_secret_of_a_target_that_is_not_ours_is_left_as_it_is() -> None:
+    """Another replica has it: what the record says of it stays."""
+    cluster, theirs = FakeCluster(), target("theirs")
+    cluster.run(web("t"), "t")
+    other = cluster.restarter()
+    await other.before([theirs])
+    await other.after([cluster.deliver(theirs, {secret("t"): "old"}, web("t"))])
+    ours = cluster.restarter()
+    await ours.before([DEMO])
+    cluster.deliver(theirs, {secret("t"): "new"}, web("t"))
+    await ours.after([cluster.deliver(DEMO, {secret(): "old"}, web())])
+    assert cluster.restarted == []
+    heir = cluster.restarter()
+    await heir.before([theirs])
+    assert cluster.restarted == ["t"]
+
+
+async def test_a_secret_that_is_handed_over_is_seen_once_one_list_has_it() -> None:
+    cluster, other = FakeCluster(), target("other")
+    cluster.run(web())
+    restarter = cluster.restarter()
+    await restarter.before([DEMO, other])
+    await restarter.after([cluster.deliver(DEMO, {secret(): "old"}, web())])
+    both = cluster.deliver(other, {secret(): "new"}, web())
+    await restarter.after([both])  # the other list still has it, with the old value
+    assert cluster.restarted == []
+    cluster.deliver(DEMO, {})
+    await restarter.settle()
+    assert cluster.restarted == ["web"]
+
+
+async def test_everything_is_done_in_the_name_of_the_targets_account() -> None:
+    cluster = FakeCluster()
+    account = FakeCluster(cluster.objects)
+    cluster.run(web())
+    one = target(policy=RestartPolicy(Restarted.ALL), account="dev:app")
+    restarter = cluster.restarter({"dev:app": account})
+    for said in ("old", "new"):
+        await restarter.before([one])
+        await restarter.after([cluster.deliver(one, {secret(): said})])
+    await restarter.rollouts()
+    assert cluster.restarted == ["web"]
+    assert [
+        asked for asked in cluster.asked if "configmaps" not in asked and "secrets" not in asked
+    ] == []
+    assert not any("configmaps" in asked for asked in account.asked)
+
+
+async def test_no_value_stands_in_a_record_a_mark_or_a_log() -> None:
+    cluster = FakeCluster()
+    cluster.run(web())
+    with capture_logs() as said:
+        await rotated(cluster, "hunter2")
+    everything = f"{cluster.objects} {said}"
+    assert "hunter2" not in everything
+    assert "aHVudGVyMg" not in everything
+    assert values(secret(), "hunter2")["k"] in everything
+
+
+def test_only_what_rolls_out_its_template_is_restarted() -> None:
+    from flux_secret.apply.restart.owned import is_restartable
+
+    kinds = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"]
+    found = [is_restartable(ObjectKey("apps", kind, "dev", "x")) for kind in kinds]
+    assert found == [True, True, True, False]
+    assert not is_restartable(ObjectKey("batch", "Job", "dev", "x"))
+    assert not is_restartable(ObjectKey("example.org", "Deployment", "dev", "x"))
