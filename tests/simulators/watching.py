@@ -14,6 +14,7 @@ import pytest
 from flux_secret.errors import UnknownKindError
 from flux_secret.outside.kubernetes import (
     EVENTS,
+    AlreadyExistsError,
     Client,
     ConflictError,
     Following,
@@ -151,6 +152,15 @@ def definition() -> bytes:
     })  # fmt: skip
 
 
+async def define(client: Client) -> LiveObject:
+    """Create that definition, as soon as the one of another story is gone."""
+    async with asyncio.timeout(SECONDS):
+        while True:
+            with contextlib.suppress(AlreadyExistsError):
+                return await client.create(DEFINITIONS, "", f"things.{GROUP}", definition())
+            await asyncio.sleep(0.1)
+
+
 # -- stories --
 
 
@@ -213,7 +223,7 @@ async def a_definition_comes_goes_and_comes_again(client: Client) -> None:
         await seen.until(lambda: Troubled in seen)
         assert isinstance(seen.told[0], Troubled)
         assert isinstance(seen.told[0].error, UnknownKindError)
-        live = await client.create(DEFINITIONS, "", name, definition())
+        live = await define(client)
         await seen.until(lambda: Following in seen)
         await make(client, THINGS, here, "one")
         await seen.until(lambda: "one" in seen.now)
@@ -221,7 +231,7 @@ async def a_definition_comes_goes_and_comes_again(client: Client) -> None:
         await client.delete(DEFINITIONS, "", name, Preconditions(live.uid))
         await seen.until(lambda: Troubled in seen)
         assert seen.now == set()
-        again = await client.create(DEFINITIONS, "", name, definition())
+        again = await define(client)
         await seen.until(lambda: Following in seen)
         await client.delete(DEFINITIONS, "", name, Preconditions(again.uid))
 
@@ -229,7 +239,7 @@ async def a_definition_comes_goes_and_comes_again(client: Client) -> None:
 async def a_status_is_applied_by_itself(client: Client) -> None:
     """What the status call writes is the status alone, under the manager it names."""
     name = f"things.{GROUP}"
-    live = await client.create(DEFINITIONS, "", name, definition())
+    live = await define(client)
     try:
         async with a_namespace(client) as here, following(client, THINGS) as seen:
             await seen.until(lambda: Following in seen)

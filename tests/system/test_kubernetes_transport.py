@@ -276,3 +276,25 @@ async def test_a_plugin_that_fails_says_so_without_its_output(
     with pytest.raises(AccessError, match=said) as caught:
         await ask()
     assert "hunter2" not in caught.value.what + caught.value.remedy
+
+
+async def test_no_write_takes_longer_than_what_is_left_of_the_lease() -> None:
+    seen = []
+
+    async def slow(request: web.Request) -> web.StreamResponse:
+        seen.append(request.method)
+        if request.method != "GET":
+            await asyncio.Event().wait()
+        return answer(request)
+
+    left = [0.2]
+    limits = replace(LIMITS, seconds_left=lambda: left[0], total_seconds=60)
+    async with serving(slow) as url, Transport(Connection(url), limits) as transport:
+        with pytest.raises(UnreachableError, match="does not answer in time"):
+            await transport.send("PATCH", "/", body=b"{}")
+        left[0] = 0.0
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            with pytest.raises(UnreachableError, match="could not renew its lease"):
+                await transport.send(method, "/", body=b"{}")
+        assert (await transport.send("GET", "/")).code == 200
+    assert seen == ["PATCH", "GET"], "what came too late was not even sent"

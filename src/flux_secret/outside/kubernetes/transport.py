@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import math
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self, TypedDict
@@ -25,6 +26,10 @@ _TRY_LATER: Final = frozenset({429, 503})
 _NO_PARAMS: Final[Mapping[str, str]] = {}
 
 
+def _always() -> float:
+    return math.inf
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one request may cost."""
@@ -37,6 +42,10 @@ class Limits:
     """How often a GET or a server-side apply is sent at most."""
     max_pause_seconds: float = 5.0
     """The longest wait between two tries, whatever Retry-After says."""
+    seconds_left: Callable[[], float] = _always
+    """How long anything may still be written: what is left of a lease (design decision 10).
+
+    No write takes longer than that, and none is sent when nothing is left."""
     silent_seconds: float = 90.0
     """How long a watch may say nothing: bookmarks come every minute (apiserver's cacher)."""
     max_line_bytes: int = 8 * MIB
@@ -240,12 +249,14 @@ class Transport:
         body: bytes | None,
     ) -> tuple[Answer, float]:
         arguments, failed = await self._arguments(path, headers, params), None
+        timeout = self._timeout(method)
         self.traffic.count(method)
         try:
             async with _open(self._session).request(
                 method,
                 **arguments,
                 data=None if body is None else io.BytesIO(body),  # a large one goes in pieces
+                timeout=timeout,
             ) as response:
                 answer = Answer(response.status, await self._read(response))
                 return answer, _seconds(response.headers.get("Retry-After", "1"))
@@ -253,6 +264,19 @@ class Transport:
             failed = _translated(self._connection.server, error)
         # Raised out here so that no context carries the request's headers and body along.
         raise failed
+
+    def _timeout(self, method: str) -> aiohttp.ClientTimeout:
+        """Say how long a request may take; raise `UnreachableError` for a write too late."""
+        seconds = self._limits.total_seconds
+        if method != "GET":
+            seconds = min(seconds, self._limits.seconds_left())
+        if seconds <= 0:
+            raise UnreachableError(
+                "this agent could not renew its lease, so it writes nothing: another replica may "
+                "have taken over",
+                remedy="it goes on by itself once the API server takes its renewals again",
+            )
+        return aiohttp.ClientTimeout(total=seconds, sock_connect=self._limits.connect_seconds)
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         chunks: list[bytes] = []
