@@ -144,3 +144,16 @@ def test_what_only_the_agent_refuses_is_said(world: World) -> None:
     done = world.run("doctor", *world.flags(signed))
     assert "warning  agent: it would not start with these flags: the sync tag" in done.out
     assert world.run("doctor", *world.flags("--sync-interval=often")).code == 2
+
+
+def test_a_webhooks_file_of_secrets_is_looked_at(world: World) -> None:
+    file = world.root / "webhook-secret"
+    file.write_text("a secret that is long enough\nanother one that is long enough\n")
+    flags = world.flags("--listen-webhook=:9292", f"--webhook-secret-file={file}")
+    done = world.run("doctor", *flags)
+    assert done.code == 0, done.out + done.err
+    assert "ok       webhook: secrets that are valid: 2" in done.out
+    file.write_text("short\n")
+    done = world.run("doctor", *flags)
+    assert done.code == 3
+    assert "error    webhook: webhook secret 1 in " in done.out

@@ -216,3 +216,23 @@ def test_an_address_where_nobody_could_ask_anything_is_refused() -> None:
     with pytest.raises(UsageError, match="can be reached from elsewhere") as caught:
         load(listen="10.1.2.3:3030")
     assert "--listen-token-file" in caught.value.remedy
+
+
+def test_a_webhook_has_an_address_and_secrets_or_neither() -> None:
+    file = Path("secrets")
+    loaded = load(listen_webhook=":9292", webhook_secret_file=file).listen
+    assert (str(loaded.webhook), loaded.webhook_secret_file) == (":9292", file)
+    with pytest.raises(UsageError, match="has no secret"):
+        load(listen_webhook=":9292")
+    with pytest.raises(UsageError, match="nothing listens for webhooks"):
+        load(webhook_secret_file=file)
+    with pytest.raises(UsageError, match="--listen-webhook 'x' is no address"):
+        load(listen_webhook="x", webhook_secret_file=file)
+
+
+def test_where_probes_ask_and_when_it_is_unhealthy() -> None:
+    loaded = load(listen_health="0.0.0.0:9440", unhealthy_after="1h").listen
+    assert (str(loaded.health), loaded.unhealthy_after_seconds) == ("0.0.0.0:9440", 3600.0)
+    assert load().listen.health is None
+    with pytest.raises(UsageError, match="--unhealthy-after: "):
+        load(unhealthy_after="soon")

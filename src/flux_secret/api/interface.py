@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from flux_secret.model.health import Check
 from flux_secret.model.identity import DeployKey
 from flux_secret.model.workload import Workload
 
@@ -47,6 +48,27 @@ class Repository:
     branch: str
     path: str
     key: DeployKey = field(default_factory=DeployKey)
+
+
+class Polls(Protocol):
+    """What looks for new commits."""
+
+    @property
+    def repositories(self) -> Collection[str]:
+        """The addresses where it looks, as they were configured: of applications and of stores."""
+
+    def hint(self, urls: Collection[str] = ()) -> None:
+        """Look for new commits now: in these `repositories`, or in all where none is named."""
+
+
+class Healthy(Protocol):
+    """What knows how the agent is; its words are for everybody."""
+
+    def live(self) -> Sequence[Check]:
+        """Say whether a restart would help: something failed that only a restart mends."""
+
+    def ready(self) -> Sequence[Check]:
+        """Say whether it does what it is there for."""
 
 
 class Agent(Protocol):

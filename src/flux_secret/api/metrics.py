@@ -14,6 +14,7 @@ from typing import Final
 
 from prometheus_client import (
     CollectorRegistry,
+    Counter,
     Gauge,
     Histogram,
     ProcessCollector,
@@ -77,6 +78,10 @@ class Metrics:
             "flux_secret_generator_network", "Whether a target's generators may use the network.",
             ["target"], registry=registry,
         )  # fmt: skip
+        self._calls = Counter(
+            "flux_secret_webhook_calls", "Calls of webhooks, by host and outcome.",
+            ["host", "outcome"], registry=registry,
+        )  # fmt: skip
         for target, may in targets:
             network.labels(target).set(may)
         ProcessCollector(registry=registry)  # memory, CPU, descriptors: Go's client has them too
@@ -105,6 +110,10 @@ class Metrics:
         self._failed.labels(target).set(at is None)
         if at is not None:
             self._delivered_at.labels(target).set(at)
+
+    def called(self, host: str, outcome: str) -> None:
+        """Note a webhook's call; both are words of ours, and nothing of the call."""
+        self._calls.labels(host, outcome).inc()
 
     def text(self) -> bytes:
         """Give them in Prometheus' text format."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
@@ -17,15 +16,14 @@ from flux_secret.api.flux_v1 import MAX_BODY, FluxV1
 from flux_secret.api.guard import guarded
 from flux_secret.api.interface import Agent, Metrics
 from flux_secret.api.jobs import Jobs
-from flux_secret.errors import ConfigurationError, FluxSecretError
+from flux_secret.api.serving import MAX_LINE, SHUTDOWN_SECONDS, listen
+from flux_secret.errors import FluxSecretError
 from flux_secret.model.listening import Address
 
 SYNC: Final = "/api/flux-secret/v1/sync"
 MAX_TOKENS: Final = 100  # confirmed with one request
 _TOKEN: Final = re.compile(r"[0-9a-f]{1,64}\Z")
-_SHUTDOWN_SECONDS: Final = 2.0
 _KEEP_ALIVE_SECONDS: Final = 15.0
-_MAX_LINE: Final = 8190  # bytes of a request's line and of each header
 
 
 @asynccontextmanager
@@ -64,7 +62,7 @@ async def listening(
         else:
             alone = web.Application()
             alone.router.add_get("/metrics", show)
-            await _serve(alone, metrics_at, servers)
+            await _serve(alone, metrics_at, servers, flag="--listen-metrics")
         yield await _serve(app, api, servers)
 
 
@@ -80,28 +78,11 @@ def _confirmed(body: bytes) -> list[str] | None:
     return tokens if all(isinstance(one, str) and _TOKEN.match(one) for one in tokens) else None
 
 
-async def _serve(app: web.Application, address: Address, servers: AsyncExitStack) -> Address:
+async def _serve(
+    app: web.Application, address: Address, servers: AsyncExitStack, *, flag: str = "--listen"
+) -> Address:
     runner = web.AppRunner(
-        app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS,
-        keepalive_timeout=_KEEP_ALIVE_SECONDS, max_line_size=_MAX_LINE, max_field_size=_MAX_LINE,
+        app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS,
+        keepalive_timeout=_KEEP_ALIVE_SECONDS, max_line_size=MAX_LINE, max_field_size=MAX_LINE,
     )  # fmt: skip
-    await runner.setup()
-    servers.push_async_callback(runner.cleanup)
-    try:
-        if address.is_everywhere:
-            await web.SockSite(runner, _on_every_interface(address.port)).start()
-        else:
-            await web.TCPSite(runner, address.host, address.port).start()
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot listen on {address}: {error.strerror}",
-            remedy="name another address with --listen, or end what listens there",
-        ) from None
-    return Address(address.host, runner.addresses[0][1])
-
-
-def _on_every_interface(port: int) -> socket.socket:
-    """Listen for both families with one socket, as Go does; for IPv4 where there is no IPv6."""
-    if socket.has_dualstack_ipv6():
-        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
-    return socket.create_server(("", port))
+    return await listen(runner, address, servers, flag=flag)

@@ -74,8 +74,9 @@ async def _deliver_until(
     stopping: asyncio.Event, asked: Flags, settings: Settings, board: Board
 ) -> None:
     while not stopping.is_set():
-        async with connect(settings) as connected:
+        async with connect(settings, board.vitals) as connected:
             board.connected(connected.live)
+            board.addresses = connected.repositories.addresses
             for app in settings.apps:  # what may be read is another thing now
                 board.scheduler.put(app)
             running = asyncio.ensure_future(
@@ -83,9 +84,13 @@ async def _deliver_until(
             )
             stopped = asyncio.ensure_future(stopping.wait())
             changed = asyncio.ensure_future(_changed(asked, settings))
+            asking = asyncio.ensure_future(board.vitals.watch_cluster(connected.ping))
             await asyncio.wait({running, stopped, changed}, return_when=asyncio.FIRST_COMPLETED)
+            if stopping.is_set():
+                board.vitals.stops()
             board.scheduler.stop()
             await running
+            asking.cancel()
             board.connected(None)
         stopped.cancel()
         if not changed.cancel():

@@ -39,6 +39,14 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
                  help="Metrics apart from the API."),
     click.option("--listen-token-file", type=click.Path(path_type=Path), metavar="FILE",
                  help="Token that must be shown; without it, only this machine may ask."),
+    click.option("--listen-webhook", metavar="ADDRESS", default="",
+                 help="Where git hosts call when somebody has pushed."),
+    click.option("--webhook-secret-file", type=click.Path(path_type=Path), metavar="FILE",
+                 help="What they sign with, one secret a line; read again when it changes."),
+    click.option("--listen-health", metavar="ADDRESS", default="",
+                 help="Where probes ask for /healthz and /readyz; open to everybody."),
+    click.option("--unhealthy-after", default=_DEFAULTS.unhealthy_after, show_default=True,
+                 metavar="DURATION", help="Not ready once nothing could be delivered for so long."),
 )  # fmt: skip
 
 

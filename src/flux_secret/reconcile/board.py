@@ -20,13 +20,16 @@ from flux_secret.model.names import ObjectKey
 from flux_secret.model.status import AppStatus
 from flux_secret.model.workload import State, Workload, is_workload
 from flux_secret.reconcile import standing
+from flux_secret.reconcile.health import Limits
 from flux_secret.reconcile.interface import LiveObjects
 from flux_secret.reconcile.poller import Answers
 from flux_secret.reconcile.round import Round
 from flux_secret.reconcile.scheduler import Scheduler, Told
 from flux_secret.reconcile.standing import errors_of, failed, said
+from flux_secret.reconcile.vitals import Vitals
 
 CONNECTING_SECONDS: Final = 10.0  # that a question waits for the agent to connect
+POLL_SECONDS: Final = 600.0  # within which a poll ends: each git command has a limit of its own
 
 
 class Board:
@@ -39,10 +42,18 @@ class Board:
         *,
         poll_seconds: float = 300.0,
         owns: Callable[[AppName], bool] = lambda _name: True,
+        limits: Limits | None = None,
     ) -> None:
-        """Begin with these Apps; `owns` says which of them this replica delivers."""
+        """Begin with these Apps; `owns` says which of them this replica delivers.
+
+        `limits` say when it counts as unhealthy.
+        """
+        self._beat_seconds = poll_seconds + POLL_SECONDS
+        self.addresses: Callable[[], Collection[str]] = frozenset
+        """Gives `repositories`: what is followed comes and goes."""
         told = Told(self._begins, self._ended, self._polled)
         self.scheduler = Scheduler(poll_seconds, told, owns=owns)
+        self.vitals = Vitals(limits, overdue=self.scheduler.overdue)
         self._statuses: dict[AppName, AppStatus] = {}
         self.changed: Callable[[App, AppStatus, Round | None], None] = lambda _a, _s, _r: None
         """Told of each App that stands otherwise now, and of the round that says so."""
@@ -90,6 +101,16 @@ class Board:
             if started is not None:
                 self._metrics.job_ended(time.monotonic() - started, success=exit_code == 0)
         return outcome_of(done)
+
+    @property
+    def repositories(self) -> Collection[str]:
+        """The addresses where it looks for new commits."""
+        return self.addresses()
+
+    @property
+    def counted(self) -> Callable[[str, str], None]:
+        """Counts a webhook's call, by host and outcome."""
+        return self._metrics.called
 
     def hint(self, urls: Collection[str] = ()) -> None:
         """Look for new commits now: at these addresses, or at all."""
@@ -151,10 +172,13 @@ class Board:
         self._statuses.pop(name, None)
 
     def _begins(self, app: App) -> None:
+        self.vitals.moves()
         self._stands(app, standing.begun(app, self.status(app.name)), None)
 
     def _ended(self, app: App, done: Round, seconds: float) -> None:
         self.note(done, seconds)
+        self.vitals.moves()
+        self._see_whether_started()
         lane = self.scheduler.lane(app.name)
         if lane is None:
             return
@@ -169,7 +193,13 @@ class Board:
         self._statuses[app.name] = status
         self.changed(app, status, done)
 
+    def _see_whether_started(self) -> None:
+        if not self.vitals.facts.started and not self.scheduler.has_new:
+            self.vitals.starts()
+
     def _polled(self, answers: Answers) -> None:
+        self.vitals.beat(self._beat_seconds)
+        self._see_whether_started()
         failed = [head for head in answers.values() if isinstance(head, FluxSecretError)]
         self._metrics.polled(ready=not failed)
 
@@ -179,6 +209,7 @@ class Board:
 
     def note(self, done: Round, seconds: float) -> None:
         """Take in a round that has ended."""
+        self.vitals.noted(done.deliveries)
         for one in done.deliveries:
             self._failures.pop(one.target.name, None)
             if one.error is not None:

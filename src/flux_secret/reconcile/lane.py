@@ -66,6 +66,11 @@ class Lane:
         self._seen: dict[Followed, str] = {}
         """Heads that were seen while a round was running."""
 
+    @property
+    def is_new(self) -> bool:
+        """Whether no round of it has ended yet."""
+        return self._last is None
+
     def saw(self, repository: Followed, head: str) -> None:
         """Deliver what is new, unless the last round, or the one that is running, has it."""
         if not self.app.depends_on(repository):

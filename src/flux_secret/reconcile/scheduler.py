@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,6 +68,22 @@ class Scheduler:
     def waiting(self) -> int:
         """How many wait for a round that has not begun."""
         return sum(lane.requests.waiting for lane in self._lanes.values())
+
+    @property
+    def has_new(self) -> bool:
+        """Whether an App that is delivered here has not had its first round yet."""
+        return any(lane.is_new for lane in self._lanes.values() if self._may(lane))
+
+    def overdue(self) -> float:
+        """Say for how many seconds a round has been due that has not ended; 0.0 when none is."""
+        if self._driver is None or self._stopping.is_set():
+            return 0.0
+        now = asyncio.get_running_loop().time()
+        begun = (lane for lane in self._lanes.values() if self._may(lane) and lane.due > -math.inf)
+        return max([0.0, *(now - lane.due for lane in begun)])
+
+    def _may(self, lane: Lane) -> bool:
+        return not lane.app.suspended and self._owns(lane.app.name)
 
     def lane(self, name: AppName) -> Lane | None:
         """Give an App's lane."""

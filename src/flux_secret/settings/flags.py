@@ -74,4 +74,8 @@ class Flags:
     listen: str = ""
     listen_metrics: str = ""
     listen_token_file: Path | None = None
+    listen_webhook: str = ""
+    webhook_secret_file: Path | None = None
+    listen_health: str = ""
+    unhealthy_after: str = "15m"
     cache_dir: Path | None = None

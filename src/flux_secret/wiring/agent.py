@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -35,9 +35,11 @@ from flux_secret.outside.sandbox.sandbox import Kind, Sandbox
 from flux_secret.outside.supervision.supervisors import Supervisors
 from flux_secret.outside.workshop import Workshops
 from flux_secret.reconcile.board import Board
+from flux_secret.reconcile.health import Limits
 from flux_secret.reconcile.interface import LiveObjects, Stages
 from flux_secret.reconcile.memory import Memory
 from flux_secret.reconcile.round import Round, deliver_round
+from flux_secret.reconcile.vitals import Vitals
 from flux_secret.resolve.resolver import Resolver
 from flux_secret.settings import ClusterSettings, Settings
 from flux_secret.source.checkout import GitSource
@@ -45,6 +47,7 @@ from flux_secret.store.stores import Stores
 from flux_secret.wiring.access import cluster_client, git_access
 from flux_secret.wiring.encrypted import needs_sandbox, opener
 from flux_secret.wiring.keys import load_keys
+from flux_secret.wiring.listeners import listen_for_strangers, noting
 from flux_secret.wiring.repositories import Repositories
 
 _log = structlog.get_logger()
@@ -65,6 +68,8 @@ class Connected:
     adopter: Callable[[Mode], Adopter]
     confirm: Callable[[Collection[str]], None]
     live: LiveObjects
+    ping: Callable[[], Awaitable[None]]
+    """Asks the API server whether it is there; raises what the client raises."""
 
     async def round(self, *, anew: bool = False, confirmed: Collection[str] = ()) -> Round:
         """Deliver every target once, then sweep; `anew` generates also what has not changed.
@@ -115,8 +120,8 @@ def placed(app: App, namespace: str) -> App:
 
 
 @asynccontextmanager
-async def connect(settings: Settings) -> AsyncIterator[Connected]:
-    """Connect the rooms; private keys are read here, once."""
+async def connect(settings: Settings, vitals: Vitals | None = None) -> AsyncIterator[Connected]:
+    """Connect the rooms; private keys are read here, once. `vitals` learn how stores are."""
     async with contextlib.AsyncExitStack() as resources:
         git = git_access(settings)
         keys = load_keys(settings.keys, settings.tool_path, resources)
@@ -126,7 +131,8 @@ async def connect(settings: Settings) -> AsyncIterator[Connected]:
         source = GitSource(
             repositories.branch, Layouts(settings.tool_path).lay_out, fresh_seconds=fresh
         )
-        stores = Stores(repositories.store, Commit, keys.decryptors, fresh_seconds=fresh)
+        noted = noting(repositories, vitals)
+        stores = Stores(noted, Commit, keys.decryptors, fresh_seconds=fresh)
         applier = ClusterApplier(client, _options(settings.cluster))
         supervisors = await resources.enter_async_context(Supervisors())
         sandbox = await _sandbox(settings, supervisors)
@@ -158,6 +164,7 @@ async def connect(settings: Settings) -> AsyncIterator[Connected]:
             adopter=adopter,
             confirm=applier.confirm,
             live=live,
+            ping=client.ping,
         )
 
 
@@ -180,9 +187,15 @@ async def serving(settings: Settings) -> AsyncIterator[Board]:
     key = await public_identity(ssh_key, settings.tool_path) if ssh_key else DeployKey()
     path = ",".join(target.path for target in settings.targets)
     repository = Repository(str(source.url), source.branch, path, key)
-    board = Board(repository, settings.apps, poll_seconds=settings.git_poll_interval_seconds)
+    board = Board(
+        repository,
+        settings.apps,
+        poll_seconds=settings.git_poll_interval_seconds,
+        limits=Limits(syncs_seconds=listen.unhealthy_after_seconds),
+    )
     async with contextlib.AsyncExitStack() as resources:
         resources.callback(board.scheduler.close)
+        await listen_for_strangers(settings, board, resources)
         if listen.api is not None:
             address = await resources.enter_async_context(
                 listening(

@@ -30,6 +30,7 @@ from flux_secret.wiring import encrypted
 from flux_secret.wiring.access import cluster_client, git_access
 from flux_secret.wiring.heads import Heads
 from flux_secret.wiring.keys import Keys, load_keys, own_key_ids
+from flux_secret.wiring.listeners import webhook_findings
 
 _NAMED: Final = 3  # entries that one line names
 _log = structlog.get_logger()
@@ -42,7 +43,7 @@ async def examine(settings: Settings) -> list[Finding]:
     stores = {name: Mirror(url, cache, git) for name, url in settings.stores.items()}
     asked = await Heads(sources, stores).findings()
     confined = [await _sandbox_finding(settings), *encrypted.findings(settings)]
-    findings = [*risks(settings), *confined, *asked.values()]
+    findings = [*risks(settings), *confined, *webhook_findings(settings), *asked.values()]
     async with contextlib.AsyncExitStack() as resources:
         try:
             keys = load_keys(settings.keys, settings.tool_path, resources)

@@ -56,6 +56,10 @@ class Repositories:
         """The stores that are mounted."""
         return tuple(self._stores)
 
+    def addresses(self) -> Collection[str]:
+        """Give where they are asked, branches and stores; none holds a password."""
+        return {str(mirror.url) for mirror in self._mirrors.values()}
+
     def branch(self, source: Source) -> Branch:
         """Give a branch; it is followed from now on."""
         if source not in self._branches:

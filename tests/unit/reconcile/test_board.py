@@ -142,3 +142,30 @@ async def test_git_is_ready_while_every_repository_answers_whatever_a_round_does
     board_.scheduler.poller.asked({SOURCE: UnreachableError("no git")})
     board_.note(delivered(), 1.0)  # from the last good copy
     assert "flux_git_ready 0.0" in board_.metrics().decode().splitlines()
+
+
+async def test_health_follows_polls_and_rounds() -> None:
+    board_ = board()
+
+    def failed() -> set[str]:
+        return {one.name for one in board_.vitals.ready() if one.failed}
+
+    due = board_.vitals.facts.due_at
+    board_._polled({SOURCE: "a" * 40})
+    assert board_.vitals.facts.due_at > due
+    assert failed() == {"started"}  # its one App has not had its first round
+    board_.note(delivered(error=UnreachableError("gone")), 1.0)
+    assert board_.vitals.facts.failing_since is not None
+    await board_.scheduler.drop(APP.name)
+    board_._polled({})
+    assert failed() == set()
+
+
+def test_what_is_followed_and_called_is_known_to_webhooks() -> None:
+    board_ = board()
+    assert list(board_.repositories) == []
+    board_.addresses = lambda: {str(SOURCE.url)}
+    assert list(board_.repositories) == [str(SOURCE.url)]
+    board_.counted("github", "hint")
+    line = 'flux_secret_webhook_calls_total{host="github",outcome="hint"} 1.0'
+    assert line in board_.metrics().decode().splitlines()

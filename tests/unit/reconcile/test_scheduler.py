@@ -166,3 +166,25 @@ def test_a_store_that_no_app_reads_wakes_nobody() -> None:
         StoreName("x"): [(0.0, "1"), (9.0, "2")],
     }
     assert World(until=99, poll_seconds=10, heads=heads).live() == {"a": [0]}
+
+
+def test_it_knows_for_how_long_a_round_is_due_and_whether_an_app_is_new() -> None:
+    world = World(until=2000, apps=[app("a"), app("b")], not_owned={"b"}, hanging={"a": 500.0})
+    seen: list[tuple[float, bool]] = []
+
+    def look(one: Scheduler) -> None:
+        seen.append((one.overdue(), one.has_new))
+
+    def suspend(one: Scheduler) -> None:
+        one.put(replace(app("a"), suspended=True))
+
+    times: list[float] = [100, 501, 850, 1000]
+    world.live(*((when, look) for when in times), (1001, suspend), (1400, look))
+    # the first round takes 500 s, the next is due 300 s after it, and is due while it runs
+    assert seen == [(100.0, True), (0.0, False), (50.0, False), (200.0, False), (0.0, False)]
+
+
+def test_before_it_runs_nothing_is_due() -> None:
+    scheduler = World(until=0).scheduler()
+    assert scheduler.overdue() == 0.0
+    assert scheduler.has_new

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from flux_secret.errors import RejectedError
+from flux_secret.errors import RejectedError, UnreachableError
 from flux_secret.outside.kubernetes import discovery
 from flux_secret.outside.kubernetes.asking import PAGE, checked, pages, tree_of, with_query
 from flux_secret.outside.kubernetes.body import Json, encoded, items, parse
@@ -25,6 +25,7 @@ EVENTS: Final = ServedKind("", "v1", "Event", "events", namespaced=True)
 _APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
 _OK: Final = range(200, 300)
 _CREATED: Final = 201
+_ITS_FAULT: Final = 500
 _JSON_PATCH: Final = "application/json-patch+json"  # RFC 6902
 _MERGE: Final = "application/merge-patch+json"  # RFC 7386
 _META: Final = "application/json;as={};g=meta.k8s.io;v=v1,application/json"
@@ -94,6 +95,15 @@ class Client:
             else:
                 failing.add((group, version))
         return Kinds(tuple(served), frozenset(failing))
+
+    async def ping(self) -> None:
+        """Ask whether it is ready, once; raise `UnreachableError` when it is not.
+
+        Everybody may ask that (`system:public-info-viewer`); where not, a refusal is an answer.
+        """
+        answer = await self._transport.send("GET", "/readyz")
+        if answer.code >= _ITS_FAULT:
+            raise UnreachableError(f"the API server says that it is not ready ({answer.code})")
 
     async def metadata(self, kind: ServedKind, namespace: str, name: str) -> LiveObject | None:
         """Read an object's metadata; no value crosses the wire. None when there is none."""
