@@ -298,3 +298,30 @@ async def test_no_write_takes_longer_than_what_is_left_of_the_lease() -> None:
                 await transport.send(method, "/", body=b"{}")
         assert (await transport.send("GET", "/")).code == 200
     assert seen == ["PATCH", "GET"], "what came too late was not even sent"
+
+
+@pytest.mark.parametrize(("code", "there"), [(200, True), (403, True), (404, True), (500, False)])
+async def test_an_api_server_is_there_when_it_answers_and_is_not_broken(
+    code: int, *, there: bool
+) -> None:
+    asked: list[str] = []
+
+    async def answering(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        return web.Response(status=code)
+
+    async with serving(answering) as url, connect(Connection(url), LIMITS) as client:
+        if there:
+            await client.ping()
+        else:
+            with pytest.raises(UnreachableError, match="not ready"):
+                await client.ping()
+    assert asked == ["/readyz"]
+
+
+async def test_an_api_server_that_is_gone_is_not_there() -> None:
+    async with serving(echo) as url:
+        pass
+    async with connect(Connection(url), LIMITS) as client:
+        with pytest.raises(UnreachableError):
+            await client.ping()

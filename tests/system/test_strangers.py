@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import pytest
 from aiohttp import web
@@ -20,7 +21,9 @@ from structlog.testing import capture_logs
 
 from flux_secret.api import serving
 from flux_secret.api.health import serve_health
+from flux_secret.api.interface import Agent
 from flux_secret.api.rates import Bucket
+from flux_secret.api.server import listening
 from flux_secret.api.serving import MAX_CONNECTIONS, serve_strangers
 from flux_secret.api.webhook.receiver import MAX_BODY, Limits, Receiver
 from flux_secret.api.webhook.secrets import Secrets
@@ -455,8 +458,30 @@ async def test_a_bug_is_an_answer_and_its_words_are_not_told() -> None:
     async with probed(Broken()) as one:
         with capture_logs() as logs:
             assert await one.send("GET /healthz HTTP/1.1\nHost: x") == (500, "this is a bug")
-        assert logs == [{"event": "bug", "error": "RuntimeError", "component": "api",
-                         "log_level": "error"}]  # fmt: skip
+        (said,) = logs
+        assert (said["event"], said["error"]) == ("bug", "RuntimeError")
+        assert said["at"].startswith("live:")
+        assert "private" not in str(logs)
+
+
+async def test_the_api_too_says_neither_what_was_sent_nor_why_it_broke(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Broken:
+        async def workloads(self, _namespace: str) -> None:
+            raise RuntimeError("private words")
+
+    with capture_logs() as logs:
+        agent = cast("Agent", Broken())
+        async with listening(agent, bytes, api=ANYWHERE, metrics_at=None, token=None) as address:
+            one = Port(address, Polls(), Path(), [])
+            head = f"GET /api/flux/v6/services HTTP/1.1\nHost: {address}\nConnection: close"
+            assert await one.send(head) == (500, "this is a bug")
+            assert (await one.send(f"{head}\nX-Long: {'x' * 20_000}"))[0] == 400
+            assert (await one.send(head.replace("v6", "v7")))[0] == 404
+    assert [(one["event"], one["error"]) for one in logs] == [("bug", "RuntimeError")]
+    assert caplog.records == []
+    assert "private" not in str(logs)
 
 
 async def test_a_body_of_which_aiohttp_says_that_it_is_broken_is_no_bug() -> None:

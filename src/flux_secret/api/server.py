@@ -16,7 +16,7 @@ from flux_secret.api.flux_v1 import MAX_BODY, FluxV1
 from flux_secret.api.guard import guarded
 from flux_secret.api.interface import Agent, Metrics
 from flux_secret.api.jobs import Jobs
-from flux_secret.api.serving import MAX_LINE, SHUTDOWN_SECONDS, listen
+from flux_secret.api.serving import MAX_LINE, SHUTDOWN_SECONDS, listen, silent, tell_bugs
 from flux_secret.errors import FluxSecretError
 from flux_secret.model.listening import Address
 
@@ -36,7 +36,7 @@ async def listening(
     `--listen-metrics` has it. Raises `ConfigurationError` when an address cannot be had.
     """
     jobs = Jobs(agent)
-    app = web.Application(middlewares=[guarded(token)], client_max_size=MAX_BODY)
+    app = web.Application(middlewares=[tell_bugs, guarded(token)], client_max_size=MAX_BODY)
     FluxV1(agent, jobs).add_to(app)
 
     async def sync(request: web.Request) -> web.StreamResponse:
@@ -82,7 +82,7 @@ async def _serve(
     app: web.Application, address: Address, servers: AsyncExitStack, *, flag: str = "--listen"
 ) -> Address:
     runner = web.AppRunner(
-        app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS,
+        app, access_log=None, logger=silent, shutdown_timeout=SHUTDOWN_SECONDS,
         keepalive_timeout=_KEEP_ALIVE_SECONDS, max_line_size=MAX_LINE, max_field_size=MAX_LINE,
     )  # fmt: skip
     return await listen(runner, address, servers, flag=flag)

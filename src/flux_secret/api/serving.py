@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Final
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler as Typed
 
 from flux_secret.errors import ConfigurationError
 from flux_secret.model.listening import Address
@@ -27,8 +29,8 @@ HEAD_SECONDS: Final = 5.0  # within which a request's head is there
 SHUTDOWN_SECONDS: Final = 2.0
 Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]
 _log = structlog.get_logger(component="api")
-_silent: Final = logging.Logger("flux_secret.api.silent")  # noqa: LOG001 -- apart from all others
-_silent.disabled = True
+silent: Final = logging.Logger("flux_secret.api.silent")  # noqa: LOG001 -- apart from all others
+silent.disabled = True
 
 
 class _Bounded(web.Server):
@@ -38,7 +40,7 @@ class _Bounded(web.Server):
         super().__init__(
             handler,
             access_log=None,
-            logger=_silent,
+            logger=silent,
             keepalive_timeout=HEAD_SECONDS,  # counted from the start of a connection, too
             lingering_time=0,  # what is not wanted of a body is not read
             auto_decompress=False,  # a signature is of what was sent; and no bomb goes off
@@ -82,8 +84,25 @@ async def _answered(handler: Handler, request: web.BaseRequest) -> web.Response:
     except web.RequestPayloadError:
         return web.Response(status=400, text="the body is broken\n")
     except Exception as error:  # noqa: BLE001 -- a bug: its text may quote what was sent
-        _log.error("bug", error=type(error).__name__)
-        return web.Response(status=500, text="this is a bug\n")
+        return _bug(error)
+
+
+@web.middleware
+async def tell_bugs(request: web.Request, handler: Typed) -> web.StreamResponse:
+    """Do the same for an application, where aiohttp is silent: it would quote what was sent."""
+    try:
+        return await handler(request)
+    except (ConnectionError, web.HTTPException):
+        raise
+    except Exception as error:  # noqa: BLE001 -- as above
+        return _bug(error)
+
+
+def _bug(error: Exception) -> web.Response:
+    trace = traceback.extract_tb(error.__traceback__)
+    place = f"{trace[-1].name}:{trace[-1].lineno}" if trace else ""
+    _log.error("bug", error=type(error).__name__, at=place)
+    return web.Response(status=500, text="this is a bug\n")
 
 
 async def listen(

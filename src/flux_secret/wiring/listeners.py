@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -21,7 +21,6 @@ from flux_secret.reconcile.board import Board
 from flux_secret.reconcile.vitals import Vitals
 from flux_secret.settings import Settings
 from flux_secret.store.interface import Fetched, Mirror, MirrorOf
-from flux_secret.wiring.repositories import Repositories
 
 WEBHOOK: Final = "--listen-webhook"
 _log = structlog.get_logger()
@@ -52,7 +51,18 @@ def webhook_findings(settings: Settings) -> Iterator[Finding]:
             yield Finding.of("webhook", failure)
 
 
-def noting(repositories: Repositories, vitals: Vitals | None) -> MirrorOf:
+class Stores(Protocol):
+    """The stores that are mounted."""
+
+    @property
+    def stores(self) -> Collection[StoreName]:
+        """Their names."""
+
+    def store(self, name: StoreName) -> Mirror:
+        """Give one."""
+
+
+def noting(repositories: Stores, vitals: Vitals | None) -> MirrorOf:
     """Give its stores, with each fetch noted; of stores that are gone nothing is known any more."""
     if vitals is None:
         return repositories.store
