@@ -99,7 +99,7 @@ def test_a_component_and_its_flag_are_the_same(
 def test_what_deploy_shows_is_what_the_package_has() -> None:
     package = Path(str(DEPLOY.parent / "src/flux_secret/install/manifests"))
     links = [
-        *(DEPLOY / name for name in ("base", "applications", "everywhere")),
+        *(DEPLOY / name for name in ("base", "applications", "everywhere", "crds")),
         *sorted((DEPLOY / "components").iterdir()),
     ]
     assert sorted(link.resolve().name for link in links) == sorted(

@@ -105,19 +105,19 @@ def parse_app(name: AppName, spec: object) -> AppSpec:
             "leave it out: the agent's --git-credentials-file has it",
         )
     generate = fields.within("generate", ("enabled", "env", "network"))
-    interval = _interval(fields, "interval", SYNC_SECONDS)
+    interval = interval_of(fields, "interval", SYNC_SECONDS)
     return AppSpec(
         name=name,
         source=Source(url, source.read("branch", branch_name)),
         path=fields.read("path", repository_path, ""),
         stores=fields.texts("stores"),
         sync_seconds=interval,
-        retry_seconds=min(interval, _interval(fields, "retryInterval", FIRST_RETRY_SECONDS)),
+        retry_seconds=min(interval, interval_of(fields, "retryInterval", FIRST_RETRY_SECONDS)),
         generation=Generation(
             enabled=generate.flag("enabled", default=True),
             env=_variables(generate),
             network=generate.flag("network", default=False),
-            timeout_seconds=_interval(fields, "timeout", COMMAND_SECONDS),
+            timeout_seconds=interval_of(fields, "timeout", COMMAND_SECONDS),
         ),
         prune=fields.flag("prune", default=True),
         removal=Removal(
@@ -153,7 +153,8 @@ def repository_path(text: str) -> str:
     return "/".join(parts)
 
 
-def _interval(fields: Fields, name: str, default: float) -> float:
+def interval_of(fields: Fields, name: str, default: float) -> float:
+    """Read a duration of at least 1 s, in seconds; raise `ConfigurationError`."""
     seconds = fields.seconds(name, default)
     if seconds < SHORTEST_SECONDS:
         raise bad(f"{fields.place(name)} is shorter than 1s", "write 30s, 5m or 1h")
