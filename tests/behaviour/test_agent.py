@@ -100,7 +100,7 @@ def test_the_walkthroughs_deployment_runs_with_the_arguments_and_the_hook_it_has
         subprocess.run(hook, env={"PATH": os.environ["PATH"], **env}, check=True, timeout=10)
         until(lambda: value(world) == FIRST)
         (stores / "wrong").write_text("ext::sh")
-        until(lambda: running.has_said("msg=stores.unusable"))
+        until(lambda: running.has_said("msg=settings.unusable"))
         assert running.stop() == 0
 
 

@@ -5,7 +5,7 @@ How one target is applied says `applying`, how a round ends `sweep`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from flux_secret.apply.applying import Applying, Decided, Order
@@ -14,6 +14,7 @@ from flux_secret.apply.glance import Glance
 from flux_secret.apply.inventory import TargetId
 from flux_secret.apply.lists import answered
 from flux_secret.apply.plan import LEFT_ALONE, is_left_alone, is_settled
+from flux_secret.apply.retire import retire
 from flux_secret.apply.sweep import Known, Pass, Sweeper
 from flux_secret.errors import BugError
 from flux_secret.model.change import Action, Change, ChangeSet
@@ -36,20 +37,18 @@ class Owed:
 class ClusterApplier:
     """Makes a cluster equal to bundles, a round at a time; several rounds may run at once."""
 
-    def __init__(
-        self,
-        client: Client,
-        options: ApplyOptions | None = None,
-        configured: Callable[[], Collection[Target]] = frozenset,
-    ) -> None:
-        """Begin; `configured` gives every configured target, also those of other rounds."""
+    def __init__(self, client: Client, options: ApplyOptions | None = None) -> None:
         self._cluster = Cluster(client, options or ApplyOptions())
         self._glance = Glance(self._cluster)
-        self._known = Known(configured=lambda: frozenset(map(TargetId.of, configured())))
+        self._known = Known()
 
     def confirm(self, tokens: Collection[str]) -> None:
         """Let through what these tokens name, from the next round on."""
         self._cluster.confirmed.update(tokens)
+
+    async def retire(self, app: str, *, prune: bool) -> ChangeSet:
+        """Remove what an App, `NAMESPACE/NAME`, owns, or forget it; raise while something stays."""
+        return await retire(self._cluster, self._known, TargetId("", "", "", app), prune=prune)
 
     def round(self) -> ApplyRound:
         """Begin a round."""

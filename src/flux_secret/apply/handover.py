@@ -71,7 +71,7 @@ class HandOver:
             changes.add(Change(key, Action.FAILED, error=lost, origin=str(loses)))
 
     def _is_free(self, key: ObjectKey, owner: TargetId, claimant: TargetId) -> bool:
-        if owner not in self._configured:
+        if owner not in self._configured and not owner.app:
             return (owner.source, owner.branch) == (claimant.source, claimant.branch)
         if owner not in self._wanted:
             return False
@@ -83,7 +83,7 @@ class HandOver:
         return order.index(claimant) < order.index(owner)
 
     def _refusal(self, key: ObjectKey, owner: TargetId, claimant: TargetId) -> NotOursError:
-        if owner not in self._configured:
+        if owner not in self._configured and not owner.app:
             namespace = self._cluster.options.agent_namespace
             return NotOursError(
                 f"{key.long} belongs to the target {owner}, which is not delivered here",
@@ -93,7 +93,8 @@ class HandOver:
             )
         theirs = self._wanted.get(owner, {}).get(key)
         if theirs is None:
-            what = f"{key.long} belongs to the target {owner}, which failed"
+            why = "which failed" if owner in self._configured else "which was not delivered yet"
+            what = f"{key.long} belongs to the target {owner}, {why}"
         else:
             said = across_targets(key, theirs, self._wanted[claimant][key])
             what = f"{said}: it belongs to the target {owner}"

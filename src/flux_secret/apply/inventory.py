@@ -54,6 +54,11 @@ class TargetId:
             return cls("", "", "", target.app)
         return cls(str(source.url), source.branch, target.path)
 
+    def is_home(self, key: ObjectKey) -> bool:
+        """Whether an object is the Namespace that the App itself lies in: it was there before."""
+        home = self.app.partition("/")[0]
+        return bool(home) and key == ObjectKey("", "Namespace", "", home)
+
     @property
     def inventory_name(self) -> str:
         """The ConfigMap's name: readable, and the same for ever."""

@@ -191,7 +191,7 @@ def is_left_alone(live: LiveObject | None) -> bool:
 
 
 def _first_contact(want: Wanted, digest: str, live: LiveObject, around: Surroundings) -> Step:
-    if around.adopt_existing:
+    if around.adopt_existing or around.inventory.target.is_home(want.key):
         return _adoption(want, digest, live, f"it was there before{_managers(live)}")
     if around.daemon is not None and live.labels.get(MARK) == around.daemon.mark(want.key):
         return _adoption(want, digest, live, "Flux v1 delivered it from here")

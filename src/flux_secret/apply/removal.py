@@ -37,6 +37,8 @@ class Leaving:
     """Whether the kind of something that the target wants is not known: then nothing goes."""
     taken_out: bool = False
     """Whether the target itself left the configuration: always held."""
+    confirmed: bool = False
+    """Whether a person has said so already: nothing is held."""
 
 
 class Remover:
@@ -105,6 +107,8 @@ class Remover:
         return found
 
     def _fate(self, entry: Entry, found: Found, kinds: Kinds, leaving: Leaving) -> tuple[Fate, str]:
+        if leaving.inventory.target.is_home(entry.key):
+            return Fate.DROP, "not pruned: its App lies in it"
         if entry.key in leaving.elsewhere:
             return Fate.DROP, ""  # a hand-over was cut short: the other list was written first
         if kinds.is_failing(entry.key.group):
@@ -117,6 +121,8 @@ class Remover:
         return fate(entry, found.live[entry.key], leaving.inventory.applyset)
 
     def _may(self, leaving: Leaving, going: dict[ObjectKey, str]) -> bool:
+        if leaving.confirmed:
+            return True
         target = str(leaving.inventory.target)
         why = guard.must_hold_removal(
             going, len(leaving.inventory.entries), everything=not leaving.stays

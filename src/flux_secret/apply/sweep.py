@@ -8,7 +8,7 @@ of something that it wants is not known: its load may be smaller than it seems.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -31,8 +31,6 @@ class Known:
     """What each target contained when it was last delivered."""
     told: set[tuple[TargetId, ObjectKey, str]] = field(default_factory=set)
     """What was reported once and need not be again."""
-    configured: Callable[[], Collection[TargetId]] = frozenset
-    """Every target that is configured, also those of other passes."""
     left_alone: dict[TargetId, frozenset[ObjectKey]] = field(default_factory=dict)
     """What somebody in the cluster wants left alone."""
     left_out: dict[TargetId, frozenset[str]] = field(default_factory=dict)
@@ -86,8 +84,7 @@ class Sweeper:
             for one in delivered
             if one.error is None and (target := TargetId.of(one.target)) in self._now.wanted
         }
-        here = frozenset(TargetId.of(one.target) for one in delivered)
-        configured = here | frozenset(self._now.known.configured())
+        configured = here = frozenset(TargetId.of(one.target) for one in delivered)
         wants = {
             target: wanted
             for target in configured  # what was wanted before it was taken out counts no more
@@ -122,6 +119,8 @@ class Sweeper:
             left = inventory.entries.keys() - wanted.keys()
             if target in configured and (target not in sound or not left):
                 continue
+            if target.app and target not in configured:
+                continue  # an App is never gone because it is not part of this pass
             elsewhere = self._elsewhere(target, left, wants)
             gone = frozenset(left - claimed) | elsewhere
             if target in sound and gone:

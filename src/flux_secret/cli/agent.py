@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import resource
 import signal
@@ -22,8 +23,10 @@ from flux_secret.outside.files import remove_stale_scratch
 from flux_secret.reconcile.board import Board
 from flux_secret.settings import Flags, Settings
 from flux_secret.wiring.agent import connect, serving
+from flux_secret.wiring.resident import following
 
-STORES_SECONDS: Final = 2.0  # between two looks at `--stores-from`
+STORES_SECONDS: Final = 2.0  # between two looks at `--stores-from` and `--config`
+GRACE_SECONDS: Final = 20.0  # a pod has 30 s, and its end takes some
 _FORCED = "--git-readonly prevents use of --sync-state=git. Forcing to --sync-state=secret"
 _ONLY_KEY = (
     "--listen names every interface and there is no token: whoever asks from elsewhere than this "
@@ -74,7 +77,10 @@ async def _deliver_until(
     stopping: asyncio.Event, asked: Flags, settings: Settings, board: Board
 ) -> None:
     while not stopping.is_set():
-        async with connect(settings, board.vitals) as connected:
+        async with (
+            connect(settings, board.vitals) as connected,
+            following(settings, connected, board) as resources,
+        ):
             board.connected(connected.live)
             board.addresses = connected.repositories.addresses
             for app in settings.apps:  # what may be read is another thing now
@@ -85,21 +91,48 @@ async def _deliver_until(
             stopped = asyncio.ensure_future(stopping.wait())
             changed = asyncio.ensure_future(_changed(asked, settings))
             asking = asyncio.ensure_future(board.vitals.watch_cluster(connected.ping))
-            await asyncio.wait({running, stopped, changed}, return_when=asyncio.FIRST_COMPLETED)
+            ends: set[asyncio.Future[Any]] = {running, stopped, changed}
+            ends |= {resources} if resources else set()
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if stopping.is_set():
                 board.vitals.stops()
             board.scheduler.stop()
-            await running
+            await _finished(running)
             asking.cancel()
+            if resources is not None and resources.done():
+                resources.result()
             board.connected(None)
         stopped.cancel()
         if not changed.cancel():
-            settings = changed.result()
+            before, settings = settings, changed.result()
+            for app in before.apps:
+                if app.name not in {one.name for one in settings.apps}:
+                    _log.warning(
+                        "app.left",
+                        app=str(app.name),
+                        reason="it is no longer in the "
+                        "settings file: it is delivered no more, and its objects stay",
+                    )
+                    await board.scheduler.drop(app.name)
     _log.info("true", headline="stopping")
 
 
+async def _finished(running: asyncio.Future[None]) -> None:
+    """Wait for the rounds that are running, but not longer than a pod is given; then end them."""
+    await asyncio.wait([running], timeout=GRACE_SECONDS)
+    if not running.done():
+        _log.warning(
+            "stopping.abandoned",
+            reason=f"a delivery took longer than {GRACE_SECONDS} s: "
+            "what it wrote is in its list, and the next one goes on from there",
+        )
+        running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
 async def _changed(asked: Flags, settings: Settings) -> Settings:
-    """Wait until `--stores-from` names other stores; an unusable one changes nothing."""
+    """Wait until `--stores-from` or `--config` say something else; what is unusable is told."""
     told = ""
     while True:
         await asyncio.sleep(STORES_SECONDS)
@@ -108,8 +141,12 @@ async def _changed(asked: Flags, settings: Settings) -> Settings:
         except FluxSecretError as failure:
             if failure.what != told:
                 told = failure.what
-                _log.warning("stores.unusable", err=failure.what, remedy=failure.remedy)
+                _log.warning("settings.unusable", err=failure.what, remedy=failure.remedy)
             continue
-        if fresh.stores != settings.stores:
-            _log.info("stores.changed", stores=" ".join(map(str, fresh.stores)))
+        if (fresh.stores, fresh.apps) != (settings.stores, settings.apps):
+            _log.info(
+                "settings.changed",
+                stores=" ".join(map(str, fresh.stores)),
+                apps=" ".join(str(app.name) for app in fresh.apps),
+            )
             return fresh

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from flux_secret.cli.options import go_bool
 from flux_secret.settings import Flags
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -33,6 +34,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
                  "repeated."),
     click.option("-l", "--listen", default=LISTEN, show_default=True, metavar="ADDRESS",
                  help="Where fluxctl, flux-secret sync and webhooks ask; empty for nowhere."),
+    go_bool("--custom-resources", "Deliver the Apps of the cluster from its Stores."),
     click.option("--log-format", type=click.Choice(["fmt", "json"]), default="fmt",
                  show_default=True, help="How the log on stderr is written."),
     click.option("--listen-metrics", metavar="ADDRESS", default="",

@@ -28,6 +28,8 @@ def _file(name: str, help_text: str, *, multiple: bool = False) -> Callable[[F],
 
 
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    _file("--config", "Stores and Apps, as the cluster would take them: several repositories, and "
+          "who may read what."),
     click.option("--git-url", metavar="URL", help="Application repository (no secret is in it)."),
     click.option("--git-branch", default=_DEFAULTS.git_branch, show_default=True, metavar="BRANCH",
                  help="Branch that is delivered."),

@@ -43,6 +43,7 @@ class Reason(enum.Enum):
     ACCESS_DENIED = "AccessDenied"
     SECRET_MISSING = "SecretMissing"  # noqa: S105 -- a word
     SECRET_FAILED = "SecretSyncedError"  # noqa: S105 -- a word
+    INVALID = "InvalidSpec"
     VERIFICATION_FAILED = "VerificationError"
 
 

@@ -17,7 +17,7 @@ from flux_secret.model.app import App, AppName
 from flux_secret.model.change import Change
 from flux_secret.model.delivery import Delivery
 from flux_secret.model.names import ObjectKey
-from flux_secret.model.status import AppStatus
+from flux_secret.model.status import AppStatus, Reason
 from flux_secret.model.workload import State, Workload, is_workload
 from flux_secret.reconcile import standing
 from flux_secret.reconcile.health import Limits
@@ -55,8 +55,12 @@ class Board:
         self.scheduler = Scheduler(poll_seconds, told, owns=owns)
         self.vitals = Vitals(limits, overdue=self.scheduler.overdue)
         self._statuses: dict[AppName, AppStatus] = {}
-        self.changed: Callable[[App, AppStatus, Round | None], None] = lambda _a, _s, _r: None
-        """Told of each App that stands otherwise now, and of the round that says so."""
+        self.changed: Callable[[AppStatus, Round | None], None] = lambda _status, _round: None
+        """Told how an App stands now, and of the round that says so."""
+        self.polled: Callable[[Answers], None] = lambda _answers: None
+        """Told what repositories answered."""
+        self.complete = True
+        """Whether every App is known; not before custom resources have been listed."""
         self._live: LiveObjects | None = None
         self._connected = asyncio.Event()
         self._repository = repository
@@ -173,7 +177,7 @@ class Board:
 
     def _begins(self, app: App) -> None:
         self.vitals.moves()
-        self._stands(app, standing.begun(app, self.status(app.name)), None)
+        self._stands(standing.begun(app, self.status(app.name)), None)
 
     def _ended(self, app: App, done: Round, seconds: float) -> None:
         self.note(done, seconds)
@@ -187,14 +191,19 @@ class Board:
         next_try = now + timedelta(seconds=min(wait, 10 * 365 * 86400))
         before = self.status(app.name)
         outlook = standing.Outlook(now, next_try, lane.failures)
-        self._stands(app, standing.ended(app, done, before, outlook), done)
+        self._stands(standing.ended(app, done, before, outlook), done)
 
-    def _stands(self, app: App, status: AppStatus, done: Round | None) -> None:
-        self._statuses[app.name] = status
-        self.changed(app, status, done)
+    def refuse(self, name: AppName, reason: Reason, error: FluxSecretError) -> None:
+        """Say why an App is not delivered at all."""
+        now = datetime.now(UTC)
+        self._stands(standing.refused(self.status(name), reason, error, now), None)
+
+    def _stands(self, status: AppStatus, done: Round | None) -> None:
+        self._statuses[status.name] = status
+        self.changed(status, done)
 
     def _see_whether_started(self) -> None:
-        if not self.vitals.facts.started and not self.scheduler.has_new:
+        if self.complete and not self.vitals.facts.started and not self.scheduler.has_new:
             self.vitals.starts()
 
     def _polled(self, answers: Answers) -> None:
@@ -202,6 +211,7 @@ class Board:
         self._see_whether_started()
         failed = [head for head in answers.values() if isinstance(head, FluxSecretError)]
         self._metrics.polled(ready=not failed)
+        self.polled(answers)
 
     def metrics(self) -> bytes:
         """Give them in Prometheus' text format."""

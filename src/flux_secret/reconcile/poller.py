@@ -40,6 +40,7 @@ class Poller:
         self._hinted: set[str] = set()
         self._everything = False
         self._wake = asyncio.Event()
+        self._failing: dict[Followed, str] = {}
         self._seen: dict[Followed, str] = {}
 
     def hint(self, urls: Collection[str] = ()) -> None:
@@ -73,8 +74,11 @@ class Poller:
         new: dict[Followed, str] = {}
         for repository, head in answers.items():
             if isinstance(head, FluxSecretError):
-                _log.warning("poll.failed", err=head.what, remedy=head.remedy)
+                if self._failing.get(repository) != head.what:  # said once, however often it fails
+                    _log.warning("poll.failed", err=head.what, remedy=head.remedy)
+                self._failing[repository] = head.what
                 continue
+            self._failing.pop(repository, None)
             if self._seen.get(repository) != head:
                 new[repository] = self._seen[repository] = head
         if new:

@@ -184,16 +184,17 @@ class Scheduler:
                 polling.result()
             if self._failed.done():
                 self._failed.result()
-        finally:
+            self._stopping.set()
+            polling.cancel()
+            if not self._failed.done():
+                await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        finally:  # rounds that are running now are abandoned
             self._stopping.set()
             self._driver = None
-            polling.cancel()
-            stopped.cancel()
             tasks, self._tasks = list(self._tasks.values()), {}
-            if self._failed.done():
-                for task in tasks:
-                    task.cancel()
-            await asyncio.gather(*tasks, polling, return_exceptions=True)
+            for task in (*tasks, polling, stopped):
+                task.cancel()
+            await asyncio.gather(*tasks, polling, stopped, return_exceptions=True)
             self._failed.cancel()
 
     def _start(self, name: AppName) -> None:

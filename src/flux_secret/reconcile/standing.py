@@ -58,6 +58,15 @@ def ended(app: App, done: Round, before: AppStatus, outlook: Outlook) -> AppStat
     )
 
 
+def refused(before: AppStatus, reason: Reason, error: FluxSecretError, now: datetime) -> AppStatus:
+    """Say that an App is not delivered, and why; what it delivered before stays."""
+    since = before.since if before.ready is False and before.since else now
+    return replace(
+        before, ready=False, reason=reason, message=said(error), since=since, reconciling=False,
+        stalled=not error.retryable, next_try=None,
+    )  # fmt: skip
+
+
 def errors_of(done: Round) -> Sequence[str]:
     """Say what went wrong in a round, in sentences with their remedies; no value is among them."""
     errors = []

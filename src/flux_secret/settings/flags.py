@@ -14,6 +14,8 @@ class Flags:
     """What a person typed; None or empty where nothing was given."""
 
     git_url: str | None = None
+    config: Path | None = None
+    custom_resources: bool = False
     git_branch: str = "master"
     git_path: Sequence[str] = ()
     git_timeout: str = "20s"

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from flux_secret.errors import ConfigurationError
 from flux_secret.model.app import App, AppName
 from flux_secret.model.bounds import BOUNDS, Bounds
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import StoreName
 from flux_secret.model.target import Target
+from flux_secret.settings.documents import Documents, load_documents
 from flux_secret.settings.environment import (
     age_keys,
     cache_directory,
@@ -29,6 +31,8 @@ from flux_secret.settings.targets import daemon_of, parts, seconds, targets_of
 
 FLAGGED: Final = "flux"
 """The name of the App that Flux v1's flags are."""
+FRESH_SECONDS: Final = 5.0
+"""For many Apps: each does not ask again what another has just asked."""
 _TERMINAL: Final = ("HOME", "GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "TERM")
 
 
@@ -59,6 +63,8 @@ class Settings:
 
     flagged: App | None = None
     """The App of Flux v1's flags, which has a sync marker."""
+    custom_resources: bool = False
+    """Whether Stores and Apps of the cluster count, too."""
     fresh_seconds: float = 0.0
     """How long what was fetched or read counts for the rounds that begin after it; 0 where
     everything is one round, as under Flux v1."""
@@ -73,16 +79,17 @@ class Settings:
         """Read flags and environment; raise `UsageError` or `ConfigurationError`."""
         environ = os.environ if environ is None else environ
         stores = dict(stores_of([*flags.store, *registered(flags.stores_from)], environ))
-        targets = tuple(targets_of(flags, frozenset(stores), environ))
-        flagged = App(
-            AppName(flags.namespace, FLAGGED),
-            targets,
-            sync_seconds=seconds("--sync-interval", flags.sync_interval),
-        )
+        flagged = _flagged(flags, frozenset(stores), environ)
+        written = load_documents(flags.config, flags.namespace) if flags.config else None
+        if written is not None:
+            stores |= _added(written, stores)
+        apps = (*((flagged,) if flagged else ()), *(written.apps if written else ()))
         cache = flags.cache_dir or cache_directory(environ)
         return cls(
-            apps=(flagged,),
+            apps=apps,
             flagged=flagged,
+            custom_resources=flags.custom_resources,
+            fresh_seconds=FRESH_SECONDS if written or flags.custom_resources else 0.0,
             stores=stores,
             git=GitSettings(
                 ssh_key=flags.git_ssh_key or _mounted_key(flags),
@@ -109,7 +116,7 @@ class Settings:
                 confirmations=frozenset(flags.confirm),
                 excluded_resources=tuple(parts(flags.k8s_unsafe_exclude_resource)),
                 default_namespace=flags.k8s_default_namespace or None,
-                daemon=daemon_of(flags, targets[0].source),
+                daemon=daemon_of(flags, flagged.targets[0].source) if flagged else None,
             ),
             sync=SyncSettings.load(flags),
             listen=ListenSettings.load(flags),
@@ -125,6 +132,28 @@ class Settings:
             },
             cluster_env=dict(environ),
         )
+
+
+def _flagged(flags: Flags, stores: frozenset[StoreName], environ: Mapping[str, str]) -> App | None:
+    """Give the App of Flux v1's flags; None where the others are enough."""
+    if not flags.git_url and (flags.config or flags.custom_resources):
+        return None
+    return App(
+        AppName(flags.namespace, FLAGGED),
+        tuple(targets_of(flags, stores, environ)),
+        sync_seconds=seconds("--sync-interval", flags.sync_interval),
+    )
+
+
+def _added(written: Documents, stores: Mapping[StoreName, GitUrl]) -> Mapping[StoreName, GitUrl]:
+    """Give the stores of the file; raise `ConfigurationError` where a flag has named one, too."""
+    added = {store.name: store.url for store in written.stores.values()}
+    if twice := stores.keys() & added.keys():
+        raise ConfigurationError(
+            f"store {min(twice)} is named by --store and by the settings file",
+            remedy="name it in one of them",
+        )
+    return added
 
 
 def _mounted_key(flags: Flags) -> Path | None:

@@ -41,7 +41,7 @@ from flux_secret.reconcile.memory import Memory
 from flux_secret.reconcile.round import Round, deliver_round
 from flux_secret.reconcile.vitals import Vitals
 from flux_secret.resolve.resolver import Resolver
-from flux_secret.settings import ClusterSettings, Settings
+from flux_secret.settings import Settings
 from flux_secret.source.checkout import GitSource
 from flux_secret.store.stores import Stores
 from flux_secret.wiring.access import cluster_client, git_access
@@ -58,6 +58,8 @@ class Connected:
     """Everything that one agent, or one command, needs."""
 
     targets: tuple[Target, ...]
+    client: kubernetes.Client
+    applier: ClusterApplier
     stages: Stages
     memory: Memory
     repositories: Repositories
@@ -66,7 +68,6 @@ class Connected:
     namespace: str
     """For objects that name none."""
     adopter: Callable[[Mode], Adopter]
-    confirm: Callable[[Collection[str]], None]
     live: LiveObjects
     ping: Callable[[], Awaitable[None]]
     """Asks the API server whether it is there; raises what the client raises."""
@@ -98,7 +99,7 @@ class Connected:
     ) -> Round:
         if confirmed:
             _log.info("sync.confirmed", tokens=" ".join(sorted(confirmed)))
-            self.confirm(confirmed)
+            self.applier.confirm(confirmed)
         if anew:
             self.memory.forget(targets)
             self.forget([*{target.source for target in targets}, *self.repositories.stores])
@@ -133,7 +134,7 @@ async def connect(settings: Settings, vitals: Vitals | None = None) -> AsyncIter
         )
         noted = noting(repositories, vitals)
         stores = Stores(noted, Commit, keys.decryptors, fresh_seconds=fresh)
-        applier = ClusterApplier(client, _options(settings.cluster))
+        applier = ClusterApplier(client, _options(settings))
         supervisors = await resources.enter_async_context(Supervisors())
         sandbox = await _sandbox(settings, supervisors)
         workshops = Workshops(settings.tool_path, sandbox, supervisors, settings.generator_bounds)
@@ -147,7 +148,7 @@ async def connect(settings: Settings, vitals: Vitals | None = None) -> AsyncIter
             restarter=await _restarter(settings, client, resources),
         )
         memory = Memory(settings.regenerate_interval_seconds)
-        adopter = partial(Adopter, client, _options(settings.cluster))
+        adopter = partial(Adopter, client, _options(settings))
         namespace = _namespace(settings, client)
         targets = tuple(
             target for app in settings.apps for target in placed(app, namespace).targets
@@ -155,6 +156,8 @@ async def connect(settings: Settings, vitals: Vitals | None = None) -> AsyncIter
         live = Delivered(client, settings.cluster.namespace, targets)
         yield Connected(
             targets=targets,
+            client=client,
+            applier=applier,
             stages=stages,
             memory=memory,
             repositories=repositories,
@@ -162,7 +165,6 @@ async def connect(settings: Settings, vitals: Vitals | None = None) -> AsyncIter
             opened=stores,
             namespace=namespace,
             adopter=adopter,
-            confirm=applier.confirm,
             live=live,
             ping=client.ping,
         )
@@ -172,7 +174,7 @@ async def _restarter(
     settings: Settings, client: kubernetes.Client, resources: contextlib.AsyncExitStack
 ) -> Restarter | None:
     """Restart workloads while this agent runs, if any target asks for it."""
-    if not any(target.restart for target in settings.targets):
+    if not settings.custom_resources and not any(target.restart for target in settings.targets):
         return None
     restarter = Restarter(client, settings.cluster.namespace)
     await resources.enter_async_context(restarter.running())
@@ -182,11 +184,10 @@ async def _restarter(
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[Board]:
     """Keep the board of one agent, and serve it where the settings say."""
-    listen, source = settings.listen, settings.targets[0].source
+    listen = settings.listen
     ssh_key = settings.git.ssh_key if listen.api else None
     key = await public_identity(ssh_key, settings.tool_path) if ssh_key else DeployKey()
-    path = ",".join(target.path for target in settings.targets)
-    repository = Repository(str(source.url), source.branch, path, key)
+    repository = _repository(settings, key)
     board = Board(
         repository,
         settings.apps,
@@ -208,6 +209,15 @@ async def serving(settings: Settings) -> AsyncIterator[Board]:
             )
             _log.info("listening", address=str(address))
         yield board
+
+
+def _repository(settings: Settings, key: DeployKey) -> Repository:
+    """Give the application repository of Flux v1's flags, for fluxctl; without them, none."""
+    if settings.flagged is None:
+        return Repository("", "", "", key)
+    targets = settings.flagged.targets
+    source, path = targets[0].source, ",".join(target.path for target in targets)
+    return Repository(str(source.url), source.branch, path, key)
 
 
 async def _sandbox(settings: Settings, supervisors: Supervisors) -> Sandbox | ConfigurationError:
@@ -234,11 +244,13 @@ def _namespace(settings: Settings, client: kubernetes.Client) -> str:
     return settings.cluster.default_namespace or context
 
 
-def _options(cluster: ClusterSettings) -> ApplyOptions:
+def _options(settings: Settings) -> ApplyOptions:
+    cluster = settings.cluster
     return ApplyOptions(
         agent_namespace=cluster.namespace,
         adopt_existing=cluster.adopt_existing,
         daemon=cluster.daemon,
         excluded_resources=cluster.excluded_resources,
         confirmations=cluster.confirmations,
+        fresh_seconds=settings.fresh_seconds,
     )

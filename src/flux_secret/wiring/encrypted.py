@@ -25,7 +25,8 @@ def opener(settings: Settings, keys: Keys, confined: Workshops) -> Opener:
 def needs_sandbox(settings: Settings) -> bool:
     """Whether anything is to be confined."""
     made = [target.generation for target in settings.targets]
-    return any(generation.enabled or generation.sops for generation in made)
+    confined = any(generation.enabled or generation.sops for generation in made)
+    return confined or settings.custom_resources
 
 
 def findings(settings: Settings) -> Iterator[Finding]:

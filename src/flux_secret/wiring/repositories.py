@@ -88,8 +88,11 @@ class Repositories:
         self._stores.pop(name, None)
 
     def keep(self, wanted: Collection[Source]) -> None:
-        """Follow no branch that is not among these."""
-        for source in self._branches.keys() - set(wanted):
+        """Follow these branches, and no other but that of Flux v1's flags."""
+        wanted = {*wanted, *(target.source for target in self._flagged())}
+        for source in wanted:
+            self.branch(source)
+        for source in self._branches.keys() - wanted:
             del self._branches[source]
             self._mirrors.pop(source, None)
 

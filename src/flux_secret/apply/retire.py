@@ -1,0 +1,60 @@
+"""An App that is no more → its objects removed, or left and forgotten."""
+
+from __future__ import annotations
+
+from flux_secret.apply.cluster import Cluster
+from flux_secret.apply.inventory import TargetId
+from flux_secret.apply.removal import Leaving, Remover
+from flux_secret.apply.sweep import Known
+from flux_secret.errors import FluxSecretError, ObjectError
+from flux_secret.model.change import ChangeSet
+
+
+async def retire(cluster: Cluster, known: Known, target: TargetId, *, prune: bool) -> ChangeSet:
+    """Remove everything that a target owns, or forget that it does; then its list goes, too.
+
+    Whoever deletes an App has confirmed it: nothing is held. What another target lists stays.
+    Raises the first `FluxSecretError` that keeps an object in the list; the rest is gone by then.
+    """
+    ledger = cluster.ledger
+    cluster.forget()  # what is removed is decided on what is there now
+    await ledger.open()
+    inventory, changes = ledger.inventory(target), ChangeSet()
+    if prune and inventory.entries:
+        elsewhere = frozenset(
+            key
+            for other in ledger.inventories()
+            if other.target != target
+            for key in inventory.entries.keys() & other.entries.keys()
+        )
+        leaving = Leaving(
+            inventory,
+            gone=frozenset(inventory.entries),
+            elsewhere=elsewhere,
+            commits=frozenset(),
+            prune=True,
+            dry=False,
+            allowed=frozenset(),
+            stays=False,
+            taken_out=True,
+            confirmed=True,
+        )
+        await Remover(cluster, set(), changes).remove(leaving)
+        _check(changes, target, left=len(ledger.inventory(target).entries))
+    else:
+        await ledger.remove(inventory)
+    for kept in (known.wanted, known.left_alone, known.left_out):
+        kept.pop(target, None)
+    return changes
+
+
+def _check(changes: ChangeSet, target: TargetId, *, left: int) -> None:
+    if not left:
+        return
+    error: FluxSecretError | None = next((one.error for one in changes.failed if one.error), None)
+    why = error.what if error else "; ".join(one.note for one in changes if one.note)
+    raise ObjectError(
+        f"{left} object{'s' if left != 1 else ''} of {target} could not be removed: {why}",
+        remedy=(error.remedy if error else "")
+        or "it is tried again; kubectl tells what holds them",
+    )

@@ -1,0 +1,1 @@
+"""Custom resources → Apps that are scheduled, and how they stand → their status."""

@@ -1,0 +1,124 @@
+"""How an App or a Store stands → its `status`, as kstatus and `kubectl wait` read it.
+
+`Ready` is always there. `Reconciling` and `Stalled` are there only while they are true
+(kstatus: abnormal-true). What changes at every look, as when it was last looked, is not part of
+it: a pass with nothing to do writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, TypeAlias
+
+from flux_secret.errors import FluxSecretError
+from flux_secret.model.status import AppStatus, Reason, reason_of
+from flux_secret.outside.kubernetes import Json
+from flux_secret.outside.kubernetes.body import items, text
+
+MAX_MESSAGE: Final = 4000  # characters; a Condition's message may have 32,768
+
+
+Head: TypeAlias = "str | FluxSecretError | None"
+"""A repository's newest commit, or why it cannot be asked; None: it was not asked yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Whose status it is, and what it said before."""
+
+    generation: int
+    before: Mapping[str, Json]
+    handled: str = ""
+    """What was asked for with an annotation, and done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One of them."""
+
+    type: str
+    status: str
+    reason: Reason
+    message: str
+    since: datetime | None = None
+    """None: since when the status says so already, or now."""
+
+
+def of_app(status: AppStatus, shown: Shown) -> Mapping[str, Json]:
+    """Give an App's status."""
+    tree: dict[str, Json] = {
+        "observedGeneration": shown.generation,
+        "conditions": _conditions(_app_conditions(status), shown),
+        "objects": status.objects,
+        "failures": status.failures,
+    }
+    if status.applied:
+        tree["lastAppliedRevision"] = status.applied
+    if status.attempted:
+        tree["lastAttemptedRevision"] = status.attempted
+    if shown.handled:
+        tree["lastHandledReconcileAt"] = shown.handled
+    return tree
+
+
+def of_store(head: Head, shown: Shown) -> Mapping[str, Json]:
+    """Give a Store's status: its newest commit, or why it cannot be asked."""
+    tree: dict[str, Json] = {"observedGeneration": shown.generation}
+    if isinstance(head, FluxSecretError):
+        reason = reason_of(head)
+        ready = Condition("Ready", "False", reason, told(head))
+    elif head is None:
+        ready = Condition("Ready", "Unknown", Reason.PROGRESSING, "not asked yet")
+    else:
+        ready = Condition("Ready", "True", Reason.SUCCEEDED, f"its newest commit is {head[:12]}")
+        tree["revision"] = head
+    tree["conditions"] = _conditions([ready], shown)
+    return tree
+
+
+def told(error: FluxSecretError) -> str:
+    """Say what is wrong, and what to do."""
+    return f"{error.what} ({error.remedy})" if error.remedy else error.what
+
+
+def _app_conditions(status: AppStatus) -> list[Condition]:
+    words = {None: "Unknown", True: "True", False: "False"}
+    ready = Condition("Ready", words[status.ready], status.reason, status.message, status.since)
+    found = [ready]
+    if status.suspended:
+        return found
+    if status.reconciling:
+        found.append(Condition("Reconciling", "True", Reason.PROGRESSING, "it is being delivered"))
+    elif status.stalled:
+        found.append(Condition("Stalled", "True", status.reason, status.message))
+    elif status.failures:
+        times = "once" if status.failures == 1 else f"{status.failures} times"
+        said = f"failed {times}, and is tried again"
+        found.append(Condition("Reconciling", "True", Reason.RETRYING, said))
+    return found
+
+
+def _conditions(wanted: list[Condition], shown: Shown) -> list[Json]:
+    before = {text(one, "type"): one for one in items(shown.before, "conditions")}
+    made: list[Json] = []
+    for one in wanted:
+        old = before.get(one.type, {})
+        same = text(old, "status") == one.status and text(old, "lastTransitionTime")
+        since = same or _stamp(one.since or datetime.now(UTC))
+        made.append(
+            {
+                "type": one.type,
+                "status": one.status,
+                "reason": one.reason.value,
+                "message": one.message[:MAX_MESSAGE],
+                "lastTransitionTime": since,
+                "observedGeneration": shown.generation,
+            }
+        )
+    return made
+
+
+def _stamp(when: datetime) -> str:
+    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

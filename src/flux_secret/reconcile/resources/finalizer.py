@@ -1,0 +1,57 @@
+"""An App's first and last moment: our finalizer, and what becomes of its objects.
+
+While the definition of Apps itself is being deleted nothing is removed: that would be everything at
+once, and nobody who deletes a definition means it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable, Collection
+
+import structlog
+
+from flux_secret.model.app import AppName
+from flux_secret.outside.kubernetes import Client, ConflictError, LiveObject, NotFoundError
+from flux_secret.reconcile.resources import kinds
+from flux_secret.reconcile.resources.kinds import Tree
+
+_log = structlog.get_logger(component="resources")
+
+Retire = Callable[[AppName, bool], Awaitable[None]]
+"""Removes an App's objects (`True`), or forgets them; raises `FluxSecretError` while some stay."""
+
+
+class Finalizer:
+    """Puts it on, and takes it off."""
+
+    def __init__(self, client: Client, retire: Retire) -> None:
+        self._client = client
+        self._retire = retire
+
+    async def claim(self, tree: Tree) -> None:
+        """Put it on; the event of that goes on from there."""
+        await self._set(tree, (*kinds.finalizers(tree), kinds.FINALIZER))
+
+    async def release(self, tree: Tree, *, prune: bool) -> None:
+        """Take back what was delivered, and let the App go.
+
+        Raises what `retire` raises: then it stays on.
+        """
+        name = kinds.name_of(tree)
+        if await self._is_definition_leaving():
+            _log.warning("app.released", app=str(name), reason="its definition is being deleted: "
+                         "what it delivered stays, and is listed still")  # fmt: skip
+        else:
+            await self._retire(name, prune)
+        await self._set(tree, [one for one in kinds.finalizers(tree) if one != kinds.FINALIZER])
+
+    async def _is_definition_leaving(self) -> bool:
+        name = f"{kinds.APPS.plural}.{kinds.GROUP}"
+        live = await self._client.metadata(kinds.DEFINITIONS, "", name)
+        return live is None or live.is_going
+
+    async def _set(self, tree: Tree, wanted: Collection[str]) -> None:
+        # gone already, or changed meanwhile: its next event begins anew
+        with contextlib.suppress(NotFoundError, ConflictError):
+            await self._client.set_finalizers(kinds.APPS, LiveObject.parse(tree), list(wanted))

@@ -1,0 +1,92 @@
+"""How Apps and Stores stand → their status in the cluster, written when it says something new.
+
+A round that ends soon is not announced: `Reconciling` is shown once it has taken a while, so that a
+look that finds nothing to do writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from flux_secret.model.status import AppStatus
+from flux_secret.outside.kubernetes import Client, Json, NotFoundError, ServedKind
+from flux_secret.outside.kubernetes.body import encoded, mapping, text
+from flux_secret.reconcile.chores import Chores
+from flux_secret.reconcile.resources import conditions, kinds
+from flux_secret.reconcile.resources.conditions import Shown
+from flux_secret.reconcile.resources.kinds import Tree
+
+QUIET_SECONDS: Final = 3.0  # that a round may take before it is shown
+
+
+class Teller:
+    """Writes statuses; each object has one writer at a time."""
+
+    def __init__(self, client: Client, chores: Chores) -> None:
+        self._client = client
+        self._chores = chores
+        self._said: dict[str, Mapping[str, Json]] = {}
+        """What each status says, as it was written last."""
+
+    def app(self, tree: Tree, status: AppStatus, *, handled: str = "") -> None:
+        """Say how an App stands; `handled` is what was asked for with an annotation, and done."""
+        wanted = conditions.of_app(status, self._shown(kinds.APPS, tree, handled))
+        self._say(kinds.APPS, tree, wanted, QUIET_SECONDS if status.reconciling else 0.0)
+
+    def store(self, tree: Tree, head: conditions.Head) -> None:
+        """Say whether a Store answers."""
+        wanted = conditions.of_store(head, self._shown(kinds.STORES, tree))
+        self._say(kinds.STORES, tree, wanted, 0.0)
+
+    def observed(self, kind: ServedKind, tree: Tree) -> bool:
+        """Whether the status speaks of what the object says now."""
+        return self._shown(kind, tree).before.get("observedGeneration") == kinds.generation_of(tree)
+
+    def forget(self, kind: ServedKind, namespace: str, name: str) -> None:
+        """Say nothing more of an object: it is gone."""
+        key = _key(kind, namespace, name)
+        self._said.pop(key, None)
+        self._chores.forget(key)
+
+    def _shown(self, kind: ServedKind, tree: Tree, handled: str = "") -> Shown:
+        before = self._said.get(_key_of(kind, tree)) or mapping(tree, "status")
+        done = handled or text(before, "lastHandledReconcileAt")
+        return Shown(kinds.generation_of(tree), before, done)
+
+    def _say(
+        self, kind: ServedKind, tree: Tree, wanted: Mapping[str, Json], after_seconds: float
+    ) -> None:
+        key = _key_of(kind, tree)
+        if wanted == (self._said.get(key) or mapping(tree, "status")):
+            self._chores.forget(key)  # what was about to be said is true no more
+            return
+        name = kinds.name_of(tree)
+        body = encoded(
+            {
+                "apiVersion": kind.api_version,
+                "kind": kind.kind,
+                "metadata": {"namespace": name.namespace, "name": name.name},
+                "status": wanted,
+            }
+        )
+
+        async def write() -> None:
+            try:
+                await self._client.apply_status(
+                    kind, name.namespace, name.name, body, manager=kinds.STATUS_MANAGER
+                )
+            except NotFoundError:
+                return
+            self._said[key] = wanted
+
+        self._chores.want(key, write, after_seconds=after_seconds)
+
+
+def _key_of(kind: ServedKind, tree: Tree) -> str:
+    name = kinds.name_of(tree)
+    return _key(kind, name.namespace, name.name)
+
+
+def _key(kind: ServedKind, namespace: str, name: str) -> str:
+    return f"status of {kind.kind} {namespace}/{name}"

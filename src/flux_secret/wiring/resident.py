@@ -1,0 +1,44 @@
+"""An agent that follows custom resources: the controller beside what delivers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from flux_secret.model.app import AppName
+from flux_secret.reconcile.board import Board
+from flux_secret.reconcile.chores import Chores
+from flux_secret.reconcile.resources.controller import Controller, Surroundings
+from flux_secret.settings import Settings
+from flux_secret.wiring.agent import Connected
+
+
+@asynccontextmanager
+async def following(
+    settings: Settings, connected: Connected, board: Board
+) -> AsyncIterator[asyncio.Task[None] | None]:
+    """Follow Stores and Apps of the cluster, if the settings say so; the task ends with a bug."""
+    if not settings.custom_resources:
+        yield None
+        return
+
+    async def retire(name: AppName, prune: bool) -> None:  # noqa: FBT001 -- a callback
+        await connected.applier.retire(str(name), prune=prune)
+
+    async with Chores() as chores:
+        around = Surroundings(
+            client=connected.client,
+            board=board,
+            mounts=connected.repositories,
+            retire=retire,
+            namespace=settings.cluster.namespace,
+        )
+        running = asyncio.ensure_future(Controller(around, chores).run())
+        try:
+            yield running
+        finally:
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running

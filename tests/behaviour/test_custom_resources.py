@@ -1,0 +1,212 @@
+"""Stores and Apps in the cluster, and what an administrator sees of them with kubectl."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from simulators.agents import Agent, agent, until, value
+from simulators.fixtures import *  # noqa: F403 -- fixtures
+from simulators.world import APPLICATION, FIRST, SECOND, World
+
+CRDS = Path(__file__).parents[2] / "src/flux_secret/install/manifests/crds"
+FLAGS = "--git-url --git-path --store --manifest-generation --generator-env"
+NAME = "demo"
+
+
+@pytest.fixture
+def cluster(world: World) -> World:
+    """A cluster that has our kinds, and the two namespaces."""
+    done = world.kubectl("apply", "-k", str(CRDS))
+    assert done.code == 0, done.err
+    for kind in ("apps", "stores"):
+        name = f"crd/{kind}.flux-secret.io"
+        assert world.kubectl("wait", "--for=condition=Established", name, "--timeout=30s").code == 0
+    for namespace in (world.namespace, agents_own(world)):
+        world.kubectl("create", "namespace", namespace)
+    return world
+
+
+def agents_own(world: World) -> str:
+    return f"{world.namespace}-flux"
+
+
+def put(world: World, kind: str, name: str, namespace: str, spec: dict[str, Any]) -> None:
+    tree = {
+        "apiVersion": "flux-secret.io/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": spec,
+    }
+    done = world.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(tree))
+    assert done.code == 0, done.err
+
+
+def put_store(world: World, *, paths: tuple[str, ...] = ("*",), **more: object) -> None:
+    readers = [{"namespaces": [world.namespace], "paths": list(paths)}]
+    spec = {"url": world.store.url, "readers": readers, **more}
+    put(world, "Store", "apps", agents_own(world), spec)
+
+
+def put_app(world: World, name: str = NAME, **more: object) -> None:
+    spec = {
+        "source": {"url": world.ops.url, "branch": world.ops.branch},
+        "path": APPLICATION,
+        "stores": ["apps"],
+        **more,
+    }
+    put(world, "App", name, world.namespace, spec)
+
+
+@contextmanager
+def running(world: World, *extra: str) -> Iterator[Agent]:
+    flags = ("--custom-resources", "--git-poll-interval=1s", *extra)
+    with agent(world, *flags, without=FLAGS) as one:
+        yield one
+
+
+def status(world: World, kind: str = "apps.flux-secret.io", name: str = NAME) -> dict[str, Any]:
+    namespace = agents_own(world) if kind.startswith("stores") else world.namespace
+    return dict((world.get(kind, name, namespace) or {}).get("status", {}))
+
+
+def condition(world: World, which: str = "Ready", **of: str) -> dict[str, Any]:
+    found = [one for one in status(world, **of).get("conditions", []) if one["type"] == which]
+    return dict(found[0]) if found else {}
+
+
+def ready(world: World, **of: str) -> str:
+    return str(condition(world, **of).get("status", ""))
+
+
+def test_an_app_is_delivered_and_kubectl_can_wait_for_it(cluster: World) -> None:
+    with running(cluster) as one:
+        put_store(cluster)
+        put_app(cluster)
+        until(lambda: ready(cluster) == "True")
+        waited = cluster.kubectl(
+            "wait", "--for=condition=Ready", "apps.flux-secret.io/demo", "-n", cluster.namespace,
+            "--timeout=30s",
+        )  # fmt: skip
+        assert waited.code == 0, waited.err
+        assert value(cluster) == FIRST
+        said = status(cluster)
+        assert said["observedGeneration"] == 1
+        assert cluster.ops.head[:12] in said["lastAppliedRevision"]
+        assert cluster.store.head[:12] in said["lastAppliedRevision"]
+        assert [one["type"] for one in said["conditions"]] == ["Ready"]
+        assert condition(cluster)["reason"] == "ReconciliationSucceeded"
+        until(lambda: ready(cluster, kind="stores.flux-secret.io", name="apps") == "True")
+        cluster.put("demo", SECOND)
+        until(lambda: value(cluster) == SECOND)
+        assert one.stop() == 0
+
+
+def test_what_nobody_lets_it_read_is_refused_and_comes_when_somebody_does(cluster: World) -> None:
+    with running(cluster):
+        put_store(cluster, paths=("other",))
+        put_app(cluster)
+        until(lambda: ready(cluster) == "False")
+        assert condition(cluster)["reason"] == "AccessDenied"
+        assert "may not be read by" in condition(cluster)["message"]
+        assert condition(cluster, "Stalled")["status"] == "True"
+        assert value(cluster) is None
+        put_store(cluster, paths=("demo",))
+        until(lambda: value(cluster) == FIRST)
+        until(lambda: ready(cluster) == "True")
+        assert condition(cluster, "Stalled") == {}
+
+
+def test_an_app_writes_no_namespace_but_its_own(cluster: World) -> None:
+    other = agents_own(cluster)
+    smuggled = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "c", "namespace": other},
+    }
+    cluster.ops.commit({"smuggle/c.yaml": yaml.safe_dump(smuggled)}, "smuggle")
+    with running(cluster):
+        put_store(cluster)
+        put_app(cluster, path="smuggle")
+        until(lambda: ready(cluster) == "False")
+        assert condition(cluster)["reason"] == "AccessDenied"
+        assert cluster.get("configmap", "c", other) is None
+
+
+@pytest.mark.parametrize("policy", ["Prune", "Orphan"])
+def test_a_deleted_app_takes_its_objects_along_or_leaves_them(cluster: World, policy: str) -> None:
+    with running(cluster):
+        put_store(cluster)
+        put_app(cluster, deletionPolicy=policy)
+        until(lambda: ready(cluster) == "True")
+        cluster.kubectl("delete", "apps.flux-secret.io", NAME, "-n", cluster.namespace,
+                        "--wait=false")  # fmt: skip
+        until(lambda: cluster.get("apps.flux-secret.io", NAME) is None)
+        assert (cluster.get("deployment", "demo") is None) == (policy == "Prune")
+        home = cluster.get("namespace", cluster.namespace, "")
+        assert home is not None  # its overlay has it, and the App lay in it
+        assert "deletionTimestamp" not in home["metadata"]
+        listed = cluster.kubectl(
+            "get", "configmap", "-n", agents_own(cluster), "-l", "flux-secret.io/inventory",
+            "-o", "name",
+        )  # fmt: skip
+        assert listed.out == ""
+
+
+def test_a_suspended_app_stands_still_until_it_is_resumed(cluster: World) -> None:
+    with running(cluster):
+        put_store(cluster)
+        put_app(cluster)
+        until(lambda: ready(cluster) == "True")
+        put_app(cluster, suspend=True)
+        until(lambda: status(cluster)["observedGeneration"] == 2)
+        cluster.put("demo", SECOND)
+        put_app(cluster, "other", path="demo/overlay/dev")  # another goes on meanwhile
+        until(lambda: ready(cluster, name="other") == "False")  # its objects are the first one's
+        assert value(cluster) == FIRST
+        put_app(cluster, suspend=False)
+        until(lambda: value(cluster) == SECOND)
+
+
+def test_who_asks_with_an_annotation_gets_a_delivery(cluster: World) -> None:
+    with running(cluster) as one:
+        put_store(cluster)
+        put_app(cluster)
+        until(lambda: ready(cluster) == "True")
+        before = one.log.read_text().count("delivery.finished")
+        cluster.kubectl("annotate", "apps.flux-secret.io", NAME, "-n", cluster.namespace,
+                        "reconcile.fluxcd.io/requestedAt=now")  # fmt: skip
+        until(lambda: status(cluster).get("lastHandledReconcileAt") == "now")
+        assert one.log.read_text().count("delivery.finished") > before
+
+
+def test_one_that_cannot_be_used_says_why_and_what_it_delivered_stays(cluster: World) -> None:
+    with running(cluster):
+        put_store(cluster)
+        put_app(cluster)
+        until(lambda: ready(cluster) == "True")
+        put_app(cluster, namespaces=["kube-system"])
+        until(lambda: ready(cluster) == "False")
+        assert condition(cluster)["reason"] == "InvalidSpec"
+        assert "only an App in namespace" in condition(cluster)["message"]
+        assert value(cluster) == FIRST
+        put_app(cluster)
+        until(lambda: ready(cluster) == "True")
+
+
+def test_a_pass_with_nothing_to_do_writes_nothing(cluster: World) -> None:
+    with running(cluster) as one:
+        put_store(cluster)
+        put_app(cluster, interval="1s")
+        until(lambda: ready(cluster) == "True")
+        until(lambda: one.log.read_text().count("delivery.finished") > 2)
+        before = json.dumps(cluster.get("apps.flux-secret.io", NAME))
+        count = one.log.read_text().count("delivery.finished")
+        until(lambda: one.log.read_text().count("delivery.finished") > count + 2)
+        assert json.dumps(cluster.get("apps.flux-secret.io", NAME)) == before
