@@ -27,7 +27,7 @@ ALLOWED = {
     # apply: values become a request's body; our own HMAC key is made, kept and used
     ("apply/payload.py", "to_bytes"): (1, "base64 in a body, wrapped again"),
     ("apply/unsaid.py", "_forms"): (1, "looked for in the API server's words"),
-    ("apply/write.py", "write"): (1, "the body is sent"),
+    ("apply/write.py", "_applied"): (1, "the body is sent"),
     ("apply/digest.py", "DigestKey.__init__"): (1, "only its size is looked at"),
     ("apply/digest.py", "DigestKey.digest"): (2, "key and value enter an HMAC"),
     ("apply/state.py", "digest_key"): (1, "the Secret with our key is sent"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from flux_secret.apply import order
 from flux_secret.apply.cluster import Cluster
@@ -40,6 +41,7 @@ class Actor:
         self._established = Established(cluster)
         self._entries: dict[ObjectKey, Entry] = {}
         self._stopped: FluxSecretError | None = None
+        self._inventory: Inventory | None = None
 
     async def act(
         self, inventory: Inventory, writes: Sequence[Write], kept: Iterable[Entry] = ()
@@ -53,8 +55,11 @@ class Actor:
         for one in writes:
             # Of a new Secret, pods may see the value before we list it a second time.
             values = None if one.uid else one.values
-            self._entries.setdefault(one.key, Entry(one.key, one.uid, one.adopted, values=values))
-        inventory = await self._lists.write(inventory, self._entries, self._revision)
+            entry = self._entries.get(one.key, Entry(one.key, one.uid, one.adopted, values=values))
+            # Until it is listed again nobody knows what is there: who is killed leaves that behind.
+            self._entries[one.key] = replace(entry, digest="")
+        begin = self._lists.claim if writes else self._lists.write
+        self._inventory = inventory = await begin(inventory, self._entries, self._revision)
         for rank in order.in_ranks(writes, lambda one: one.key):
             await asyncio.gather(*map(self._one, rank))
             if self._stopped is not None:
@@ -89,4 +94,8 @@ class Actor:
     async def _sent(self, one: Write, kind: ServedKind) -> Written | None:
         if self._stopped is not None:  # the API server is gone: do not wait for it once an object
             return None
-        return await write(self._cluster.client, one, kind)
+        return await write(self._cluster.client, one, kind, self._still_ours)
+
+    async def _still_ours(self, touched: ObjectKey | None = None) -> None:
+        assert self._inventory is not None, "what is written is listed before"  # noqa: S101
+        await self._lists.check(self._inventory, touched)

@@ -86,7 +86,7 @@ class ApplyRound:
         name = TargetId.of(target)
         await self._cluster.ledger.open()
         return Order(
-            self._cluster.ledger.inventory(name),
+            self._cluster.ledger.begin(name),
             await self._cluster.kinds(),
             frozenset(self._cluster.confirmed),
             self._known.left_out.get(name, frozenset()),
@@ -130,6 +130,8 @@ class ApplyRound:
         left = self._known.left_alone.get(name, frozenset())
         if wanted is None or not wanted.keys() - left <= inventory.entries.keys():
             return False
+        if not cluster.ledger.is_as_we_left_it(inventory):
+            return False  # another agent delivered it, perhaps from another commit
         kinds = await cluster.kinds()
         sought = [
             Sought(key, kinds.any_version(key.group, key.kind), listed=True) for key in wanted

@@ -22,11 +22,13 @@ from flux_secret.errors import ConfigurationError, IntegrityError
 from flux_secret.model.names import ObjectKey
 from flux_secret.model.target import Target
 from flux_secret.outside.kubernetes import Json
-from flux_secret.outside.kubernetes.body import encoded, items, text, text_map
+from flux_secret.outside.kubernetes.body import encoded, items, mapping, text, text_map
 
 SCHEMA: Final = 1
 LABEL: Final = "flux-secret.io/inventory"
 """On every inventory of ours; its value is the schema."""
+HOLDER: Final = "flux-secret.io/delivered-by"
+"""Which delivery of which agent wrote objects last: new for each (ADR 0021)."""
 ID_LABEL: Final = "applyset.kubernetes.io/id"
 _PLAIN: Final = "inventory.json"
 _PACKED: Final = "inventory.json.gz"
@@ -102,6 +104,8 @@ class Inventory:
     uid: str = ""
     resource_version: str = ""
     """Empty when there is no ConfigMap yet."""
+    holder: str = ""
+    """The delivery that wrote objects last."""
 
     @property
     def applyset(self) -> str:
@@ -124,6 +128,8 @@ class Inventory:
                 "applyset.kubernetes.io/additional-namespaces": ",".join(sorted(namespaces)),
             },
         }
+        if self.holder:
+            metadata["annotations"] = {**mapping(metadata, "annotations"), HOLDER: self.holder}
         if self.resource_version:
             metadata |= {"uid": self.uid, "resourceVersion": self.resource_version}
         listed = encoded(self._tree())
@@ -187,6 +193,7 @@ def read_inventory(config_map: Json) -> Inventory:
         text(tree, "revision"),
         text(config_map, *metadata, "uid"),
         text(config_map, *metadata, "resourceVersion"),
+        text(config_map, *metadata, "annotations", HOLDER),
     )
 
 

@@ -7,11 +7,13 @@ read at, so another flux-secret that delivers the same target is noticed (design
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from flux_secret.apply.inventory import LABEL, Entry, Inventory, TargetId, read_inventory
+from flux_secret.apply.inventory import ID_LABEL, LABEL, Entry, Inventory, TargetId, read_inventory
 from flux_secret.apply.state import CONFIG_MAPS, create
 from flux_secret.errors import IntegrityError, UnreachableError
 from flux_secret.model.names import ObjectKey
@@ -25,6 +27,8 @@ from flux_secret.outside.kubernetes import (
 from flux_secret.outside.kubernetes.body import text
 
 SELECTOR: Final = LABEL
+CHECKS: Final = 5
+"""How often it is tried to tell another holder what it must write again."""
 
 
 class Ledger:
@@ -41,6 +45,9 @@ class Ledger:
         self._written: dict[str, Inventory | None] = {}
         """What we wrote or removed since the last reading began: it is newer than what was read."""
         self._reading = asyncio.Lock()
+        self._identity = secrets.token_hex(4)
+        self._holders: dict[TargetId, str] = {}
+        """Who held each target's list when we last delivered it: we ourselves, if we wrote."""
 
     def forget(self) -> None:
         """Read again before the next use: a new pass begins."""
@@ -72,6 +79,16 @@ class Ledger:
         if name in self._damaged:
             raise self._damaged[name]
         return self._all.get(name) or Inventory(target, self._namespace)
+
+    def begin(self, target: TargetId) -> Inventory:
+        """Give the list that a delivery begins with; raises as `inventory` does."""
+        inventory = self.inventory(target)
+        self._holders[target] = inventory.holder
+        return inventory
+
+    def is_as_we_left_it(self, inventory: Inventory) -> bool:
+        """Whether no other agent has delivered the target since we did."""
+        return self._holders.get(inventory.target) == inventory.holder
 
     def inventories(self) -> tuple[Inventory, ...]:
         """Give all that can be read."""
@@ -113,6 +130,45 @@ class Ledger:
         self._reserved.pop(inventory.target, None)
         if entries == inventory.entries:
             return inventory
+        return await self._put(inventory, entries, revision)
+
+    async def claim(
+        self, inventory: Inventory, entries: Mapping[ObjectKey, Entry], revision: str
+    ) -> Inventory:
+        """Write it in any case, as a holder that there was never before: a delivery begins.
+
+        Raises `UnreachableError` when somebody has changed it since it was read.
+        """
+        self._reserved.pop(inventory.target, None)
+        holder = f"{self._identity}-{secrets.token_hex(4)}"
+        claimed = await self._put(replace(inventory, holder=holder), entries, revision)
+        self._holders[inventory.target] = holder
+        return claimed
+
+    async def check(self, inventory: Inventory, touched: ObjectKey | None = None) -> None:
+        """Raise `UnreachableError` when another delivery has claimed the list meanwhile.
+
+        What we may have overwritten of its objects is `touched`: it is told to write that again.
+        """
+        for _ in range(CHECKS):
+            selector = f"{ID_LABEL}={inventory.applyset}"
+            listed = await self._client.list(CONFIG_MAPS, self._namespace, selector)
+            theirs = read_inventory(listed[0]) if listed else None
+            if theirs is not None and theirs.holder == inventory.holder:
+                return
+            self.forget()
+            if theirs is None or touched is None or touched not in theirs.entries:
+                break
+            unknown = replace(theirs.entries[touched], digest="", fields="")
+            entries = {**theirs.entries, touched: unknown}
+            with contextlib.suppress(UnreachableError):  # it has just written: look again
+                await self._put(theirs, entries, theirs.revision)
+                break
+        raise _taken(inventory.target)
+
+    async def _put(
+        self, inventory: Inventory, entries: Mapping[ObjectKey, Entry], revision: str
+    ) -> Inventory:
         new = replace(inventory, entries=dict(entries), revision=revision)
         name, body = new.target.inventory_name, new.to_body()
         try:
@@ -122,10 +178,7 @@ class Ledger:
                 live = await create(self._client, CONFIG_MAPS, self._namespace, name, body)
         except (ConflictError, NotFoundError):
             self.forget()
-            raise UnreachableError(
-                f"the inventory of {new.target} was changed by somebody else meanwhile",
-                remedy="another flux-secret delivers the same target; the next pass tries again",
-            ) from None
+            raise _taken(new.target) from None
         new = replace(new, uid=live.uid, resource_version=live.resource_version)
         self._all[name] = self._written[name] = new
         for key in inventory.entries.keys() - new.entries.keys():
@@ -154,3 +207,10 @@ class Ledger:
             self._damaged[text(config_map, "metadata", "name")] = error
             return None
         return inventory.target.inventory_name, inventory
+
+
+def _taken(target: TargetId) -> UnreachableError:
+    return UnreachableError(
+        f"the inventory of {target} was changed by somebody else meanwhile",
+        remedy="another flux-secret delivers the same target; the next pass tries again",
+    )

@@ -35,6 +35,17 @@ class Lists(Protocol):
     ) -> Inventory:
         """Write a target's list, unless it is the old one."""
 
+    async def claim(
+        self, inventory: Inventory, entries: Mapping[ObjectKey, Entry], revision: str
+    ) -> Inventory:
+        """Write it in any case, as another holder than any before; raise `UnreachableError`."""
+
+    async def check(self, inventory: Inventory, touched: ObjectKey | None = None) -> None:
+        """Raise `UnreachableError` when another delivery has claimed the list meanwhile.
+
+        Then it is told to write the object `touched` again, which we may have overwritten.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Others:
@@ -61,6 +72,19 @@ class WriteList:
     revision: str
 
 
+@dataclass(frozen=True, slots=True)
+class ClaimList(WriteList):
+    """`Lists.claim`, asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckList:
+    """`Lists.check`, asked."""
+
+    inventory: Inventory
+    touched: ObjectKey | None
+
+
 async def answered(lists: Lists, question: object) -> object:
     """Answer a question; raises what `lists` raises."""
     match question:
@@ -68,6 +92,11 @@ async def answered(lists: Lists, question: object) -> object:
             return await lists.others(target, keys)
         case Reserve(target, keys):
             return await lists.reserve(target, keys)
+        case ClaimList(inventory, entries, revision):
+            return await lists.claim(inventory, entries, revision)
+        case CheckList(inventory, touched):
+            await lists.check(inventory, touched)
+            return None
         case WriteList(inventory, entries, revision):
             return await lists.write(inventory, entries, revision)
     raise BugError(f"nobody answers {type(question).__name__}")
@@ -101,3 +130,14 @@ class AskedLists:
             return inventory
         written: Inventory = await self.ask(WriteList(inventory, entries, revision))
         return written
+
+    async def claim(
+        self, inventory: Inventory, entries: Mapping[ObjectKey, Entry], revision: str
+    ) -> Inventory:
+        """Ask."""
+        claimed: Inventory = await self.ask(ClaimList(inventory, entries, revision))
+        return claimed
+
+    async def check(self, inventory: Inventory, touched: ObjectKey | None = None) -> None:
+        """Ask."""
+        await self.ask(CheckList(inventory, touched))

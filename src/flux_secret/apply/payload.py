@@ -60,11 +60,18 @@ def masked(body: Mapping[str, Json], values: Mapping[str, Plaintext]) -> Mapping
 
 
 def to_bytes(
-    body: Mapping[str, Json], values: Mapping[str, Plaintext], uid: str | None = None
+    body: Mapping[str, Json],
+    values: Mapping[str, Plaintext],
+    uid: str | None = None,
+    version: str = "",
 ) -> Plaintext:
-    """Give the JSON to send; `uid` makes the API server refuse another object of that name."""
+    """Give the JSON to send.
+
+    `uid` makes the API server refuse another object of that name, `version` another version of it.
+    """
     if uid is not None:
-        body = {**body, "metadata": {**mapping(body, "metadata"), "uid": uid}}
+        named = {"uid": uid} | ({"resourceVersion": version} if version else {})
+        body = {**body, "metadata": {**mapping(body, "metadata"), **named}}
     if values:
         data = {name: base64.b64encode(value.reveal()).decode() for name, value in values.items()}
         body = {**body, "data": data}

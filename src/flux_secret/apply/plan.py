@@ -182,7 +182,8 @@ def is_settled(entry: Entry, live: LiveObject | None) -> bool:
     """Whether the object is there, the same one, with our fields as we left them."""
     own = live.applied_by(FIELD_MANAGER) if live is not None and not live.is_going else None
     same = live is not None and bool(entry.uid) and entry.uid == live.uid
-    return same and own is not None and bool(entry.fields) and entry.fields == own.digest
+    known = bool(entry.digest and entry.fields)
+    return same and own is not None and known and entry.fields == own.digest
 
 
 def is_left_alone(live: LiveObject | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from flux_secret.apply import guard, order, telling
@@ -10,10 +11,17 @@ from flux_secret.apply.allowed import OUTSIDE, is_allowed
 from flux_secret.apply.cluster import Cluster, Found, Sought
 from flux_secret.apply.inventory import Entry, Inventory, TargetId
 from flux_secret.apply.prune import Fate, fate
+from flux_secret.apply.write import TRIES
 from flux_secret.errors import FluxSecretError, ObjectError
 from flux_secret.model.change import Action, Change, ChangeSet
 from flux_secret.model.names import ObjectKey
-from flux_secret.outside.kubernetes import Kinds, NotFoundError, Preconditions
+from flux_secret.outside.kubernetes import (
+    ConflictError,
+    Kinds,
+    LiveObject,
+    NotFoundError,
+    Preconditions,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,16 @@ class Leaving:
     """Whether the target itself left the configuration: always held."""
     confirmed: bool = False
     """Whether a person has said so already: nothing is held."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Going:
+    """What is deleted now."""
+
+    inventory: Inventory
+    """Claimed: whoever delivers the target meanwhile has another one."""
+    live: Mapping[ObjectKey, LiveObject]
+    kinds: Kinds
 
 
 class Remover:
@@ -74,7 +92,10 @@ class Remover:
                 telling.removing(key, dry=True)
                 self._tell(inventory, key, "would be pruned (--sync-garbage-collection-dry)")
         elif going and self._may(leaving, going):
-            await self._delete_all(going, kinds, entries)
+            ledger = self._cluster.ledger
+            inventory = await ledger.claim(inventory, inventory.entries, inventory.revision)
+            live = {key: one for key in going if (one := found.live[key]) is not None}
+            await self._delete_all(_Going(inventory, live, kinds), entries)
         if leaving.taken_out and not entries:
             await self._cluster.ledger.remove(inventory)
         else:
@@ -139,12 +160,10 @@ class Remover:
             self._changes.add(Change(key, Action.SKIPPED, f"held: --confirm {token}"))
         return False
 
-    async def _delete_all(
-        self, going: dict[ObjectKey, str], kinds: Kinds, entries: dict[ObjectKey, Entry]
-    ) -> None:
+    async def _delete_all(self, going: _Going, entries: dict[ObjectKey, Entry]) -> None:
         """Delete in reverse order; a rank is always finished before a failure goes on its way."""
-        for rank in order.in_ranks(going, lambda key: key, reverse=True):
-            deletions = (self._delete(key, going[key], kinds) for key in rank)
+        for rank in order.in_ranks(going.live, lambda key: key, reverse=True):
+            deletions = (self._delete(key, going) for key in rank)
             ended = await asyncio.gather(*deletions, return_exceptions=True)
             for key, is_gone in zip(rank, ended, strict=True):
                 if isinstance(is_gone, BaseException):
@@ -152,14 +171,11 @@ class Remover:
                 if is_gone:
                     del entries[key]
 
-    async def _delete(self, key: ObjectKey, uid: str, kinds: Kinds) -> bool:
-        kind = kinds.any_version(key.group, key.kind)
-        assert kind is not None, "what is not served has not been found"  # noqa: S101
-        deleting = self._cluster.client.delete(kind, key.namespace, key.name, Preconditions(uid))
+    async def _delete(self, key: ObjectKey, going: _Going) -> bool:
         error: FluxSecretError
         telling.removing(key, dry=False)
         try:
-            await self._cluster.limited(deleting)
+            await self._cluster.limited(self._deleted(key, going))
         except NotFoundError:
             return True
         except ObjectError as refused:
@@ -169,6 +185,25 @@ class Remover:
             return True
         self._changes.add(Change(key, Action.FAILED, error=error))
         return False
+
+    async def _deleted(self, key: ObjectKey, going: _Going) -> None:
+        """Delete the version that was read, or a newer one while the list is still ours."""
+        kind = going.kinds.any_version(key.group, key.kind)
+        assert kind is not None, "what is not served has not been found"  # noqa: S101
+        client, live = self._cluster.client, going.live[key]
+        for left in reversed(range(TRIES)):
+            unchanged = Preconditions(live.uid, live.resource_version)
+            try:
+                return await client.delete(kind, key.namespace, key.name, unchanged)
+            except ConflictError:
+                now = await client.metadata(kind, key.namespace, key.name)
+                if now is None:
+                    return None
+                if now.uid != live.uid or not left:
+                    raise
+                await self._cluster.ledger.check(going.inventory)
+                live = now
+        return None
 
     def _tell(self, inventory: Inventory, key: ObjectKey, why: str) -> None:
         """Report once; a daemon does not say the same thing at every pass."""

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
 
 from flux_secret.apply.inventory import Entry
 from flux_secret.apply.payload import to_bytes
 from flux_secret.apply.plan import Write
-from flux_secret.errors import NotOursError
+from flux_secret.errors import BugError, NotOursError
 from flux_secret.model.change import Action, Change
-from flux_secret.outside.kubernetes import FIELD_MANAGER, Client, LiveObject, ServedKind
+from flux_secret.model.names import ObjectKey
+from flux_secret.outside.kubernetes import (
+    FIELD_MANAGER,
+    Applied,
+    Client,
+    ConflictError,
+    LiveObject,
+    ServedKind,
+)
+
+TRIES: Final = 5
+"""How often an object is applied that somebody changes in between each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +35,23 @@ class Written:
     """Whether somebody else made the object while we did: it must leave our list."""
 
 
-async def write(client: Client, one: Write, kind: ServedKind) -> Written:
-    """Apply; raise `ObjectError`."""
+class StillOurs(Protocol):
+    """Asks whether our target's list is still ours."""
+
+    async def __call__(self, touched: ObjectKey | None = None) -> None:
+        """Raise `UnreachableError` when it is not.
+
+        Its new holder then writes `touched` again, which we may have overwritten.
+        """
+
+
+async def write(client: Client, one: Write, kind: ServedKind, still_ours: StillOurs) -> Written:
+    """Apply; raise `ObjectError`, and what `still_ours` raises."""
     want, key = one.want, one.key
-    body = want.body if one.body is None else one.body
-    sent = to_bytes(body, want.values, one.uid or None).reveal()
-    applied = await client.apply(kind, key.namespace, key.name, sent)
+    one, applied = await _applied(client, one, kind, still_ours)
     live = applied.live
+    if not one.uid and not applied.created:
+        await still_ours(key)
     if not one.uid and not applied.created and _has_other_makers(live):
         error = NotOursError(
             f"{key.long} was made by somebody else at the same moment",
@@ -42,6 +64,29 @@ async def write(client: Client, one: Write, kind: ServedKind) -> Written:
     ours = own.digest if own else ""
     entry = Entry(key, live.uid, one.adopted, one.digest, ours, one.values)
     return Written(Change(key, _action(one, live), one.note), entry)
+
+
+async def _applied(
+    client: Client, one: Write, kind: ServedKind, still_ours: StillOurs
+) -> tuple[Write, Applied]:
+    """Apply to the version that was read, or to a newer one while our list is still ours.
+
+    Controllers change what we own, and that is nothing to us; another agent that delivers the same
+    claims the list before it writes, and then what we decided counts no more.
+    """
+    key, body = one.key, one.want.body if one.body is None else one.body
+    for left in reversed(range(TRIES)):
+        version = one.resource_version if one.uid else ""
+        sent = to_bytes(body, one.want.values, one.uid or None, version)
+        try:
+            return one, await client.apply(kind, key.namespace, key.name, sent.reveal())
+        except ConflictError:
+            live = await client.metadata(kind, key.namespace, key.name) if one.uid else None
+            if live is None or live.uid != one.uid or not left:
+                raise
+            await still_ours()  # after reading: whoever claims it now finds our version changed
+            one = replace(one, resource_version=live.resource_version)
+    raise BugError("a loop that returns or raises has ended")
 
 
 def _action(one: Write, live: LiveObject) -> Action:

@@ -146,9 +146,10 @@ async def test_an_object_replaced_at_the_last_moment_is_not_overwritten(world: W
 async def test_two_agents_on_one_target_notice_each_other(world: World) -> None:
     first, second = world.new_applier(), world.new_applier()
     await world.deliver({APP: [config_map("c", {})]}, applier=first)
+    now = second.round()
     await second._cluster.ledger.open()
     await world.deliver({APP: [config_map("c", {}), config_map("d", {})]}, applier=first)
-    done = await world.deliver({APP: [config_map("c", {}), config_map("e", {})]}, applier=second)
-    assert isinstance(done.deliveries[0].error, UnreachableError)
-    assert done.deliveries[0].error.retryable
+    done = await world.one(APP, [config_map("c", {}), config_map("e", {})], applier=now)
+    assert isinstance(done.error, UnreachableError)
+    assert done.error.retryable
     assert await world.live(CONFIG_MAPS, "e") is None

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flux_secret.apply.inventory import Entry, TargetId
 from flux_secret.apply.payload import body_of
-from flux_secret.apply.plan import Claim, Keep, Refuse, Step, Surroundings, Write, step
+from flux_secret.apply.plan import Claim, Keep, Refuse, Step, Surroundings, Write, is_settled, step
 from flux_secret.apply.scope import Wanted
 from flux_secret.errors import NotOursError, RejectedError
 from flux_secret.model.manifest import Value
@@ -130,3 +132,10 @@ def test_merge_leaves_out_what_others_took() -> None:
     assert made.note == "left to others: data.a"
     assert made.body is not None
     assert made.body["data"] == {}
+
+
+def test_an_object_whose_write_was_not_listed_is_not_settled() -> None:
+    ours = entry({"f:data": {}})
+    listed = Entry(C, "uid-1", digest="d", fields=ours.digest)
+    assert is_settled(listed, live(ours))
+    assert not is_settled(replace(listed, digest=""), live(ours))
