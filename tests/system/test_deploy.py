@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,7 @@ PLAIN = replace(EXAMPLE, garbage_collection=False, applications=())
     [
         ("garbage-collection", replace(PLAIN, garbage_collection=True)),
         ("git-readonly", replace(PLAIN, git_readonly=True)),
+        ("custom-resources", replace(PLAIN, custom_resources=True)),
     ],
 )
 def test_a_component_and_its_flag_are_the_same(
@@ -94,6 +95,45 @@ def test_a_component_and_its_flag_are_the_same(
     settings["components"] = [f"{up}/components/{component}"]
     (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(settings))
     assert built(tmp_path) == rendered(wanted)
+
+
+@pytest.fixture
+def overlaid(tmp_path: Path) -> Callable[..., Objects]:
+    def build(*components: str) -> Objects:
+        up = os.path.relpath(DEPLOY.resolve(), tmp_path.resolve())
+        settings = {
+            "apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization",
+            "resources": [f"{up}/base"], "components": [f"{up}/components/{c}" for c in components],
+        }  # fmt: skip
+        (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(settings))
+        return built(tmp_path)
+
+    return build
+
+
+def test_components_that_have_no_flag_change_what_they_say(
+    overlaid: Callable[..., Objects],
+) -> None:
+    base, whole = built(DEPLOY / "base"), overlaid("replicas", "egress", "service-monitor")
+    changed = {key for key in base if whole[key] != base[key]}
+    deployment, policy = ("Deployment", "flux", "flux"), ("NetworkPolicy", "flux", "flux-secret")
+    assert changed == {deployment, policy, ("Role", "flux", "flux-secret")}
+    assert whole.keys() - base.keys() == {
+        ("Service", "flux", "flux-metrics"), ("ServiceMonitor", "flux", "flux-secret"),
+    }  # fmt: skip
+    assert whole[deployment]["spec"]["replicas"] == 2
+    assert whole[deployment]["spec"]["strategy"]["type"] == "RollingUpdate"
+    (container,) = whole[deployment]["spec"]["template"]["spec"]["containers"]
+    env = {one["name"]: one.get("value") for one in container["env"]}
+    assert (env["FLUX_SECRET_LEADER_ELECT"], env["FLUX_SECRET_LISTEN_METRICS"]) == ("true", ":3031")
+    assert {one["name"]: one["containerPort"] for one in container["ports"]} == {
+        "health": 9440, "metrics": 3031,
+    }  # fmt: skip
+    ingress = whole[policy]["spec"]["ingress"][0]["ports"]
+    assert [one["port"] for one in ingress] == [9440, 3031]
+    assert {one["port"] for one in whole[policy]["spec"]["egress"][0]["ports"]} >= {22, 53, 443}
+    leases = whole["Role", "flux", "flux-secret"]["rules"][-1]
+    assert leases["resources"] == ["leases"]
 
 
 def test_what_deploy_shows_is_what_the_package_has() -> None:

@@ -29,6 +29,7 @@ def load(**changed: Any) -> InstallSettings:  # noqa: ANN401 -- flags of every t
 def test_flags_become_an_installation() -> None:
     found = load(git_user="flux", sync_garbage_collection=True).installation
     assert found.paths == ("demo", "shop", "more")
+    assert found.source is not None
     assert found.source.branch == "main"
     assert found.applications == ("dev-demo", "shop")
     assert found.garbage_collection
@@ -37,6 +38,17 @@ def test_flags_become_an_installation() -> None:
         "apps": "git@github.com:example/secrets"
     }
     assert load().keys is None
+
+
+def test_custom_resources_need_no_repository_and_leave_rights_to_print_rbac() -> None:
+    alone = {"custom_resources": True, "git_url": None, "k8s_allow_namespace": ()}
+    found = load(**alone).installation
+    assert (found.source, found.paths, found.applications) == (None, (), ())
+    assert found.rights_apart
+    assert not load(**alone, all_namespaces=True).installation.rights_apart
+    both = load(custom_resources=True).installation
+    assert both.source is not None
+    assert not both.rights_apart
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from typing import Final
 from flux_secret.apply.adoption import forgetting
 from flux_secret.apply.applier import ClusterApplier
 from flux_secret.apply.cluster import DRY, ApplyOptions
+from flux_secret.apply.definitions import define, parted
 from flux_secret.apply.fluxv1 import DEPLOYMENTS, is_flux, is_running_flux
 from flux_secret.apply.inventory import TargetId
 from flux_secret.apply.ledger import Ledger
@@ -50,8 +51,10 @@ class Installer:
         """
         delivery = Delivery(TARGET, Revision(version))
         applier = ClusterApplier(self._client, self._options).round()
+        definitions, bundle = parted(bundle)
         try:
             await self._refuse_beside_flux()
+            await define(self._client, definitions, delivery.changes, dry=self._options.dry)
             secrets = [one.key for one in bundle.items if (one.key.group, one.key.kind) == _SECRET]
             await self._forget_last_applied(secrets, delivery)
             await applier.apply(delivery, bundle, delivery.changes)

@@ -51,6 +51,8 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
                  help="Where applications go: it is made, and the agent gets rights in it; may be "
                  "repeated."),
     go_bool("--all-namespaces", "Give the agent rights in every namespace instead."),
+    go_bool("--custom-resources", "The agent follows Apps, Stores and StoreSecrets of the cluster; "
+            "what they are is installed, too."),
     click.option("-n", "--namespace", default=_DEFAULTS.namespace, show_default=True,
                  metavar="NAMESPACE", help="Where the agent lives."),
     click.option("--image", metavar="IMAGE", help="The agent's image, as the cluster pulls it."),
@@ -91,7 +93,7 @@ def install(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401 --
         code = 0
     for note in (_ETCD, _AUDIT):
         voice.note(note)
-    if not settings.installation.applications:
+    if not settings.installation.applications and not settings.installation.rights_apart:
         voice.note(_EVERYWHERE)
     context.exit(code)
 

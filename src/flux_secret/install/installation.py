@@ -15,8 +15,8 @@ class Installation:
     """One agent in one cluster."""
 
     image: str
-    source: Source
-    """Where the application's manifests are."""
+    source: Source | None
+    """Where the application's manifests are; None: custom resources say it."""
     paths: tuple[str, ...] = ()
     """Which folders of it; empty for its root."""
     stores: Mapping[StoreName, GitUrl] = field(default_factory=dict)
@@ -28,5 +28,9 @@ class Installation:
     garbage_collection: bool = False
     applications: tuple[str, ...] = ()
     """Namespaces that applications go to; empty: every one."""
+    custom_resources: bool = False
+    """Whether the agent follows Apps, Stores and StoreSecrets."""
+    rights_apart: bool = False
+    """Whether what applications need is granted by `--print-rbac`, and nothing of it here."""
     known_hosts: str | None = None
     """None: those that everybody gets."""

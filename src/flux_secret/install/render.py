@@ -30,7 +30,7 @@ GPG_PUBLIC: Final = "flux.pub.asc"
 KEYS_ANNOTATION: Final = "flux-secret.io/keys"
 """On the pods: which keys they hold, so that other keys make other pods."""
 _LABELS: Final = {"app.kubernetes.io/name": "flux-secret"}
-_RIGHTS_OF_APPLICATIONS: Final = "flux-secret-applications"
+_SUFFIX: Final = "-flux"  # of what is the whole cluster's
 _MANIFESTS: Final = files("flux_secret.install") / "manifests"
 
 
@@ -41,6 +41,8 @@ def render(installation: Installation, keys: OperatorKeys | None = None) -> Bund
     when the agent would know a git host by no key.
     """
     trees = [*_base(installation), *_applications(installation)]
+    if installation.custom_resources:
+        trees += [*_custom_resources(installation)]
     if keys is not None:
         trees += [_identity(installation, keys), *_secrets(installation)]
     deployment = next(tree for tree in trees if tree["kind"] == "Deployment")
@@ -67,8 +69,15 @@ def _base(installation: Installation) -> Iterator[Tree]:
 def _applications(installation: Installation) -> Iterator[Tree]:
     for namespace in installation.applications:
         yield from _granted(_load("applications"), namespace, installation)
-    if not installation.applications:
+    if not installation.applications and not installation.rights_apart:
         yield from _granted(_load("everywhere"), "", installation)
+
+
+def _custom_resources(installation: Installation) -> Iterator[Tree]:
+    for tree in _load("custom-resources"):
+        if tree["kind"] != "CustomResourceDefinition":
+            _move(tree, installation.namespace, installation)
+        yield tree
 
 
 def _granted(trees: Iterator[Tree], namespace: str, installation: Installation) -> Iterator[Tree]:
@@ -88,7 +97,7 @@ def _move(tree: Tree, namespace: str, installation: Installation) -> None:
     elif "namespace" in metadata:
         metadata["namespace"] = namespace
     else:
-        name = f"{_RIGHTS_OF_APPLICATIONS}-{installation.namespace}"
+        name = f"{metadata['name'].removesuffix(_SUFFIX)}-{installation.namespace}"
         metadata["name"] = name
         if "roleRef" in tree:
             tree["roleRef"]["name"] = name
@@ -114,11 +123,12 @@ def _deployment(tree: Tree, installation: Installation, keys: OperatorKeys | Non
 
 def _arguments(installation: Installation) -> Iterator[str]:
     """Give Flux v1's flags, as the walkthrough's Deployment has them."""
-    yield f"--git-url={installation.source.url}"
-    yield f"--git-branch={installation.source.branch}"
-    if paths := [path for path in installation.paths if path]:
-        yield f"--git-path={','.join(paths)}"
-    yield "--manifest-generation=true"
+    if installation.source is not None:
+        yield f"--git-url={installation.source.url}"
+        yield f"--git-branch={installation.source.branch}"
+        if paths := [path for path in installation.paths if path]:
+            yield f"--git-path={','.join(paths)}"
+        yield "--manifest-generation=true"
     if installation.git_user is not None:
         yield f"--git-user={installation.git_user}"
     if installation.git_email is not None:
@@ -135,6 +145,7 @@ def _environment(installation: Installation) -> Mapping[str, str]:
     return {
         **({"SYNC_GARBAGE_COLLECTION": "true"} if collects else {}),
         **({"GIT_READONLY": "true", "K8S_SECRET_NAME": SSH_SECRET} if readonly else {}),
+        **({"CUSTOM_RESOURCES": "true"} if installation.custom_resources else {}),
     }
 
 
@@ -159,7 +170,8 @@ def _identity(installation: Installation, keys: OperatorKeys) -> Tree:
 
 
 def _check_hosts(known_hosts: str, installation: Installation) -> None:
-    urls = [installation.source.url, *installation.stores.values()]
+    source = [installation.source.url] if installation.source is not None else []
+    urls = [*source, *installation.stores.values()]
     if unknown := unknown_hosts(known_hosts, urls):
         name = unknown[0]
         host, _, port = name.lstrip("[").partition("]:")
@@ -174,6 +186,9 @@ def _check_hosts(known_hosts: str, installation: Installation) -> None:
 def _load(folder: str) -> Iterator[Tree]:
     listed = yaml.safe_load((_MANIFESTS / folder / "kustomization.yaml").read_text())
     for name in listed["resources"]:
+        if name.startswith("../"):
+            yield from _load(name.removeprefix("../"))
+            continue
         yield from yaml.safe_load_all((_MANIFESTS / folder / name).read_text())
 
 

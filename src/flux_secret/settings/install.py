@@ -40,6 +40,7 @@ class InstallFlags:
     store: Sequence[str] = ()
     k8s_allow_namespace: Sequence[str] = ()
     all_namespaces: bool = False
+    custom_resources: bool = False
     namespace: str = "flux"
     image: str | None = None
     from_: str | None = None
@@ -89,8 +90,10 @@ class InstallSettings:
 
 def _installation(flags: InstallFlags) -> Installation:
     stores = dict(_stores(flags.store))
-    targets = [*targets_of(_delivery_flags(flags), frozenset(stores), {})]
-    _without_password("--git-url", targets[0].source.url)
+    by_flags = flags.git_url is not None or not flags.custom_resources
+    targets = [*targets_of(_delivery_flags(flags), frozenset(stores), {})] if by_flags else []
+    for target in targets:
+        _without_password("--git-url", target.source.url)
     if flags.image is None or not _IMAGE.fullmatch(flags.image):
         raise UsageError(
             "the agent's image is not named" if flags.image is None else "that is no image's name",
@@ -98,7 +101,7 @@ def _installation(flags: InstallFlags) -> Installation:
         )
     return Installation(
         image=flags.image,
-        source=targets[0].source,
+        source=targets[0].source if targets else None,
         paths=tuple(target.path for target in targets),
         stores=stores,
         namespace=_namespace("--namespace", flags.namespace),
@@ -107,6 +110,8 @@ def _installation(flags: InstallFlags) -> Installation:
         git_readonly=flags.git_readonly,
         garbage_collection=flags.sync_garbage_collection,
         applications=_applications(flags),
+        custom_resources=flags.custom_resources,
+        rights_apart=not by_flags and not flags.all_namespaces,
         known_hosts=_known_hosts(flags.git_known_hosts),
     )
 
@@ -146,6 +151,8 @@ def _applications(flags: InstallFlags) -> tuple[str, ...]:
             f"applications may not go to {flags.namespace}, where the agent's own keys are",
             remedy="give them another namespace",
         )
+    if flags.custom_resources and flags.git_url is None and not flags.all_namespaces:
+        return names
     if bool(names) == flags.all_namespaces:
         raise UsageError(
             "--k8s-allow-namespace and --all-namespaces exclude each other"

@@ -69,6 +69,8 @@ def test_everything_stands_before_what_needs_it() -> None:
         "Role/flux-secret flux",
         "RoleBinding/flux-secret flux",
         "ConfigMap/flux-known-hosts flux",
+        "NetworkPolicy/flux-secret flux",
+        "PodDisruptionBudget/flux-secret flux",
         "Namespace/dev-demo",
         "Role/flux-secret-applications dev-demo",
         "RoleBinding/flux-secret-applications dev-demo",
@@ -142,6 +144,29 @@ def test_no_right_is_a_star_and_delete_comes_with_garbage_collection_only() -> N
         collecting = render(replace(one, garbage_collection=True))
         deleting = [rule for rule in rules(collecting) if "delete" in rule["verbs"]]
         assert len(deleting) == 3
+
+
+def test_with_custom_resources_alone_no_right_on_applications_is_granted_here() -> None:
+    alone = replace(
+        PLAIN, source=None, paths=(), applications=(), custom_resources=True, rights_apart=True,
+        namespace="ops",
+    )  # fmt: skip
+    bundle = render(alone)
+    added = {*names(bundle)} - {*names(render(replace(alone, custom_resources=False)))}
+    kinds = ("apps", "stores", "storesecrets")
+    assert added == {
+        *(f"CustomResourceDefinition/{kind}.flux-secret.io" for kind in kinds),
+        "ClusterRole/flux-secret-resources-ops",
+        "ClusterRoleBinding/flux-secret-resources-ops",
+        "Role/flux-secret-resources ops",
+        "RoleBinding/flux-secret-resources ops",
+    }
+    assert not any("applications" in name for name in names(bundle))
+    assert "*" not in json.dumps(list(rules(bundle)))
+    assert body(bundle, "ClusterRoleBinding")["subjects"][0]["namespace"] == "ops"
+    assert not any("git-" in word for word in container(bundle)["args"])
+    added_env = {one["name"]: one.get("value") for one in container(bundle)["env"]}
+    assert added_env["FLUX_SECRET_CUSTOM_RESOURCES"] == "true"
 
 
 def test_only_a_read_only_agent_may_patch_a_secret_of_its_own() -> None:
