@@ -53,9 +53,9 @@ class Actor:
         """
         self._entries = {**inventory.entries, **{one.key: one for one in kept}}
         for one in writes:
-            # Of a new Secret, pods may see the value before we list it a second time.
-            values = None if one.uid else one.values
-            entry = self._entries.get(one.key, Entry(one.key, one.uid, one.adopted, values=values))
+            # Of a new Secret, pods may see the values before we list it a second time.
+            intent = Entry(one.key, one.uid, one.adopted, values=one.values)
+            entry = self._entries.get(one.key, intent)
             # Until it is listed again nobody knows what is there: who is killed leaves that behind.
             self._entries[one.key] = replace(entry, digest="")
         begin = self._lists.claim if writes else self._lists.write

@@ -17,7 +17,8 @@ from cluster.apply.rotating import (
     until_running,
     with_volume,
 )
-from cluster.apply.world import DEPLOYMENTS, World
+from cluster.apply.world import DEPLOYMENTS, World, secret
+from flux_secret.apply.restart.pods import PODS
 from flux_secret.model.change import ChangeSet
 from flux_secret.model.restart import FreezeWindow, Restarted, RestartPolicy
 
@@ -85,7 +86,8 @@ async def test_the_mark_and_the_manifest_do_not_fight(world: World) -> None:
 
 async def test_neither_first_contact_nor_a_new_leader_restarts_anything(world: World) -> None:
     world.restart = None
-    await world.deliver({APP: [WEB]})  # somebody's, from before restarts were asked for
+    old = secret("s", {"k": b"first", "l": b"same"})
+    await world.deliver({APP: [old, WEB]})  # from before restarts were asked for
     agent = Agent(world, POLICY)
     await agent.rotate("first", WEB)
     await agent.later(hours=1)
@@ -93,6 +95,8 @@ async def test_neither_first_contact_nor_a_new_leader_restarts_anything(world: W
     await leader.rotate("first", WEB)
     await leader.later(hours=1)
     assert await generations(world) == {"web": 1}
+    await leader.rotate("second", WEB)
+    assert await generations(world) == {"web": 2}
 
 
 async def test_a_workload_that_came_with_the_value_is_not_restarted_for_it(world: World) -> None:
@@ -201,3 +205,6 @@ async def test_pods_that_nobody_rolls_are_counted_as_old(world: World) -> None:
     assert (told.pods_old, told.pods_new, told.waiting_for) == (1, 0, "its rollout")
     await agent.later(hours=1)
     assert (await agent.rollouts())["web"].pods_old == 1
+    await world.delete(PODS, "web-0")
+    await agent.over()
+    assert list((await pods(world)).values()) == [("web", await mark(world, "web", STATEFUL_SETS))]

@@ -119,6 +119,21 @@ async def test_a_value_that_changes_while_no_agent_runs_is_seen(world: World) ->
     assert await generations(world) == ONCE
 
 
+@pytest.mark.parametrize("happens", [False, True])
+async def test_an_agent_that_ends_during_the_very_first_delivery_forgets_no_value(
+    world: World, *, happens: bool
+) -> None:
+    Agent(world, POLICY)
+    client = Mortal(world, Death("replace", LIST, 1, happens=happens))
+    first = secret("s", {"k": b"first", "l": b"same"})
+    await world.deliver({"demo": [first, *THEM]}, applier=world.new_applier(client))
+    assert client.is_dead
+    assert await generations(world) == {"a": 1, "b": 1}
+    heir = Agent(world, POLICY)
+    await heir.rotate("second", *THEM)
+    assert await generations(world) == ONCE
+
+
 async def test_two_agents_at_once_restart_once(world: World) -> None:
     one = Agent(world, POLICY)
     await one.rotate("first", *THEM)

@@ -80,7 +80,11 @@ class FakeCluster:
         template = {"metadata": {"annotations": {}}, "spec": {"containers": [{"envFrom": env}]}}
         self.objects["Deployment", key.namespace, key.name] = {
             "metadata": {"name": key.name, "namespace": key.namespace, "uid": "uid"},
-            "spec": {"template": template, "selector": {"matchLabels": {"app": key.name}}},
+            "spec": {
+                "template": template,
+                "selector": {"matchLabels": {"app": key.name}},
+                "replicas": 1,
+            },
         }
         return key
 
@@ -153,6 +157,9 @@ class FakeCluster:
         self, kind: ServedKind, namespace: str, name: str, body: bytes, manager: str
     ) -> None:
         self._ask(f"patch {kind.plural} {namespace}/{name} as {manager}")
-        noted = json.loads(body)["spec"]["template"]["metadata"]["annotations"]
-        template = self.objects[kind.kind, namespace, name]["spec"]["template"]
+        tree = json.loads(body)
+        noted = tree["spec"]["template"]["metadata"]["annotations"]
+        live = self.objects[kind.kind, namespace, name]
+        assert tree["metadata"]["uid"] == live["metadata"]["uid"]
+        template = live["spec"]["template"]
         template["metadata"] = {"annotations": {**template["metadata"]["annotations"], **noted}}

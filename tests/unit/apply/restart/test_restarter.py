@@ -210,6 +210,75 @@ async def test_a_secret_that_is_handed_over_is_seen_once_one_list_has_it() -> No
     assert cluster.restarted == ["web"]
 
 
+async def test_a_value_that_is_not_listed_for_a_while_is_compared_when_it_is() -> None:
+    """A person delivered it once, with flags that restart nothing."""
+    cluster = FakeCluster()
+    cluster.run(web())
+    restarter = await rotated(cluster, "old")
+    unlisted = cluster.deliver(DEMO, {}, secret(), web())
+    unlisted.changes.add(Change(secret(), Action.CONFIGURED))
+    await restarter.after([unlisted])
+    assert cluster.restarted == []
+    await restarter.after([cluster.deliver(DEMO, {secret(): "new"}, web())])
+    assert cluster.restarted == ["web"]
+
+
+async def test_an_end_between_restart_and_note_is_taken_up_and_counts_in_the_budget() -> None:
+    cluster = FakeCluster()
+    one = target(policy=RestartPolicy(budget=1))
+    two = [cluster.run(web("a")), cluster.run(web("b"))]
+    restarter = cluster.restarter()
+    await restarter.before([one])
+    await restarter.after([cluster.deliver(one, {secret(): "old"}, *two)])
+    writes: list[str] = []
+
+    def ends(request: str) -> FluxSecretError | None:
+        writes.append(request)
+        updates = [one for one in writes if one.startswith("update configmaps")]
+        return UnreachableError("gone", remedy="none") if len(updates) > 1 else None
+
+    cluster.refuses = ends
+    await restarter.after([cluster.deliver(one, {secret(): "new"}, *two)])
+    assert cluster.restarted == ["a"]
+    cluster.refuses = refusing()
+    heir = cluster.restarter()
+    await heir.before([one])
+    assert cluster.restarted == ["a"]
+    waits = {one.workload.name: one.waiting_for for one in await heir.rollouts()}
+    assert waits == {"a": "its rollout", "b": "the budget: 1 a minute in dev"}
+
+
+async def test_a_rollout_that_somebody_undid_is_not_followed_any_more() -> None:
+    cluster = FakeCluster()
+    cluster.run(web())
+    restarter = await rotated(cluster)
+    cluster.run(web())  # as it was
+    cluster.now += dt.timedelta(minutes=1)
+    await restarter.settle()
+    assert await restarter.rollouts() == []
+    assert cluster.restarted == []
+
+
+async def test_of_two_targets_each_restarts_what_it_may_and_the_smaller_budget_counts() -> None:
+    cluster = FakeCluster()
+    mine, both = cluster.run(web("mine"), "s"), cluster.run(web("with-both"), "s", "t")
+    cluster.run(web("theirs"), "s")  # nobody delivers it, and who delivers "s" restarts its own
+    cluster.run(web("z"), "t")
+    narrow = target("narrow", RestartPolicy(budget=1))
+    wide = target("wide", RestartPolicy(Restarted.ALL, budget=5))
+    restarter = cluster.restarter()
+    for said in ("old", "new"):
+        await restarter.before([narrow, wide])
+        first = cluster.deliver(narrow, {secret(): said}, mine, both)
+        await restarter.after([first, cluster.deliver(wide, {secret("t"): said})])
+    waits = {one.workload.name: one.waiting_for for one in await restarter.rollouts()}
+    assert waits == {
+        "mine": "its rollout",
+        "with-both": "the budget: 1 a minute in dev",
+        "z": "its rollout",
+    }
+
+
 async def test_everything_is_done_in_the_name_of_the_targets_account() -> None:
     cluster = FakeCluster()
     account = FakeCluster(cluster.objects)
