@@ -52,11 +52,25 @@ class FluxSecretError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what is said, and no cause, context or traceback: those may quote a value."""
-        return _made, (type(self), *self.args), self.__dict__
+        return made, (type(self), *self.args), self.__dict__
 
 
-def _made(kind: type[FluxSecretError], *args: str) -> FluxSecretError:
+def made(kind: type[FluxSecretError], *args: str) -> FluxSecretError:
+    """Make an error anew, in the process that it was sent to."""
     return kind.__new__(kind, *args)
+
+
+def place_of(failure: BaseException) -> str:
+    """Name the innermost place of ours, never the exception's text: it may quote a value."""
+    places = []
+    trace = failure.__traceback__
+    while trace is not None:
+        module = trace.tb_frame.f_globals.get("__name__", "?")
+        places.append((module, trace.tb_lineno))
+        trace = trace.tb_next
+    ours = [place for place in places if place[0].startswith("flux_secret.")] or places
+    module, line = ours[-1] if ours else ("?", 0)
+    return f"{module}:{line}"
 
 
 class UsageError(FluxSecretError):

@@ -15,7 +15,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, NoReturn, Self
 
 from flux_secret.apply.adoption import CLIENT_SIDE, adoption, release
 from flux_secret.apply.allowed import is_allowed
@@ -78,6 +78,14 @@ class Adopter:
     def round(self) -> Self:
         """Begin a round: there is only one."""
         return self
+
+    async def order(self, _target: Target) -> NoReturn:
+        """Refuse: nothing is adopted elsewhere."""
+        raise BugError("adopting is done in one process")
+
+    async def answer(self, _question: object) -> NoReturn:
+        """Refuse, too."""
+        raise BugError("adopting is done in one process")
 
     async def settled(self, _target: Target, _changes: ChangeSet) -> bool:
         """Say no: nothing is remembered here."""

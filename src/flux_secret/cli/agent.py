@@ -78,7 +78,7 @@ async def _deliver_until(
 ) -> None:
     while not stopping.is_set():
         async with (
-            connect(settings, board.vitals) as connected,
+            connect(settings, board.vitals, workers=True) as connected,
             following(settings, connected, board) as resources,
         ):
             board.connected(connected.live)

@@ -32,6 +32,10 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--restart-freeze", multiple=True, metavar="WINDOW",
                  help="Restart nothing then, as in 'mon-fri 08:00-18:00 Europe/Berlin'; may be "
                  "repeated."),
+    click.option("--delivery-timeout", default=_DEFAULTS.delivery_timeout, show_default=True,
+                 metavar="DURATION", help="Limit of one delivery, generators included."),
+    click.option("--delivery-memory", default=_DEFAULTS.delivery_memory, show_default=True,
+                 metavar="SIZE", help="Memory of the process that makes one delivery."),
     click.option("-l", "--listen", default=LISTEN, show_default=True, metavar="ADDRESS",
                  help="Where fluxctl, flux-secret sync and webhooks ask; empty for nowhere."),
     go_bool("--custom-resources", "Deliver the Apps of the cluster from its Stores."),

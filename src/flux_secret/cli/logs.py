@@ -46,7 +46,8 @@ def as_json() -> None:
 def arranged(_logger: WrappedLogger, level: str, line: EventDict) -> EventDict:
     """Give the facts in their order."""
     headline, text = line.pop("headline", "msg"), line.pop("event")
-    line["caller"] = f"{line.pop('filename', '?')}:{line.pop('lineno', 0)}"
+    here = f"{line.pop('filename', '?')}:{line.pop('lineno', 0)}"
+    line["caller"] = line.get("caller", here)  # a worker's line says where it was said
     first = {name: line.pop(name) for name in _FIRST if name in line}
     return {**first, headline: text, **line, "level": level}
 

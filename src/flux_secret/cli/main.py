@@ -10,7 +10,7 @@ import click
 import flux_secret
 from flux_secret.cli import logs, voice
 from flux_secret.cli.lazy import LazyGroup
-from flux_secret.errors import BugError, FluxSecretError
+from flux_secret.errors import BugError, FluxSecretError, place_of
 from flux_secret.settings import from_environment
 
 PROGRAM: Final = "flux-secret"
@@ -56,9 +56,8 @@ def run() -> NoReturn:
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
     except Exception as failure:  # noqa: BLE001 -- the last door: no traceback may quote a value
-        where = _where(failure)
         bug = BugError(
-            f"a bug: {type(failure).__name__} at {where}",
+            f"a bug: {type(failure).__name__} at {place_of(failure)}",
             remedy="please report this line and what you did; no value is in it",
         )
         voice.fail(bug)
@@ -76,17 +75,3 @@ class _Environment(dict[str, Any]):
             return default
         options = [one for one in command.params if isinstance(one, click.Option) and one.name]
         return from_environment({one.name: one.multiple for one in options if one.name})
-
-
-def _where(failure: BaseException) -> str:
-    """Name the innermost place of ours, never the exception's text: it may quote a value."""
-    places = []
-    trace = failure.__traceback__
-    while trace is not None:
-        module = trace.tb_frame.f_globals.get("__name__", "?")
-        places.append((module, trace.tb_lineno))
-        trace = trace.tb_next
-    ours = (
-        [place for place in places if place[0].startswith("flux_secret.")] or places or [("?", 0)]
-    )
-    return f"{ours[-1][0]}:{ours[-1][1]}"

@@ -1,4 +1,4 @@
-"""What a generator's commands may use: each flag's default stands here."""
+"""What a generator's commands, and a whole delivery, may use: each flag's default stands here."""
 
 from __future__ import annotations
 
@@ -26,3 +26,13 @@ class Bounds:
 
 
 BOUNDS: Final = Bounds()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerBounds:
+    """What the process of one delivery may use; generators' commands are bounded by themselves."""
+
+    seconds: float = 900.0
+    """`--delivery-timeout`: from its start to its end, generators included."""
+    memory_bytes: int = 1024 * MIB
+    """`--delivery-memory`: private memory."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from flux_secret.model.giturl import GitUrl
@@ -77,6 +77,11 @@ class Target:
     """Whether it may write what lies in no namespace; a Namespace counts as what lies in it."""
     service_account: str = ""
     """`NAMESPACE:NAME` of the account in whose name everything is done; empty for the agent's."""
+
+    def without_login(self) -> Target:
+        """Give it without user and password of its repository, for who fetches nothing."""
+        url = replace(self.source.url, login=None)
+        return replace(self, source=replace(self.source, url=url))
 
     @property
     def name(self) -> str:

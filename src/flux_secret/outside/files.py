@@ -47,7 +47,7 @@ def scratch(prefix: str, *, runnable: bool = False) -> Iterator[Path]:
     `runnable`: programs in it must start, so it may have to lie where temporary files do.
     """
     memory = memory_directory(runnable=runnable)
-    path = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{prefix}-", dir=memory))
+    path = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{prefix}-{os.getpid()}-", dir=memory))
     in_use = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(in_use, fcntl.LOCK_SH)  # what a kill -9 leaves is told from this by no lock
@@ -62,9 +62,18 @@ def remove_stale_scratch() -> list[Path]:
 
     Whoever uses a folder holds a lock on it, and a young one may not have it yet.
     """
+    return [path for path in _scratch("*") if _is_stale(path) and _removed(path)]
+
+
+def remove_scratch_of(process: int) -> None:
+    """Remove what a process that has ended left behind."""
+    for path in _scratch(f"*-{process}-*"):
+        _removed(path)
+
+
+def _scratch(name: str) -> list[Path]:
     places = dict.fromkeys([*MEMORY_DIRECTORIES, Path(tempfile.gettempdir())])
-    found = [path for place in places if place.is_dir() for path in place.glob(f"{_PREFIX}*")]
-    return [path for path in found if _is_stale(path) and _removed(path)]
+    return [path for place in places if place.is_dir() for path in place.glob(f"{_PREFIX}{name}")]
 
 
 def _is_stale(path: Path) -> bool:

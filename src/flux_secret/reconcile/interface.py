@@ -62,11 +62,15 @@ class SecretReader(Protocol):
         """Every value that left: none may stand outside a `Secret`."""
 
 
-class Checkouts(Protocol):
-    """Lays out what targets' branches hold."""
+class LaysOut(Protocol):
+    """Gives a target's files."""
 
     def checkout(self, target: Target) -> AbstractAsyncContextManager[Checkout]:
         """Fetch, pin and lay out; released on every path."""
+
+
+class Checkouts(LaysOut, Protocol):
+    """Lays out what targets' branches hold."""
 
     async def head(self, target: Target) -> Head:
         """Fetch and pin; give what a checkout would lay out."""
@@ -86,13 +90,28 @@ class SourceStage(Checkouts, Protocol):
         """Begin a round."""
 
 
-class Readers(Protocol):
-    """Opens the stores that a target may read, each pinned at one commit."""
+class OpensStores(Protocol):
+    """Opens the stores that a target may read."""
 
     def reader(
         self, target: Target, reads: list[Read]
     ) -> AbstractAsyncContextManager[PinnedReader]:
         """Fetch, pin and open; every question is noted in `reads`."""
+
+
+class Pins(Protocol):
+    """The stores that a target may read, pinned, as words that can be sent to another process."""
+
+    @property
+    def revisions(self) -> Mapping[StoreName, StoreRevision]:
+        """The commit of each."""
+
+
+class Readers(OpensStores, Protocol):
+    """Opens the stores that a target may read, each pinned at one commit."""
+
+    def pins(self, target: Target) -> AbstractAsyncContextManager[Pins]:
+        """Fetch and pin, for somebody else to open; what that raises is to be raised inside."""
 
     async def unchanged(
         self, target: Target, reads: Sequence[Read]
@@ -154,11 +173,21 @@ class Owed(Protocol):
         """Each object, and what to say of it."""
 
 
-class ApplyRound(Protocol):
-    """Makes the cluster equal to the bundles of one round."""
+class Applies(Protocol):
+    """Makes the cluster equal to a bundle."""
 
     async def apply(self, delivery: Delivery, bundle: Bundle, changes: ChangeSet) -> None:
         """Apply the bundle; one object's failure is `Action.FAILED`, not an exception."""
+
+
+class ApplyRound(Applies, Protocol):
+    """Makes the cluster equal to the bundles of one round."""
+
+    async def order(self, target: Target) -> object:
+        """Say in words what applying a target elsewhere takes, besides its bundle."""
+
+    async def answer(self, question: object) -> object:
+        """Answer what whoever applies it elsewhere asks meanwhile."""
 
     async def settled(self, target: Target, changes: ChangeSet) -> bool:
         """Whether every object of the last `apply` is there as we left it.
@@ -207,15 +236,15 @@ class LiveObjects(Protocol):
         """Give what holds no value, as YAML that can be applied again."""
 
 
-class DeliveryStages(Protocol):
-    """What one delivery needs."""
+class MakingStages(Protocol):
+    """What making one target takes: from here on, values are held."""
 
     @property
-    def source(self) -> Checkouts:
+    def source(self) -> LaysOut:
         """Where applications come from."""
 
     @property
-    def stores(self) -> Readers:
+    def stores(self) -> OpensStores:
         """Where values come from."""
 
     @property
@@ -227,12 +256,42 @@ class DeliveryStages(Protocol):
         """What fills in values."""
 
     @property
+    def applier(self) -> Applies:
+        """What changes the cluster."""
+
+
+class Maker(Protocol):
+    """Takes every step of a delivery, in this process or in another."""
+
+    async def make(self, delivery: Delivery, stages: DeliveryStages) -> bool:
+        """Fill in `delivery`; say whether a script asked which entries there are.
+
+        Raises what a step raises; `delivery` holds what was done until then.
+        """
+
+
+class DeliveryStages(MakingStages, Protocol):
+    """What one delivery needs."""
+
+    @property
+    def source(self) -> Checkouts:
+        """Where applications come from."""
+
+    @property
+    def stores(self) -> Readers:
+        """Where values come from."""
+
+    @property
     def applier(self) -> ApplyRound:
         """What changes the cluster."""
 
     @property
     def auditor(self) -> AuditStage:
         """What keeps the record."""
+
+    @property
+    def maker(self) -> Maker:
+        """What takes the steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +304,7 @@ class Stages:
     resolver: ResolveStage
     applier: ApplyStage
     auditor: AuditStage
+    maker: Maker
     restarter: RestartStage | None = None
     """None where no target restarts workloads."""
 
@@ -259,6 +319,7 @@ class Pinned:
     resolver: ResolveStage
     applier: ApplyRound
     auditor: AuditStage
+    maker: Maker
 
 
 @asynccontextmanager
@@ -272,4 +333,5 @@ async def pinned(stages: Stages) -> AsyncIterator[Pinned]:
             stages.resolver,
             stages.applier.round(),
             stages.auditor,
+            stages.maker,
         )

@@ -88,7 +88,7 @@ async def deliver_round(
         done = Round(tuple(await asyncio.gather(*(one(target) for target in targets))))
         try:
             for owed in await now.applier.sweep(done.deliveries, done.swept):
-                _pay(owed, await deliver(owed.delivery.target, now, memory), done.swept)
+                pay(owed, await deliver(owed.delivery.target, now, memory), done.swept)
         except FluxSecretError as failure:
             done.sweep_error = failure
         in_full = _in_full(done)
@@ -99,7 +99,7 @@ async def deliver_round(
     return done
 
 
-def _pay(owed: Owed, again: Delivery, swept: ChangeSet) -> None:
+def pay(owed: Owed, again: Delivery, swept: ChangeSet) -> None:
     """Report what the second delivery of a target did to the objects that were handed over."""
     owed.delivery.error = again.error
     for change in again.changes:

@@ -57,6 +57,8 @@ class Flags:
     sync_interval: str = "5m"
     git_poll_interval: str = "5m"
     regenerate_interval: str = "1h"
+    delivery_timeout: str = "15m"
+    delivery_memory: str = "1Gi"
     sync_garbage_collection: bool = False
     sync_garbage_collection_dry: bool = False
     adopt_existing: bool = False

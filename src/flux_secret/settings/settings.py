@@ -10,7 +10,7 @@ from typing import Final
 
 from flux_secret.errors import ConfigurationError
 from flux_secret.model.app import App, AppName
-from flux_secret.model.bounds import BOUNDS, Bounds
+from flux_secret.model.bounds import BOUNDS, Bounds, WorkerBounds
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import StoreName
 from flux_secret.model.target import Target
@@ -22,7 +22,7 @@ from flux_secret.settings.environment import (
     gnupg_home,
 )
 from flux_secret.settings.flags import Flags
-from flux_secret.settings.generators import bounds_of
+from flux_secret.settings.generators import bounds_of, worker_bounds_of
 from flux_secret.settings.groups import ClusterSettings, GitSettings, KeySettings
 from flux_secret.settings.listening import ListenSettings
 from flux_secret.settings.stores import registered, stores_of
@@ -51,6 +51,7 @@ class Settings:
     regenerate_interval_seconds: float = 3600.0
     """How long what was generated counts as made from the same inputs; 0: not at all."""
     generator_bounds: Bounds = BOUNDS
+    worker_bounds: WorkerBounds = field(default_factory=WorkerBounds)
     unsafe_no_sandbox: bool = False
     """Whether generators run with the agent's rights, for want of a sandbox."""
     tool_path: str = os.defpath
@@ -123,6 +124,7 @@ class Settings:
             git_poll_interval_seconds=seconds("--git-poll-interval", flags.git_poll_interval),
             regenerate_interval_seconds=seconds("--regenerate-interval", flags.regenerate_interval),
             generator_bounds=bounds_of(flags),
+            worker_bounds=worker_bounds_of(flags),
             unsafe_no_sandbox=flags.unsafe_no_sandbox,
             tool_path=environ.get("PATH", os.defpath),
             proxy_env={

@@ -12,6 +12,7 @@ from flux_secret.model.target import Target
 from flux_secret.outside.objects import DamagedRepositoryError
 from flux_secret.outside.once import Lately, Once
 from flux_secret.store.interface import Decryptors, MirrorOf, OpenCommit
+from flux_secret.store.pinned import PinnedStore, Pins
 from flux_secret.store.reader import PinnedStores
 from flux_secret.store.tree import StoreTree, layout_of
 
@@ -57,6 +58,12 @@ class Stores:
         async with self.round() as one, one.reader(target, reads) as reader:
             yield reader
 
+    @asynccontextmanager
+    async def pins(self, target: Target) -> AsyncIterator[Pins]:
+        """Do it for one delivery alone."""
+        async with self.round() as one, one.pins(target) as pins:
+            yield pins
+
     async def unchanged(
         self, target: Target, reads: Sequence[Read]
     ) -> Mapping[StoreName, StoreRevision] | None:
@@ -90,11 +97,25 @@ class StoresRound:
     @asynccontextmanager
     async def reader(self, target: Target, reads: list[Read]) -> AsyncIterator[PinnedStores]:
         """Open every store that the target may read; note every question in `reads`."""
-        names = sorted(target.stores)
-        try:
-            pins = {name: await self._pins(name) for name in names}
+        async with self._pinned(target) as pins:
             trees = {name: pin.tree for name, pin in pins.items()}
             yield PinnedStores(target, trees, self._decryptors, reads, _notes(pins.values()))
+
+    @asynccontextmanager
+    async def pins(self, target: Target) -> AsyncIterator[Pins]:
+        """Pin every store that the target may read; somebody else opens them, and tells us here."""
+        async with self._pinned(target) as pins:
+            places = {
+                name: PinnedStore(self._mirror_of(name).path, pin.tree.commit)
+                for name, pin in pins.items()
+            }
+            yield Pins(places, _notes(pins.values()))
+
+    @asynccontextmanager
+    async def _pinned(self, target: Target) -> AsyncIterator[Mapping[StoreName, Pin]]:
+        names = sorted(target.stores)
+        try:
+            yield {name: await self._pins(name) for name in names}
         except DamagedRepositoryError:
             for name in names:
                 self._mirror_of(name).condemn()
@@ -113,5 +134,5 @@ class StoresRound:
         return _notes([await self._pins(name) for name in sorted(target.stores)])
 
 
-def _notes(pins: Iterable[Pin]) -> Sequence[str]:
+def _notes(pins: Iterable[Pin]) -> tuple[str, ...]:
     return tuple(pin.note for pin in pins if pin.note)

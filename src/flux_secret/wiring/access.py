@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 
 from flux_secret.outside import kubernetes
 from flux_secret.outside.git import GitAccess
-from flux_secret.settings import Settings
+from flux_secret.settings import ClusterSettings, Settings
 
 
 def git_access(settings: Settings) -> GitAccess:
@@ -24,14 +25,16 @@ def git_access(settings: Settings) -> GitAccess:
     )
 
 
+def connection_of(cluster: ClusterSettings, environ: Mapping[str, str]) -> kubernetes.Connection:
+    """Read how the kubeconfig's cluster, or the pod's own, is reached."""
+    if cluster.kubeconfig:
+        return kubernetes.load(cluster.kubeconfig, cluster.context, environ=environ)
+    return kubernetes.in_cluster(environ)
+
+
 async def cluster_client(
     settings: Settings, resources: contextlib.AsyncExitStack
 ) -> kubernetes.Client:
-    """Give a client of the kubeconfig's cluster, or of the pod's own."""
-    cluster, environ = settings.cluster, settings.cluster_env
-    connection = (
-        kubernetes.load(cluster.kubeconfig, cluster.context, environ=environ)
-        if cluster.kubeconfig
-        else kubernetes.in_cluster(environ)
-    )
+    """Give a client of that cluster."""
+    connection = connection_of(settings.cluster, settings.cluster_env)
     return await resources.enter_async_context(kubernetes.connect(connection))

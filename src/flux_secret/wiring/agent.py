@@ -37,14 +37,17 @@ from flux_secret.outside.workshop import Workshops
 from flux_secret.reconcile.board import Board
 from flux_secret.reconcile.health import Limits
 from flux_secret.reconcile.interface import LiveObjects, Stages
+from flux_secret.reconcile.making import Here
 from flux_secret.reconcile.memory import Memory
 from flux_secret.reconcile.round import Round, deliver_round
 from flux_secret.reconcile.vitals import Vitals
+from flux_secret.reconcile.workers import Workers
 from flux_secret.resolve.resolver import Resolver
 from flux_secret.settings import Settings
 from flux_secret.source.checkout import GitSource
 from flux_secret.store.stores import Stores
 from flux_secret.wiring.access import cluster_client, git_access
+from flux_secret.wiring.crew import Crew, nursery_of
 from flux_secret.wiring.encrypted import needs_sandbox, opener
 from flux_secret.wiring.keys import load_keys
 from flux_secret.wiring.listeners import listen_for_strangers, noting
@@ -107,7 +110,8 @@ class Connected:
 
     async def adopt(self, mode: Mode) -> Round:
         """Go through all targets once, taking objects over from Flux v1 instead of applying."""
-        stages = replace(self.stages, applier=self.adopter(mode), restarter=None)
+        applier = self.adopter(mode)
+        stages = replace(self.stages, applier=applier, maker=Here(), restarter=None)
         return await deliver_round(self.targets, stages)
 
 
@@ -121,8 +125,13 @@ def placed(app: App, namespace: str) -> App:
 
 
 @asynccontextmanager
-async def connect(settings: Settings, vitals: Vitals | None = None) -> AsyncIterator[Connected]:
-    """Connect the rooms; private keys are read here, once. `vitals` learn how stores are."""
+async def connect(
+    settings: Settings, vitals: Vitals | None = None, *, workers: bool = False
+) -> AsyncIterator[Connected]:
+    """Connect the rooms; private keys are read here, once. `vitals` learn how stores are.
+
+    `workers`: each delivery is made by a process of its own, and this one holds no value.
+    """
     async with contextlib.AsyncExitStack() as resources:
         git = git_access(settings)
         keys = load_keys(settings.keys, settings.tool_path, resources)
@@ -134,21 +143,28 @@ async def connect(settings: Settings, vitals: Vitals | None = None) -> AsyncIter
         )
         noted = noting(repositories, vitals)
         stores = Stores(noted, Commit, keys.decryptors, fresh_seconds=fresh)
-        applier = ClusterApplier(client, _options(settings))
+        options = _options(settings)
+        applier = ClusterApplier(client, options)
         supervisors = await resources.enter_async_context(Supervisors())
         sandbox = await _sandbox(settings, supervisors)
         workshops = Workshops(settings.tool_path, sandbox, supervisors, settings.generator_bounds)
         stages = Stages(
             source=source,
             stores=stores,
-            generator=Generator(workshops.open, opener(settings, keys, workshops)),
+            generator=Generator(workshops.open, opener(settings.keys.age_file, keys, workshops)),
             resolver=Resolver(),
             applier=applier,
             auditor=LogAuditor(),
+            maker=Here(),
             restarter=await _restarter(settings, client, resources),
         )
+        if workers:
+            nursery = nursery_of(settings, supervisors, options, sandbox)
+            await resources.enter_async_context(nursery)
+            crew = Crew(nursery, keys, client.traffic, workshops.tools, settings.tool_path)
+            stages = replace(stages, maker=Workers(crew))
         memory = Memory(settings.regenerate_interval_seconds)
-        adopter = partial(Adopter, client, _options(settings))
+        adopter = partial(Adopter, client, options)
         namespace = _namespace(settings, client)
         targets = tuple(
             target for app in settings.apps for target in placed(app, namespace).targets

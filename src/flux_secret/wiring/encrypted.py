@@ -16,9 +16,9 @@ from flux_secret.settings import Settings
 from flux_secret.wiring.keys import Keys
 
 
-def opener(settings: Settings, keys: Keys, confined: Workshops) -> Opener:
+def opener(age_file: Path | None, keys: Keys, confined: Workshops) -> Opener:
     """Open with the keys that decrypt entries; sops is `confined` as generators are."""
-    sops = Sops(confined, keys.private.lent, settings.keys.age_file)
+    sops = Sops(confined, keys.private.lent, age_file)
     return Opener(sops.decrypt, keys.decryptor.decrypt, place_inside)
 
 

@@ -25,12 +25,15 @@ def connection(control_plane: ControlPlane) -> Connection:
     return load(Path(control_plane.kubeconfig))
 
 
-@pytest.fixture
-async def world(connection: Connection) -> AsyncIterator[World]:
-    """Lend a namespace that no other test uses; tests may run again on the same API server."""
+@pytest.fixture(params=[False, True], ids=["here", "elsewhere"])
+async def world(connection: Connection, request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    """Lend a namespace that no other test uses; tests may run again on the same API server.
+
+    Targets are applied here, and then as a worker does it.
+    """
     name = f"apply-{os.getpid()}-{next(_numbers)}"
     async with Transport(connection) as transport:
-        lent = World(connection, name, transport)
+        lent = World(connection, name, transport, elsewhere=request.param)
         tree = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
         await lent.send("POST", NAMESPACES.path(), tree)
         yield lent

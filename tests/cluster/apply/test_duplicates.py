@@ -49,13 +49,13 @@ async def test_of_two_that_meet_it_for_the_first_time_the_first_git_path_has_it(
     first = await world.one(FIRST, [defined("first")], applier=now)
     assert await by(world) == "second"
     swept = ChangeSet()
-    await now.sweep([first, second], swept)
-    assert [change.action for change in swept] == [Action.CONFIGURED, Action.FAILED]
-    error = list(swept)[1].error
+    both = {FIRST: [defined("first")], SECOND: [defined("second")]}
+    await world.sweep(now, [first, second], both, swept)
+    assert {change.action for change in swept} == {Action.CONFIGURED, Action.FAILED}
+    (error,) = (change.error for change in swept.failed)
     assert isinstance(error, NotOursError)
     assert "(in first.yaml and second.yaml)" in error.what
     assert await by(world) == "first"
-    both = {FIRST: [defined("first")], SECOND: [defined("second")]}
     for _ in range(2):
         done = await world.deliver(both)
         assert "belongs to the target demo/first" in done.error("c").what
@@ -67,7 +67,8 @@ async def test_of_three_the_first_has_it(world: World) -> None:
     now = world.applier.round()
     done = {path: await world.one(path, [defined(path)], applier=now) for path in reversed(paths)}
     swept = ChangeSet()
-    await now.sweep([done[path] for path in paths], swept)
+    objects = {path: [defined(path)] for path in paths}
+    await world.sweep(now, [done[path] for path in paths], objects, swept)
     assert await by(world) == "demo/1"
     assert [change.action for change in swept].count(Action.FAILED) == 2
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from flux_secret.apply.applier import ApplyRound, ClusterApplier
 from flux_secret.apply.cluster import ApplyOptions
+from flux_secret.apply.elsewhere import Elsewhere
 from flux_secret.errors import FluxSecretError
 from flux_secret.model.change import Action, Change, ChangeSet
 from flux_secret.model.delivery import Delivery, Revision
@@ -23,6 +24,8 @@ from flux_secret.model.target import Source, Target
 from flux_secret.outside.kubernetes import Client, Connection, LiveObject, ServedKind, Traffic
 from flux_secret.outside.kubernetes.body import text
 from flux_secret.outside.kubernetes.transport import Transport
+from flux_secret.outside.workers.messages import packed, unpacked
+from flux_secret.reconcile.round import pay
 
 COMMIT = "a" * 40
 SECRETS = ServedKind("", "v1", "Secret", "secrets", namespaced=True)
@@ -128,9 +131,30 @@ class Outcome:
         return self.of(name).action
 
     def error(self, name: str) -> FluxSecretError:
-        error = self.of(name).error
+        """Give the last failure of an object: of two targets that want it, one may have it."""
+        errors = [change.error for change in self.changes if change.key.name == name]
+        error = next(filter(None, reversed(errors)), None)
         assert error is not None, self.lines
         return error
+
+
+def across(words: Any) -> Any:  # noqa: ANN401 -- whatever crosses
+    """Send them to another process and back."""
+    return unpacked(packed(words))
+
+
+async def elsewhere(applied: ApplyRound, delivery: Delivery) -> Elsewhere:
+    """Apply as a worker does."""
+
+    async def ask(question: object) -> Any:  # noqa: ANN401 -- as an `Ask` does
+        try:
+            return across(await applied.answer(across(question)))
+        except FluxSecretError as error:
+            raise across(error) from None
+
+    cluster = applied._cluster
+    order = across(await applied.order(delivery.target))
+    return Elsewhere(cluster.client, cluster.options, order, ask)
 
 
 @dataclass
@@ -142,6 +166,8 @@ class World:
     """Unique: the application's namespace is NAME, the agent's is NAME-flux."""
     transport: Transport
     restart: RestartPolicy | None = None
+    elsewhere: bool = False
+    """Whether each target is applied as in a worker: by words that cross to another process."""
 
     def __post_init__(self) -> None:
         self.client = Client(self.transport, "default")
@@ -154,6 +180,7 @@ class World:
         adopt_existing: bool = False,
         confirmations: frozenset[str] = frozenset(),
         established_seconds: float = 60.0,
+        fresh_seconds: float = 0.0,
     ) -> ClusterApplier:
         """Start a process anew: nothing is remembered but what lies in the cluster."""
         options = ApplyOptions(
@@ -161,6 +188,7 @@ class World:
             adopt_existing=adopt_existing,
             confirmations=confirmations,
             established_seconds=established_seconds,
+            fresh_seconds=fresh_seconds,
         )
         self.applier = ClusterApplier(client or self.client, options)
         return self.applier
@@ -184,12 +212,29 @@ class World:
         )
         outcome = Outcome(list(deliveries), ChangeSet(), Traffic())
         try:
-            await applied.sweep(deliveries, outcome.swept)
+            await self.sweep(applied, deliveries, targets, outcome.swept)
         except FluxSecretError as error:
             outcome.sweep_error = error
         for method, count in self.client.traffic.requests.items():
             outcome.traffic.requests[method] = count - before.get(method, 0)
         return outcome
+
+    async def sweep(
+        self,
+        applied: ApplyRound,
+        deliveries: Sequence[Delivery],
+        targets: Mapping[str, Sequence[Object] | FluxSecretError],
+        swept: ChangeSet,
+    ) -> None:
+        """Sweep, and deliver once more what was handed over to targets applied elsewhere."""
+        for owed in await applied.sweep(deliveries, swept):
+            first = owed.delivery
+            assert first.revision is not None
+            again = await self.one(
+                first.target.path, targets[first.target.path],
+                commit=first.revision.commit, prune=first.target.prune, applier=applied,
+            )  # fmt: skip
+            pay(owed, again, swept)
 
     async def one(
         self,
@@ -207,7 +252,8 @@ class World:
             return delivery
         bundle = Bundle(tuple(item(tree) for tree in what))
         try:
-            await applier.apply(delivery, bundle, delivery.changes)
+            applies = await elsewhere(applier, delivery) if self.elsewhere else applier
+            await applies.apply(delivery, bundle, delivery.changes)
         except FluxSecretError as error:
             delivery.error = error
         return delivery

@@ -17,7 +17,8 @@ from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.reference import Lookup
 from flux_secret.model.sync import Sync
 from flux_secret.model.target import Source, Target
-from flux_secret.reconcile.interface import Checkout, Owed, Pinned, SecretReader, Stages
+from flux_secret.reconcile.interface import Checkout, Maker, Owed, Pinned, SecretReader, Stages
+from flux_secret.reconcile.making import Here
 
 SOURCE = Source(GitUrl.parse("file:///ops"), "main")
 KEY = ObjectKey("", "Secret", "dev-demo", "demo-secret")
@@ -53,12 +54,14 @@ class World:
     down: Sequence[str] = ()
     delivered: frozenset[Source] = frozenset()
     owed: Mapping[ObjectKey, str] = field(default_factory=dict)
+    maker: Maker = field(default_factory=Here)
+    questions: list[object] = field(default_factory=list)
 
     def stages(self) -> Stages:
-        return Stages(self, self, self, self, Applier(self), self)
+        return Stages(self, self, self, self, Applier(self), self, self.maker)
 
     def pinned(self) -> Pinned:
-        return Pinned(self, self, self, self, self, self)
+        return Pinned(self, self, self, self, self, self, self.maker)
 
     def _step(self, name: str, target: Target) -> None:
         self.log.append(f"{name} {target.name}")
@@ -105,6 +108,19 @@ class World:
         self._step("reader", target)
         assert reads == []
         yield self
+
+    @asynccontextmanager
+    async def pins(self, target: Target) -> AsyncIterator[World]:
+        self._step("pins", target)
+        yield self
+
+    async def order(self, target: Target) -> object:
+        self._step("order", target)
+        return f"order of {target.name}"
+
+    async def answer(self, question: object) -> object:
+        self.questions.append(question)
+        return f"answer to {question}"
 
     async def read(self, lookup: Lookup) -> Plaintext:
         raise NotImplementedError(lookup)  # no stage of this world reads

@@ -20,6 +20,7 @@ from flux_secret.outside.kubernetes.failure import (
 )
 from flux_secret.outside.kubernetes.kubeconfig import in_cluster, load
 from flux_secret.outside.kubernetes.live import LiveObject, ManagedEntry
+from flux_secret.outside.kubernetes.tls import context
 from flux_secret.outside.kubernetes.transport import Limits, Traffic
 from flux_secret.outside.kubernetes.watch import (
     BusyError,
@@ -61,6 +62,7 @@ __all__ = [
     "Troubled",
     "Upsert",
     "connect",
+    "context",
     "crd_kinds",
     "in_cluster",
     "load",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -325,7 +326,15 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def connect(connection: Connection, limits: Limits | None = None) -> AsyncIterator[Client]:
-    """Open a client; nothing is asked of the API server yet."""
-    async with Transport(connection, limits) as transport:
+async def connect(
+    connection: Connection,
+    limits: Limits | None = None,
+    *,
+    trust: ssl.SSLContext | bool | None = None,
+) -> AsyncIterator[Client]:
+    """Open a client; nothing is asked of the API server yet.
+
+    `trust` is the connection's context, where it was made before: that takes milliseconds.
+    """
+    async with Transport(connection, limits, trust=trust) as transport:
         yield Client(transport, connection.namespace)

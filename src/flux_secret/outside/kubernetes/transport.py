@@ -80,6 +80,11 @@ class Traffic:
         """Note one more."""
         self.requests[method] = self.requests.get(method, 0) + 1
 
+    def add(self, others: Mapping[str, int]) -> None:
+        """Count what somebody else has asked for us."""
+        for method, count in others.items():
+            self.requests[method] = self.requests.get(method, 0) + count
+
     @property
     def writes(self) -> int:
         """How many requests could have changed something."""
@@ -100,15 +105,23 @@ class _Arguments(TypedDict):
 class Transport:
     """An HTTP connection pool to one API server; opened with `async with`."""
 
-    def __init__(self, connection: Connection, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        limits: Limits | None = None,
+        *,
+        trust: ssl.SSLContext | bool | None = None,
+    ) -> None:
+        """Begin; `trust` is `tls.context` of the connection where that was made before."""
         self._connection = connection
+        self._trust = trust
         self._limits = limits or Limits()
         self._session: aiohttp.ClientSession | None = None
         self._streams: aiohttp.ClientSession | None = None
         self.traffic = Traffic()
 
     async def __aenter__(self) -> Self:
-        context = tls.context(self._connection)
+        context = tls.context(self._connection) if self._trust is None else self._trust
         self._session = self._opened(context=context, connections=self._limits.connections)
         self._streams = self._opened(
             context=context, connections=0

@@ -49,12 +49,12 @@ class Room:
     bounds: Bounds = BOUNDS
 
 
+@dataclass(frozen=True, slots=True)
 class Sandbox:
     """Confines commands in one way."""
 
-    def __init__(self, kind: Kind, bubblewrap: str = "bwrap") -> None:
-        self.kind = kind
-        self._bubblewrap = bubblewrap
+    kind: Kind
+    bubblewrap: str = "bwrap"
 
     def confined(
         self, argv: Sequence[str], room: Room, cwd: Path
@@ -70,7 +70,7 @@ class Sandbox:
             return argv, bounds
         if self.kind is Kind.BUBBLEWRAP:
             sockets = Sockets.ALL if room.network else Sockets.LOCAL
-            words = [self._bubblewrap, *_namespaces(room), *_files(room), "--chdir", str(cwd)]
+            words = [self.bubblewrap, *_namespaces(room), *_files(room), "--chdir", str(cwd)]
             words += ["--seccomp", FILTER, "--", *argv]
             return words, replace(bounds, seccomp=program(sockets))
         sockets = Sockets.LOCAL if room.local_sockets else Sockets.NONE

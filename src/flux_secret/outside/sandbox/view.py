@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -33,8 +33,10 @@ _REMEMBERED_SECONDS: Final = 60.0
 class Tools:
     """Remembers for a minute what `tools` said: it takes 7 ms, and every target asks."""
 
-    def __init__(self) -> None:
-        self._known: dict[str, tuple[float, tuple[str, ...]]] = {}
+    def __init__(self, known: Mapping[str, tuple[str, ...]] | None = None) -> None:
+        """Begin with what somebody has just looked up."""
+        now = time.monotonic()
+        self._known = {path: (now, found) for path, found in (known or {}).items()}
 
     def of(self, path: str) -> tuple[str, ...]:
         """Give what `tools` gives."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -34,7 +33,7 @@ from flux_secret.outside.process import (
 )
 from flux_secret.outside.supervision import server
 from flux_secret.outside.supervision.confinement import Confinement, Job
-from flux_secret.outside.supervision.group import descendants, end
+from flux_secret.outside.supervision.served import Asked, Served, ServerGoneError, file_of
 
 ENDS_EVERYTHING: Final = sys.platform == "linux"
 """Whether every descendant is reached here, or only the process group."""
@@ -46,8 +45,6 @@ _MAIN: Final = (
     "from flux_secret.outside.supervision.server import main; main(int(sys.argv[2]))"
 )
 _SERVER: Final = (sys.executable, "-I", "-S", "-c", _MAIN, str(_ROOT))
-_PATIENCE_SECONDS: Final = 2 * server.GRACE_SECONDS  # with a server that does not answer
-_STATUS_BYTES: Final = 64
 
 
 class SupervisorLostError(FluxSecretError):
@@ -62,7 +59,22 @@ class Supervisors:
 
     def __init__(self) -> None:
         self._starting = asyncio.Lock()
-        self._server: _Server | None = None
+        self._server: Served | None = None
+        self._is_lent = False
+
+    @classmethod
+    def borrowed(cls, requests: socket.socket, pid: int) -> Self:
+        """Use the fork server of another process, as long as it lives."""
+        requests.settimeout(0)
+        one = cls()
+        one._server, one._is_lent = Served(requests, pid), True
+        return one
+
+    async def lend(self) -> Served:
+        """Give the fork server, so that another process may ask it, too."""
+        await self._open()
+        assert self._server is not None  # noqa: S101 -- it was opened
+        return self._server
 
     async def __aenter__(self) -> Self:
         return self
@@ -111,80 +123,14 @@ class Supervisors:
         """Start the server, unless it runs."""
         async with self._starting:
             if self._server is None or self._server.has_ended:
+                if self._is_lent:
+                    raise _lost()
                 await to_its_end(self._start())
 
     async def _start(self) -> None:
         if self._server is not None:
             await self._server.end()
-        self._server = await _Server.start()
-
-
-class _Server:
-    """A running fork server."""
-
-    def __init__(self, requests: socket.socket, process: asyncio.subprocess.Process) -> None:
-        self._requests = requests
-        self._process = process
-
-    @classmethod
-    async def start(cls) -> Self:
-        """Start one; it has nothing of ours but its end of a socket."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.settimeout(0)
-        with theirs:
-            handle = theirs.fileno()
-            process = await asyncio.create_subprocess_exec(
-                *_SERVER,
-                str(handle),
-                env={},
-                cwd="/",
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,
-                pass_fds=[handle],
-                start_new_session=True,
-            )
-        return cls(ours, process)
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether it was killed; its socket knows before asyncio does."""
-        try:
-            self._requests.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
-            return self._process.returncode is not None
-        except OSError:
-            return True
-        return True  # it never says anything here, so this is its end
-
-    async def ask(self, handles: Sequence[int]) -> None:
-        """Send a request; raise `SupervisorLostError` when it has ended."""
-        while True:
-            try:
-                socket.send_fds(self._requests, [b"job"], handles)
-            except BlockingIOError:
-                await _writable(self._requests)
-            except OSError:
-                raise _lost() from None
-            else:
-                return
-
-    async def end(self) -> None:
-        """End it, and every command with it."""
-        self._requests.close()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE_SECONDS):
-                await self._process.wait()
-        await self.kill()
-
-    async def kill(self) -> None:
-        """End it when it does not answer: something has stopped it."""
-        if self._process.returncode is None:
-            everything = descendants(self._process.pid)
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGKILL)
-            end(everything)
-        await self._process.wait()
+        self._server = await Served.start(_SERVER)
 
 
 class _Stream(asyncio.Protocol):
@@ -213,18 +159,16 @@ class _Stream(asyncio.Protocol):
 class _Command:
     """One supervised program."""
 
-    def __init__(self, program: str, limits: Limits, served_by: _Server) -> None:
+    def __init__(self, program: str, limits: Limits, served_by: Served) -> None:
         self._printed = Printed(program, limits)
-        self._server = served_by
         self._pipes: list[asyncio.BaseTransport] = []
-        self._control: socket.socket | None = None
-        self._status: asyncio.Task[bytes] | None = None
+        self._supervisor = Asked(served_by)
 
     async def start(self, job: Job) -> None:
         """Hand the job to the server."""
         loop = asyncio.get_running_loop()
         with contextlib.ExitStack() as theirs:
-            handles = [_file_of(job.packed())]
+            handles = [file_of(job.packed())]
             theirs.callback(os.close, handles[0])
             for stream in (STDOUT, STDERR):
                 reads, writes = os.pipe()
@@ -233,17 +177,15 @@ class _Command:
                 collects = partial(_Stream, self._printed, stream)
                 pipe, _ = await loop.connect_read_pipe(collects, os.fdopen(reads, "rb"))
                 self._pipes.append(pipe)
-            self._control, end_of_theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            self._control.settimeout(0)
-            theirs.enter_context(end_of_theirs)
-            await self._server.ask([*handles, end_of_theirs.fileno()])
-        self._status = loop.create_task(loop.sock_recv(self._control, _STATUS_BYTES))
+            try:
+                await self._supervisor.start(handles)
+            except ServerGoneError:
+                raise _lost() from None
 
     async def finished(self) -> None:
         """Wait until it has ended and its output is read; raise `OutputLimitError`."""
-        assert self._status is not None  # noqa: S101 -- it was started
         overflow, all_read = self._printed.overflow, self._printed.all_read
-        await first(self._status, overflow)
+        await first(self._supervisor.ended, overflow)
         # whoever could hold a pipe open has ended: its end will come
         await first(all_read, overflow)
         if overflow.done():
@@ -251,55 +193,21 @@ class _Command:
 
     async def end(self) -> None:
         """End it, and what it started, unless it has ended; wait until it is gone."""
-        if self._control is not None:
-            if self._status is not None:
-                await self._ended(self._control, self._status)
-            self._control.close()
+        await self._supervisor.end()
         for pipe in self._pipes:
             pipe.close()
 
-    async def _ended(self, control: socket.socket, status: asyncio.Task[bytes]) -> None:
-        if not status.done():
-            with contextlib.suppress(OSError):  # the server has ended
-                control.shutdown(socket.SHUT_WR)
-            await first(status, timeout_seconds=_PATIENCE_SECONDS)
-        if not status.done():
-            await self._server.kill()
-            await first(status)
-
     def completed(self) -> Completed:
         """Say how it ended; raise `SupervisorLostError` when nobody knows."""
-        assert self._status is not None  # noqa: S101 -- it was started
-        try:
-            untrusted = self._status.result()
-        except OSError:
-            untrusted = b""
-        if not untrusted:
+        returncode = self._supervisor.returncode()
+        if returncode is None:
             raise _lost()
-        return self._printed.completed(os.waitstatus_to_exitcode(int(untrusted)))
+        return self._printed.completed(returncode)
 
 
 def _check(argv: Sequence[str], cwd: Path) -> None:
     if not cwd.is_dir() or any("\0" in word for word in argv):
         raise not_started(argv[0], ValueError(), cwd)
-
-
-def _file_of(content: bytes) -> int:
-    handle = os.memfd_create("job")
-    with os.fdopen(handle, "wb", closefd=False) as file:
-        file.write(content)
-    os.lseek(handle, 0, os.SEEK_SET)
-    return handle
-
-
-async def _writable(one: socket.socket) -> None:
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    loop.add_writer(one, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_writer(one)
 
 
 def _lost() -> SupervisorLostError:

@@ -121,7 +121,7 @@ async def test_a_server_that_was_killed_ends_its_commands_and_is_started_again(
 async def test_a_command_is_ended_though_the_server_was_stopped(
     supervisors: Supervisors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = "flux_secret.outside.supervision.supervisors._PATIENCE_SECONDS"
+    place = "flux_secret.outside.supervision.served.PATIENCE_SECONDS"
     monkeypatch.setattr(place, 0.1)
     server, started = await server_of(supervisors, tmp_path), tmp_path / "started"
     waiting = asyncio.ensure_future(python(supervisors, DAEMON + HANG, str(started), cwd=tmp_path))

@@ -1,0 +1,62 @@
+"""Stores pinned at one commit each, as words → a reader that answers from there.
+
+Whoever pins them and whoever opens them may be two processes: they share the bare repositories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from flux_secret.model.delivery import Read, StoreRevision
+from flux_secret.model.names import StoreName
+from flux_secret.model.target import Target
+from flux_secret.store.interface import Decryptors, OpenCommit
+from flux_secret.store.reader import PinnedStores
+from flux_secret.store.tree import StoreTree, layout_of
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedStore:
+    """Where a store's commit is."""
+
+    repository: Path
+    """Bare."""
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """The stores that one target may read."""
+
+    stores: Mapping[StoreName, PinnedStore]
+    notes: tuple[str, ...] = ()
+    """What people should know of them."""
+
+    @property
+    def revisions(self) -> Mapping[StoreName, StoreRevision]:
+        """The commit of each."""
+        return {name: StoreRevision(pinned.commit) for name, pinned in self.stores.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedPins:
+    """Opens them."""
+
+    pins: Pins
+    open_commit: OpenCommit
+    decryptors: Decryptors
+
+    @asynccontextmanager
+    async def reader(self, target: Target, reads: list[Read]) -> AsyncIterator[PinnedStores]:
+        """Open every store; note every question in `reads`.
+
+        Raises `DamagedRepositoryError`, which whoever pinned them must hear of.
+        """
+        trees = {}
+        for name, pinned in self.pins.stores.items():
+            commit = self.open_commit(pinned.repository, pinned.commit)
+            trees[name] = StoreTree(commit, layout_of(commit))
+        yield PinnedStores(target, trees, self.decryptors, reads, self.pins.notes)

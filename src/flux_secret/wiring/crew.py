@@ -1,0 +1,68 @@
+"""Settings → a crew: workers that deliver, and what the agent answers while they do."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from flux_secret.apply.cluster import ApplyOptions
+from flux_secret.errors import ConfigurationError
+from flux_secret.outside.kubernetes import Traffic
+from flux_secret.outside.sandbox import view
+from flux_secret.outside.sandbox.sandbox import Sandbox
+from flux_secret.outside.supervision.supervisors import Supervisors
+from flux_secret.outside.workers.nursery import Nursery, Program
+from flux_secret.reconcile.workers import Job
+from flux_secret.settings import Settings
+from flux_secret.wiring.keys import Keys
+from flux_secret.wiring.worker import Asked, HomeOfGpg, Prepared, Task
+
+_PROGRAM: Final = "flux_secret.wiring.worker"
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Has jobs done by workers."""
+
+    nursery: Nursery
+    keys: Keys
+    traffic: Traffic
+    tools: view.Tools
+    tool_path: str
+
+    async def work(self, job: Job, answer: Callable[[Any], Awaitable[object]]) -> Any:  # noqa: ANN401 -- what came of it
+        """Have one done."""
+
+        async def answered(question: object) -> object:
+            match question:
+                case HomeOfGpg(imported):
+                    return await (self.keys.gpg if imported else self.keys.home).serve()
+                case Asked(requests):
+                    self.traffic.add(requests)
+                    return None
+            return await answer(question)
+
+        path = job.target.generation.env.get("PATH", self.tool_path)
+        task = Task(job, {path: self.tools.of(path)} if job.target.generation.enabled else {})
+        return await self.nursery.work(task, answered)
+
+
+def nursery_of(
+    settings: Settings,
+    supervisors: Supervisors,
+    options: ApplyOptions,
+    sandbox: Sandbox | ConfigurationError,
+) -> Nursery:
+    """Say what workers need; nothing is started yet."""
+    prepared = Prepared(
+        settings.keys,
+        settings.cluster,
+        settings.cluster_env,
+        options,
+        settings.tool_path,
+        settings.generator_bounds,
+        sandbox,
+    )
+    program = Program(_PROGRAM, prepared, settings.cluster_env)
+    return Nursery(program, supervisors, settings.worker_bounds)
