@@ -70,6 +70,7 @@ async def _run(asked: Flags, settings: Settings) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
     async with serving(settings) as board:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, board.look)
         await _deliver_until(stopping, asked, settings, board)
 
 
@@ -86,7 +87,12 @@ async def _deliver_until(
             for app in settings.apps:  # what may be read is another thing now
                 board.scheduler.put(app)
             running = asyncio.ensure_future(
-                board.scheduler.run(connected.deliver, connected.repositories, connected.forget)
+                board.scheduler.run(
+                    connected.deliver,
+                    connected.repositories,
+                    connected.forget,
+                    connected.touched,
+                )
             )
             stopped = asyncio.ensure_future(stopping.wait())
             changed = asyncio.ensure_future(_changed(asked, settings))

@@ -163,6 +163,11 @@ class Board:
                 if is_workload(change.key) and (whole or change.failure):
                     yield change.key, whole or failed(change)
 
+    def look(self) -> None:
+        """Look now for new commits, and at every App: SIGHUP asks for it."""
+        self.hint()
+        self.scheduler.wake()
+
     def status(self, name: AppName) -> AppStatus:
         """Say how an App stands."""
         return self._statuses.get(name) or AppStatus(name)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from flux_secret.model.change import Action
 from flux_secret.model.delivery import Delivery, Read, Revision, StoreRevision
@@ -19,6 +20,9 @@ from flux_secret.model.target import Source, Target
 from flux_secret.reconcile.interface import ApplyRound, Checkouts, Readers
 
 _DELIVERED = frozenset({Action.CREATED, Action.CONFIGURED, Action.UNCHANGED})
+
+
+_Key: TypeAlias = tuple[str, Source, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Memory:
 
     interval_seconds: float = 0.0
     clock: Callable[[], float] = time.monotonic
-    _inputs: dict[tuple[Source, str], Inputs] = field(default_factory=dict)
+    _inputs: dict[_Key, Inputs] = field(default_factory=dict)
 
     def forget(self, targets: Iterable[Target]) -> None:
         """Make these anew in the next round: somebody asked for it."""
@@ -64,6 +68,15 @@ class Memory:
                 listed,
                 self.clock(),
             )
+
+    async def is_touched(self, target: Target, stores: Readers) -> bool:
+        """Whether the newest commits of its stores may give the target other values.
+
+        One that was never delivered, or whose scripts asked which entries there are, counts as
+        touched by every commit.
+        """
+        known = self._inputs.get(_key(target))
+        return known is None or await self._revisions(known, stores) is None
 
     async def holds(
         self, delivery: Delivery, source: Checkouts, stores: Readers, applier: ApplyRound
@@ -93,7 +106,7 @@ class Memory:
         revisions = await self._revisions(known, stores)
         if revisions is None or not await applier.settled(delivery.target, delivery.changes):
             return False
-        delivery.revision = Revision(head.commit, revisions)
+        delivery.revision, delivery.repeated = Revision(head.commit, revisions), True
         delivery.notes += [*head.notes, *await stores.outages(delivery.target)]
         return True
 
@@ -113,5 +126,5 @@ def _is_whole(delivery: Delivery) -> bool:
     return done and delivery.error is None and not delivery.notes
 
 
-def _key(target: Target) -> tuple[Source, str]:
-    return target.source, target.path
+def _key(target: Target) -> _Key:
+    return target.app, target.source, target.path

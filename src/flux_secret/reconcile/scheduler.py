@@ -6,19 +6,28 @@ import asyncio
 import contextlib
 import math
 import random
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from flux_secret.errors import ConfigurationError, UsageError
 from flux_secret.model.app import App, AppName, Followed
 from flux_secret.model.change import ChangeSet
+from flux_secret.model.names import StoreName
 from flux_secret.reconcile.lane import Driver, Lane, RunRound
 from flux_secret.reconcile.poller import Answers, Heads, Poller
 from flux_secret.reconcile.round import CONCURRENT_DELIVERIES, Round
 from flux_secret.reconcile.slots import Slots
 
 JITTER: Final = 0.25  # of a pause after a failure, up or down
+
+
+Touched: TypeAlias = Callable[[StoreName, Sequence[App]], Awaitable[Collection[AppName]]]
+"""Says which of these Apps a store's newest commit concerns."""
+
+
+async def _everybody(_store: StoreName, apps: Sequence[App]) -> Collection[AppName]:
+    return [app.name for app in apps]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,8 @@ class Scheduler:
         self._stopping = asyncio.Event()
         self._failed: asyncio.Future[None] | None = None
         self._forget: Callable[[Collection[Followed]], None] = lambda _repositories: None
+        self._touched: Touched = _everybody
+        self._sifting: set[asyncio.Task[None]] = set()
         self.poller = Poller(poll_seconds, self._changed, told.polled)
 
     @property
@@ -161,14 +172,16 @@ class Scheduler:
         run_round: RunRound,
         heads: Heads,
         forget: Callable[[Collection[Followed]], None] = lambda _repositories: None,
+        touched: Touched | None = None,
     ) -> None:
         """Run until `stop`; every App's first round at once.
 
         `forget` is told which repositories have new commits, before anybody is delivered from them.
+        `touched` says which Apps a store's commit concerns: those that read what it changed.
         Raises what is no expected failure of a round: a bug ends the agent.
         """
         self._stopping.clear()
-        self._forget = forget
+        self._forget, self._touched = forget, touched or _everybody
         self._failed = asyncio.get_running_loop().create_future()
         self._driver = Driver(
             run_round, self._slots, self._told.ended, self._told.begins, self._owns, self._jitter
@@ -192,9 +205,10 @@ class Scheduler:
             self._stopping.set()
             self._driver = None
             tasks, self._tasks = list(self._tasks.values()), {}
-            for task in (*tasks, polling, stopped):
+            others = (*self._sifting, polling, stopped)
+            for task in (*tasks, *others):
                 task.cancel()
-            await asyncio.gather(*tasks, polling, stopped, return_exceptions=True)
+            await asyncio.gather(*tasks, *others, return_exceptions=True)
             self._failed.cancel()
 
     def _start(self, name: AppName) -> None:
@@ -211,9 +225,23 @@ class Scheduler:
 
     def _changed(self, heads: Mapping[Followed, str]) -> None:
         self._forget(heads)
-        for lane in self._lanes.values():
-            for repository, head in heads.items():
+        for repository, head in heads.items():
+            if isinstance(repository, StoreName):
+                task = asyncio.ensure_future(self._sift(repository, head))
+                self._sifting.add(task)
+                task.add_done_callback(self._sifting.discard)
+                task.add_done_callback(self._ended)
+                continue
+            for lane in self._lanes.values():
                 lane.saw(repository, head)
+
+    async def _sift(self, store: StoreName, head: str) -> None:
+        """Tell those whom a store's new commit concerns."""
+        apps = [app for app in self.apps if app.depends_on(store) and self._owns(app.name)]
+        touched = await self._touched(store, apps)
+        for name, lane in tuple(self._lanes.items()):
+            if name in touched or lane.running:
+                lane.saw(store, head)
 
 
 def merged(rounds: Sequence[Round]) -> Round:

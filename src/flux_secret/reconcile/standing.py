@@ -37,6 +37,11 @@ def ended(app: App, done: Round, before: AppStatus, outlook: Outlook) -> AppStat
     """Say how a round ended."""
     errors = errors_of(done)
     ready, now = not errors, outlook.now
+    if ready and before.ready and all(one.repeated for one in done.deliveries):
+        return replace(  # nothing was applied: what was said of the last delivery still holds
+            before, reconciling=False, suspended=app.suspended, delivered_at=now,
+            next_try=outlook.next_try,
+        )  # fmt: skip
     revision = ", ".join(dict.fromkeys(str(one.revision) for one in done.deliveries
                                        if one.revision is not None))  # fmt: skip
     return AppStatus(

@@ -18,11 +18,12 @@ from flux_secret.apply.cluster import ApplyOptions
 from flux_secret.apply.delivered import Delivered
 from flux_secret.apply.restart.restarter import Restarter
 from flux_secret.audit.log import LogAuditor
-from flux_secret.errors import ConfigurationError
+from flux_secret.errors import ConfigurationError, FluxSecretError
 from flux_secret.generate.generator import Generator
 from flux_secret.model.adoption import Mode
-from flux_secret.model.app import App, Followed
+from flux_secret.model.app import App, AppName, Followed
 from flux_secret.model.identity import DeployKey
+from flux_secret.model.names import StoreName
 from flux_secret.model.target import Source, Target
 from flux_secret.outside import kubernetes
 from flux_secret.outside.git import (
@@ -88,6 +89,19 @@ class Connected:
         """Do the same for one App."""
         targets = placed(app, self.namespace).targets
         return await self._deliver(targets, anew=anew, confirmed=confirmed)
+
+    async def touched(self, _store: StoreName, apps: Sequence[App]) -> Collection[AppName]:
+        """Say which Apps read an entry that the stores' newest commits change; all, if unsure."""
+        found = set()
+        try:
+            async with self.opened.round() as stores:
+                for app in apps:
+                    for target in placed(app, self.namespace).targets:
+                        if await self.memory.is_touched(target, stores):
+                            found.add(app.name)
+        except FluxSecretError:
+            return [app.name for app in apps]  # each says itself what is wrong
+        return found
 
     def forget(self, repositories: Collection[Followed]) -> None:
         """Fetch these anew: they have new commits."""

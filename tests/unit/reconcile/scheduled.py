@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -51,6 +51,9 @@ class World:
     asked: list[frozenset[str]] = field(default_factory=list)
     not_owned: set[str] = field(default_factory=set)
     forgotten: list[Followed] = field(default_factory=list)
+    touched: set[str] | None = None
+    """Which Apps read what a store's commits change; None for all."""
+    asked_of: list[list[str]] = field(default_factory=list)
 
     def now(self) -> float:
         return asyncio.get_running_loop().time()
@@ -81,6 +84,11 @@ class World:
             delivery.error = UnreachableError("gone")
         return Round((delivery,), syncs=(Sync(target.source, commit=head, head=head),))
 
+    async def those(self, _store: StoreName, apps: Sequence[App]) -> Collection[AppName]:
+        self.asked_of.append([one.name.name for one in apps])
+        touched = self.touched
+        return [one.name for one in apps if touched is None or one.name.name in touched]
+
     def scheduler(self) -> Scheduler:
         one = Scheduler(
             self.poll_seconds,
@@ -100,7 +108,7 @@ class World:
             for when, act in also:
                 loop.call_later(when, act, scheduler)
             loop.call_later(self.until, scheduler.stop)
-            await scheduler.run(self.round, self, self.forgotten.extend)
+            await scheduler.run(self.round, self, self.forgotten.extend, self.those)
 
         with structlog.testing.capture_logs(), asyncio.Runner(loop_factory=VirtualTime) as runner:
             runner.run(main())

@@ -180,3 +180,20 @@ async def test_a_host_that_does_not_answer_is_the_deliverys_error() -> None:
     await agent.deliver()
     agent.world.failing["head a"] = UnreachableError("no answer")
     assert (await agent.deliver()).exit_code == UnreachableError.exit_code
+
+
+async def test_only_what_was_read_otherwise_is_touched_by_a_commit() -> None:
+    agent = Agent()
+    assert await agent.memory.is_touched(agent.target, agent.world)  # nothing is known of it
+    await agent.deliver()
+    assert not await agent.memory.is_touched(agent.target, agent.world)
+    agent.world.repeats = False
+    assert await agent.memory.is_touched(agent.target, agent.world)
+    again = await agent.deliver()
+    assert not again.repeated
+
+
+async def test_a_delivery_that_holds_says_so() -> None:
+    agent = Agent()
+    assert not (await agent.deliver()).repeated
+    assert (await agent.deliver()).repeated

@@ -159,6 +159,14 @@ def test_a_bug_in_a_round_ends_the_scheduler() -> None:
         Broken(until=100).live()
 
 
+def test_of_those_that_use_a_store_only_those_that_read_what_changed_are_delivered() -> None:
+    heads: History = {OPS: [(0, "1")], STORE: [(0, "1"), (50, "2")]}
+    apps = [app("a"), app("b"), app("c", stores=())]
+    world = World(until=290, poll_seconds=60, heads=heads, apps=apps, touched={"b"})
+    assert world.live() == {"a": [0], "b": [0, 60], "c": [0]}
+    assert world.asked_of == [["a", "b"]] * 2
+
+
 def test_a_store_that_no_app_reads_wakes_nobody() -> None:
     heads: History = {
         OPS: [(0.0, "1")],
