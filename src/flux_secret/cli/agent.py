@@ -83,6 +83,7 @@ async def _deliver_until(
             following(settings, connected, board) as resources,
         ):
             board.connected(connected.live)
+            connected.tell(board)
             board.addresses = connected.repositories.addresses
             for app in settings.apps:  # what may be read is another thing now
                 board.scheduler.put(app)

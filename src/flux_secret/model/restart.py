@@ -104,6 +104,8 @@ class SecretRollout:
     pods_new: int | None
     waiting_for: str
     """What holds it back, in a few words."""
+    targets: frozenset[str] = frozenset()
+    """Names of the targets that deliver these Secrets."""
 
 
 def parse_restart(untrusted: object, where: str = "restart") -> RestartPolicy | None:

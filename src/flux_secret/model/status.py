@@ -27,6 +27,7 @@ from flux_secret.errors import (
     WriteRefusedError,
 )
 from flux_secret.model.app import AppName
+from flux_secret.model.restart import SecretRollout
 
 
 class Reason(enum.Enum):
@@ -101,3 +102,5 @@ class AppStatus:
     """How many objects it consists of."""
     notes: Sequence[str] = ()
     """What to look at though nothing failed."""
+    rollouts: Sequence[SecretRollout] = ()
+    """Workloads some of whose pods still have the old value of a Secret."""

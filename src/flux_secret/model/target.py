@@ -87,3 +87,7 @@ class Target:
     def name(self) -> str:
         """How people see it: its App, else its path, or `/` for the repository's root."""
         return self.app or self.path or "/"
+
+    def is_same_as(self, other: Target) -> bool:
+        """Whether both are one thing to deliver, perhaps in another way."""
+        return (self.source, self.path, self.app) == (other.source, other.path, other.app)

@@ -17,7 +17,9 @@ from flux_secret.model.app import App, AppName
 from flux_secret.model.change import Change
 from flux_secret.model.delivery import Delivery
 from flux_secret.model.names import ObjectKey
+from flux_secret.model.restart import SecretRollout
 from flux_secret.model.status import AppStatus, Reason
+from flux_secret.model.target import Target
 from flux_secret.model.workload import State, Workload, is_workload
 from flux_secret.reconcile import standing
 from flux_secret.reconcile.health import Limits
@@ -175,6 +177,23 @@ class Board:
     def statuses(self) -> Sequence[AppStatus]:
         """Say how every App stands."""
         return [self.status(app.name) for app in self.scheduler.apps]
+
+    def delivers(self, target: Target) -> bool:
+        """Whether a target is delivered here now: by this replica, and not suspended."""
+        if target.app:
+            namespace, _, name = target.app.partition("/")
+            return self.scheduler.delivers(AppName(namespace, name))
+        named = (app for app in self.scheduler.apps if any(map(target.is_same_as, app.targets)))
+        return any(self.scheduler.delivers(app.name) for app in named)
+
+    def rolls(self, rollouts: Sequence[SecretRollout]) -> None:
+        """Take in how far workloads are with changed Secrets: all that are not done."""
+        for app in self.scheduler.apps:
+            names = {target.name for target in app.targets}
+            mine = tuple(one for one in rollouts if one.targets & names)
+            before = self.status(app.name)
+            if tuple(before.rollouts) != mine:
+                self._stands(dataclasses.replace(before, rollouts=mine), None)
 
     def forget(self, name: AppName) -> None:
         """Know nothing of an App any more."""

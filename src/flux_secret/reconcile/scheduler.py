@@ -96,6 +96,10 @@ class Scheduler:
     def _may(self, lane: Lane) -> bool:
         return not lane.app.suspended and self._owns(lane.app.name)
 
+    def delivers(self, name: AppName) -> bool:
+        """Whether an App is delivered here: by this replica, and not suspended."""
+        return name in self._lanes and self._may(self._lanes[name])
+
     def lane(self, name: AppName) -> Lane | None:
         """Give an App's lane."""
         return self._lanes.get(name)

@@ -60,6 +60,7 @@ def ended(app: App, done: Round, before: AppStatus, outlook: Outlook) -> AppStat
         failures=outlook.failures,
         objects=sum(len(one.changes) for one in done.deliveries) or before.objects,
         notes=[note for one in done.deliveries for note in (*one.notes, *map(str, one.remarks))],
+        rollouts=before.rollouts,
     )
 
 

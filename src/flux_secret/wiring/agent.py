@@ -73,6 +73,7 @@ class Connected:
     """For objects that name none."""
     adopter: Callable[[Mode], Adopter]
     live: LiveObjects
+    restarter: Restarter | None
     ping: Callable[[], Awaitable[None]]
     """Asks the API server whether it is there; raises what the client raises."""
 
@@ -122,6 +123,12 @@ class Connected:
             self.forget([*{target.source for target in targets}, *self.repositories.stores])
         return await deliver_round(targets, self.stages, self.memory)
 
+    def tell(self, board: Board) -> None:
+        """Let a board show restarts, and say for which targets there are any."""
+        if self.restarter is not None:
+            self.restarter.owns = board.delivers
+            self.restarter.tell(board.rolls)
+
     async def adopt(self, mode: Mode) -> Round:
         """Go through all targets once, taking objects over from Flux v1 instead of applying."""
         applier = self.adopter(mode)
@@ -170,7 +177,7 @@ async def connect(
             applier=applier,
             auditor=LogAuditor(),
             maker=Here(),
-            restarter=await _restarter(settings, client, resources),
+            restarter=(restarter := await _restarter(settings, client, resources)),
         )
         if workers:
             nursery = nursery_of(settings, supervisors, options, sandbox)
@@ -196,6 +203,7 @@ async def connect(
             namespace=namespace,
             adopter=adopter,
             live=live,
+            restarter=restarter,
             ping=client.ping,
         )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import pytest
 
@@ -14,12 +16,15 @@ from flux_secret.model.change import Action, Change
 from flux_secret.model.delivery import Delivery
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import ObjectKey
+from flux_secret.model.restart import SecretRollout
+from flux_secret.model.status import AppStatus
 from flux_secret.model.sync import Sync
 from flux_secret.model.target import Source, Target
 from flux_secret.model.workload import Workload
 from flux_secret.reconcile import board as module
 from flux_secret.reconcile.board import Board, outcome_of
 from flux_secret.reconcile.requests import answer
+from flux_secret.reconcile.resources.conditions import Shown, of_app
 from flux_secret.reconcile.round import Round
 
 SOURCE = Source(GitUrl.parse("ssh://git@example.org/ops"), "main")
@@ -169,3 +174,46 @@ def test_what_is_followed_and_called_is_known_to_webhooks() -> None:
     board_.counted("github", "hint")
     line = 'flux_secret_webhook_calls_total{host="github",outcome="hint"} 1.0'
     assert line in board_.metrics().decode().splitlines()
+
+
+ROLLOUT = SecretRollout(
+    DEMO, ("s",), datetime(2026, 11, 30, 9, tzinfo=UTC), 2, None, "its rollout", frozenset({"demo"})
+)
+
+
+async def test_a_status_has_the_rollouts_of_its_own_secrets_until_they_are_over() -> None:
+    board_, told = board(), list[AppStatus]()
+    board_.changed = lambda status, _round: told.append(status)
+    other = dataclasses.replace(ROLLOUT, targets=frozenset({"other"}))
+    board_.rolls([ROLLOUT, other])
+    board_.rolls([ROLLOUT])  # the same for this App: nothing to tell
+    assert [status.rollouts for status in told] == [(ROLLOUT,)]
+    board_._ended(APP, delivered(), 1.0)
+    assert board_.status(APP.name).rollouts == (ROLLOUT,)
+    shown = Shown(1, {})
+    assert of_app(board_.status(APP.name), shown)["rollouts"] == [
+        {
+            "kind": "Deployment",
+            "namespace": "dev",
+            "name": "demo",
+            "secrets": ["s"],
+            "since": "2026-11-30T09:00:00Z",
+            "podsOld": 2,
+            "waitingFor": "its rollout",
+        }
+    ]
+    board_.rolls([])
+    assert board_.status(APP.name).rollouts == ()
+    assert "rollouts" not in of_app(board_.status(APP.name), shown)
+
+
+async def test_a_target_is_delivered_here_unless_its_app_is_suspended_or_anothers() -> None:
+    mine = {APP.name, AppName("dev", "web"), AppName("dev", "held")}
+    targets = {name: Target(SOURCE, name, app=f"dev/{name}") for name in ("web", "held", "theirs")}
+    apps = [App(AppName("dev", name), (one,), suspended=name == "held")
+            for name, one in targets.items()]  # fmt: skip
+    board_ = Board(Repository("", "", ""), [APP, *apps], owns=mine.__contains__)
+    assert board_.delivers(dataclasses.replace(TARGET, default_namespace="dev"))
+    assert not board_.delivers(Target(SOURCE, "another"))
+    assert [board_.delivers(one) for one in targets.values()] == [True, False, False]
+    assert not board_.delivers(Target(SOURCE, "x", app="dev/unknown"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -30,6 +30,8 @@ class Space:
     """By Secret: who delivers it."""
     accounts: dict[str, str] = field(default_factory=dict)
     """By Secret: in whose name; empty for the agent's."""
+    targets: dict[str, str] = field(default_factory=dict)
+    """By Secret: the name of the target that delivers it."""
     others: set[str] = field(default_factory=set)
     """Secrets of which nothing can be said now: of targets that are not ours, of two targets while
     one hands it over, or with values that are not listed yet."""
@@ -74,13 +76,13 @@ class Lists:
         found = (self._all[target] for target in targets if target in self._all)
         return frozenset(entry.key.namespace for one in found for entry in _secrets(one))
 
-    def space(self, namespace: str, targets: Mapping[TargetId, Target]) -> Space:
-        """Give what is in one."""
+    def space(self, namespace: str, ours: Callable[[TargetId], Target | None]) -> Space:
+        """Give what is in one; `ours` gives a target if it is this agent's now."""
         space, met = Space(), dict[str, TargetId]()
         for name in sorted(self._places.get(namespace, ())):
             for entry in _secrets(self._all[name]):
                 if entry.key.namespace == namespace:
-                    _add(space, self._all[name], targets.get(name), entry)
+                    _add(space, self._all[name], ours(name), entry)
                     if entry.key.name in met:
                         space.handing |= {met[entry.key.name], name}
                         space.others.add(entry.key.name)
@@ -101,7 +103,7 @@ def _add(space: Space, inventory: Inventory, target: Target | None, entry: Entry
         space.others.add(name)
     elif target.restart and is_allowed(entry.key, target.allowed_namespaces):
         space.policies[name], space.inventories[name] = target.restart, inventory
-        space.accounts[name] = target.service_account
+        space.accounts[name], space.targets[name] = target.service_account, target.name
         if entry.values is None:
             space.others.add(name)
         else:

@@ -24,11 +24,9 @@ from flux_secret.apply.inventory import Inventory, TargetId, read_inventory
 from flux_secret.apply.ledger import Ledger
 from flux_secret.apply.restart.noting import Fresh, Noting
 from flux_secret.apply.restart.owned import Lists, Space, is_restartable
-from flux_secret.apply.restart.pods import counted
-from flux_secret.apply.restart.record import Due, Record
 from flux_secret.apply.restart.records import Records
+from flux_secret.apply.restart.rollouts import Rollouts
 from flux_secret.apply.restart.turn import Turn, Wait
-from flux_secret.apply.restart.workloads import one_of
 from flux_secret.apply.state import CONFIG_MAPS, digest_key
 from flux_secret.errors import FluxSecretError
 from flux_secret.model.change import Action
@@ -62,6 +60,8 @@ class Restarter:
 
         `acting` gives a client that does everything in the name of a target's service account.
         """
+        self.owns: Callable[[Target], bool] = lambda _target: True
+        """Says whether a target is delivered here now: not by another replica, not suspended."""
         self._client = client
         self._acting = acting or (lambda _account: client)
         self._namespace = namespace
@@ -73,9 +73,12 @@ class Restarter:
         """Targets whose lists were looked at after one."""
         self._lists: Lists | None = None
         self._records = Records(client, namespace)
+        self._rollouts = Rollouts(self._acting, self._records)
         self._again: set[str] = set()
         """Namespaces in which something failed."""
         self._waits: dict[ObjectKey, Wait] = {}
+        self._epoch = 0
+        self._seen_epoch = 0
         self._looking = asyncio.Lock()
         self._woken = asyncio.Event()
 
@@ -88,7 +91,8 @@ class Restarter:
         given = {TargetId.of(one): one for one in targets}
         self._targets |= given
         new = [name for name, one in given.items() if one.restart and self._begun.get(name) != one]
-        if new and await self._look(new):
+        epoch = self._epoch
+        if new and await self._look(new) and epoch == self._epoch:
             self._begun |= given
 
     async def after(self, delivered: Sequence[Delivery]) -> None:
@@ -101,9 +105,16 @@ class Restarter:
             for change in one.changes
             if change.action is Action.CREATED and is_restartable(change.key)
         }
-        if concerned and await self._look(concerned, fresh):
+        epoch = self._epoch
+        if concerned and await self._look(concerned, fresh) and epoch == self._epoch:
             sound = (one.target for one in delivered if one.error is None)
             self._looked |= {TargetId.of(target): target for target in sound}
+
+    def forget(self) -> None:
+        """Remember nothing: which targets are delivered here has changed."""
+        self._epoch += 1
+        self._begun.clear()
+        self._looked.clear()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -130,19 +141,13 @@ class Restarter:
         """Restart what waited for this time, and look how rollouts are; it never raises."""
         await self._look(())
 
+    def tell(self, told: Callable[[Sequence[SecretRollout]], None]) -> None:
+        """Tell of all rollouts, whenever they are others than before."""
+        self._rollouts.told = told
+
     async def rollouts(self) -> Sequence[SecretRollout]:
         """Give what is due or rolling, and count its pods; raise what the cluster raises."""
-        found = []
-        for record in list((await self._records.all()).values()):
-            for key, one in record.due.items():
-                client = self._acting(self._account(record, one))
-                tree = await one_of(client, key)
-                if tree is not None:
-                    old, new = await counted(client, tree, one.mark)
-                    why = self._waits[key].why if key in self._waits else "its turn"
-                    secrets = tuple(sorted(one.ran))
-                    found.append(SecretRollout(key, secrets, one.since, old, new, why))
-        return found
+        return await self._rollouts.all(self._space_of, self._waits)
 
     def _concerns(self, one: Delivery) -> bool:
         if one.target.restart is None:
@@ -170,6 +175,10 @@ class Restarter:
         Says whether the lists could be read; a namespace that fails is looked at again.
         """
         async with self._looking:
+            if self._seen_epoch != self._epoch:
+                self._seen_epoch, self._lists = self._epoch, None
+                self._records.forget()
+                self._waits.clear()
             try:
                 namespaces = await self._read(targets)
                 records = await self._records.all()
@@ -185,6 +194,7 @@ class Restarter:
                     await self._turn(namespace, fresh or {})
                 except FluxSecretError as failure:
                     self._failed(namespace, failure)
+            await self._rollouts.tell(self._space_of, self._waits)
             self._woken.set()
             return True
 
@@ -208,11 +218,10 @@ class Restarter:
         return touched
 
     async def _space(self, namespace: str) -> Space:
-        assert self._lists is not None, "they were read"  # noqa: S101
-        space = self._lists.space(namespace, self._targets)
+        space = self._space_of(namespace)
         if space.handing:
             await self._read(space.handing)
-            space = self._lists.space(namespace, self._targets)
+            space = self._space_of(namespace)
             if space.handing:
                 self._again.add(namespace)
         return space
@@ -240,9 +249,12 @@ class Restarter:
                 self._waits |= turn.waits
                 await self._records.write(record, turn.record)
 
-    def _account(self, record: Record, one: Due) -> str:
-        space = self._lists.space(record.namespace, self._targets) if self._lists else Space()
-        return space.account(one.ran)
+    def _space_of(self, namespace: str) -> Space:
+        return self._lists.space(namespace, self._ours) if self._lists else Space()
+
+    def _ours(self, name: TargetId) -> Target | None:
+        target = self._targets.get(name)
+        return target if target is not None and self.owns(target) else None
 
     async def _key(self) -> DigestKey:
         return await digest_key(self._client, self._namespace, make=False)

@@ -13,10 +13,12 @@ from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 from flux_secret.errors import FluxSecretError
+from flux_secret.model.restart import SecretRollout
 from flux_secret.model.status import AppStatus, Reason, reason_of
 from flux_secret.outside.kubernetes import Json
 from flux_secret.outside.kubernetes.body import items, text
 
+MAX_ROLLOUTS: Final = 1000  # that a status may list
 MAX_MESSAGE: Final = 4000  # characters; a Condition's message may have 32,768
 
 
@@ -56,11 +58,26 @@ def of_app(status: AppStatus, shown: Shown) -> Mapping[str, Json]:
     }
     if status.applied:
         tree["lastAppliedRevision"] = status.applied
+    if status.rollouts:
+        tree["rollouts"] = [_rollout(one) for one in status.rollouts[:MAX_ROLLOUTS]]
     if status.attempted:
         tree["lastAttemptedRevision"] = status.attempted
     if shown.handled:
         tree["lastHandledReconcileAt"] = shown.handled
     return tree
+
+
+def _rollout(one: SecretRollout) -> Json:
+    pods = {"podsOld": one.pods_old, "podsNew": one.pods_new}
+    return {
+        "kind": one.workload.kind,
+        "namespace": one.workload.namespace,
+        "name": one.workload.name,
+        "secrets": list(one.secrets),
+        "since": _stamp(one.since),
+        "waitingFor": one.waiting_for,
+        **{name: count for name, count in pods.items() if count is not None},
+    }
 
 
 def of_store(head: Head, shown: Shown) -> Mapping[str, Json]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from structlog.testing import capture_logs
@@ -14,7 +14,7 @@ from flux_secret.errors import FluxSecretError, ForbiddenError, UnreachableError
 from flux_secret.model.change import Action, Change
 from flux_secret.model.delivery import Delivery
 from flux_secret.model.names import ObjectKey
-from flux_secret.model.restart import FreezeWindow, Restarted, RestartPolicy
+from flux_secret.model.restart import FreezeWindow, Restarted, RestartPolicy, SecretRollout
 from unit.apply.restart.cluster import FakeCluster, secret, target, values, web
 
 DEMO = target()
@@ -277,6 +277,63 @@ async def test_of_two_targets_each_restarts_what_it_may_and_the_smaller_budget_c
         "with-both": "the budget: 1 a minute in dev",
         "z": "its rollout",
     }
+
+
+async def test_rollouts_are_told_when_they_begin_change_and_end() -> None:
+    cluster, told = FakeCluster(), list[Sequence[SecretRollout]]()
+    cluster.run(web())
+    one = target(policy=RestartPolicy(freeze=(FreezeWindow.parse("mon"),)))
+    restarter = cluster.restarter()
+    restarter.tell(told.append)
+    for said in ("old", "new"):
+        await restarter.before([one])
+        await restarter.after([cluster.deliver(one, {secret(): said}, web())])
+    await restarter.settle()
+    await restarter.settle()
+    assert [rollout.waiting_for for (rollout,) in told] == [
+        "the end of a freeze: 2026-12-01T00:00+00:00"
+    ]
+    assert told[0][0].targets == {"demo"}
+    cluster.now += dt.timedelta(days=1)
+    await restarter.settle()
+    assert [rollout.waiting_for for (rollout,) in told[1:]] == ["its rollout"]
+    del cluster.objects["Deployment", "dev", "web"]
+    await restarter.settle()
+    assert [len(rollouts) for rollouts in told] == [1, 1, 0]
+
+
+async def test_numbers_that_cannot_be_had_are_no_failure() -> None:
+    cluster = FakeCluster()
+    cluster.run(web())
+    restarter = cluster.restarter()
+    restarter.tell(lambda _rollouts: None)
+    await restarter.before([DEMO])
+    await restarter.after([cluster.deliver(DEMO, {secret(): "old"}, web())])
+    cluster.refuses = refusing("list pods", with_=UnreachableError)
+    with capture_logs() as said:
+        await restarter.after([cluster.deliver(DEMO, {secret(): "new"}, web())])
+    assert cluster.restarted == ["web"]
+    assert "restarts.not_counted" in {one["event"] for one in said}
+
+
+async def test_what_another_replica_delivers_is_taken_up_when_it_comes_here() -> None:
+    cluster = FakeCluster()
+    cluster.run(web())
+    held = target(policy=RestartPolicy(freeze=(FreezeWindow.parse("mon"),)))
+    ours, theirs = cluster.restarter(), cluster.restarter()
+    for restarter in (ours, theirs):  # both have seen it
+        await restarter.before([held])
+    for said in ("old", "new"):
+        await ours.after([cluster.deliver(held, {secret(): said}, web())])
+    ours.owns = lambda _target: False
+    ours.forget()
+    theirs.forget()
+    cluster.now += dt.timedelta(days=1)
+    await ours.settle()
+    assert cluster.restarted == []
+    await theirs.before([held])
+    assert cluster.restarted == ["web"]
+    assert await ours.rollouts() != []
 
 
 async def test_everything_is_done_in_the_name_of_the_targets_account() -> None:
