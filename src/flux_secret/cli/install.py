@@ -15,10 +15,12 @@ from flux_secret.cli import voice
 from flux_secret.cli.options import go_bool
 from flux_secret.cli.person_options import F, from_options, given_fields
 from flux_secret.errors import UsageError
-from flux_secret.install.printing import printed, printed_with_secrets
+from flux_secret.install.printing import documents, printed, printed_with_secrets
 from flux_secret.settings import InstallFlags, InstallSettings
+from flux_secret.settings.rights import RightsSettings
 from flux_secret.wiring.installing import install as install_on_cluster
 from flux_secret.wiring.installing import installed
+from flux_secret.wiring.rights import needed
 
 _DEFAULTS = InstallFlags()
 _ETCD: Final = (
@@ -59,6 +61,11 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     *from_options("Where the agent's keys are"),
     go_bool("--with-secrets", "Print the Secrets, too; refused on a terminal."),
     go_bool("--apply", "Send it to the cluster instead of printing it."),
+    go_bool("--print-rbac", "Print the least rights for what Apps, inventories and --manifests "
+            "contain; nothing else."),
+    click.option("--manifests", multiple=True, metavar="FILE", type=click.Path(path_type=Path),
+                 help="With --print-rbac: documents that are to be delivered, - for standard "
+                 "input; may be repeated."),
     go_bool("--dry-run", "Say what --apply would do."),
     go_bool("--adopt-existing", "Take over objects that exist already."),
     click.option("--confirm", multiple=True, metavar="TOKEN",
@@ -83,6 +90,15 @@ def install(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401 --
     """Print the manifests that put the agent into a cluster, or apply them."""
     apply, dry, secrets = (bool(given[name]) for name in ("apply", "dry_run", "with_secrets"))
     flags = InstallFlags(**given_fields(dataclasses.fields(InstallFlags), given))
+    manifests: tuple[Path, ...] = given["manifests"]
+    if given["print_rbac"]:
+        if apply or dry or secrets:
+            raise UsageError("--print-rbac only prints", remedy="pipe it into kubectl apply")
+        found = asyncio.run(needed(RightsSettings.load(flags, manifests)))
+        voice.say(documents(found).rstrip("\n"))
+        return
+    if manifests:
+        raise UsageError("--manifests is for --print-rbac", remedy="leave it out")
     settings = InstallSettings.load(dataclasses.replace(flags, apply=apply or dry))
     if apply or dry:
         if secrets:

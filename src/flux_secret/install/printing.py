@@ -7,6 +7,7 @@ accident.
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from typing import Any, Final
 
 import yaml
@@ -40,6 +41,11 @@ def printed(bundle: Bundle) -> str:
     """Give the objects without Secrets, and say that they are not there."""
     shown = [_document(dict(one.manifest.body)) for one in bundle.items if not one.secret_data]
     return _LEFT_OUT.format(names=_NAMES) + "---\n".join(shown)
+
+
+def documents(trees: Iterable[dict[str, Any]]) -> str:
+    """Give objects that hold no value."""
+    return "---\n".join(map(_document, trees))
 
 
 def printed_with_secrets(bundle: Bundle) -> Plaintext:

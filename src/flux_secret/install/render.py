@@ -30,6 +30,7 @@ GPG_PUBLIC: Final = "flux.pub.asc"
 KEYS_ANNOTATION: Final = "flux-secret.io/keys"
 """On the pods: which keys they hold, so that other keys make other pods."""
 _LABELS: Final = {"app.kubernetes.io/name": "flux-secret"}
+_RIGHTS: Final = frozenset({"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})
 _SUFFIX: Final = "-flux"  # of what is the whole cluster's
 _MANIFESTS: Final = files("flux_secret.install") / "manifests"
 
@@ -54,7 +55,7 @@ def render(installation: Installation, keys: OperatorKeys | None = None) -> Bund
 
 def _base(installation: Installation) -> Iterator[Tree]:
     for tree in _load("base"):
-        _move(tree, installation.namespace, installation)
+        _move(tree, installation.namespace, installation.namespace)
         if tree["kind"] == "ConfigMap":
             known = installation.known_hosts or tree["data"]["known_hosts"]
             _check_hosts(known, installation)
@@ -64,6 +65,14 @@ def _base(installation: Installation) -> Iterator[Tree]:
             marker = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [SSH_SECRET]}
             tree["rules"].append({**marker, "verbs": ["get", "patch"]})
         yield tree
+
+
+def own_rights(namespace: str, *, custom_resources: bool) -> Iterator[Tree]:
+    """Give what an agent needs for itself, whatever it delivers."""
+    for tree in (*_load("base"), *(_load("custom-resources") if custom_resources else ())):
+        if tree["kind"] in _RIGHTS:
+            _move(tree, namespace, namespace)
+            yield tree
 
 
 def _applications(installation: Installation) -> Iterator[Tree]:
@@ -76,20 +85,20 @@ def _applications(installation: Installation) -> Iterator[Tree]:
 def _custom_resources(installation: Installation) -> Iterator[Tree]:
     for tree in _load("custom-resources"):
         if tree["kind"] != "CustomResourceDefinition":
-            _move(tree, installation.namespace, installation)
+            _move(tree, installation.namespace, installation.namespace)
         yield tree
 
 
 def _granted(trees: Iterator[Tree], namespace: str, installation: Installation) -> Iterator[Tree]:
     for tree in trees:
-        _move(tree, namespace, installation)
+        _move(tree, namespace, installation.namespace)
         for rule in tree.get("rules", ()):
             if installation.garbage_collection and "patch" in rule["verbs"]:
                 rule["verbs"].append("delete")  # manifests/garbage-collection
         yield tree
 
 
-def _move(tree: Tree, namespace: str, installation: Installation) -> None:
+def _move(tree: Tree, namespace: str, agent: str) -> None:
     """Put an object into its namespace; one of the whole cluster is named after the agent's."""
     metadata = tree["metadata"]
     if tree["kind"] == "Namespace":
@@ -97,12 +106,12 @@ def _move(tree: Tree, namespace: str, installation: Installation) -> None:
     elif "namespace" in metadata:
         metadata["namespace"] = namespace
     else:
-        name = f"{metadata['name'].removesuffix(_SUFFIX)}-{installation.namespace}"
+        name = f"{metadata['name'].removesuffix(_SUFFIX)}-{agent}"
         metadata["name"] = name
         if "roleRef" in tree:
             tree["roleRef"]["name"] = name
     for subject in tree.get("subjects", ()):
-        subject["namespace"] = installation.namespace
+        subject["namespace"] = agent
 
 
 def _deployment(tree: Tree, installation: Installation, keys: OperatorKeys | None) -> Tree:

@@ -143,9 +143,14 @@ def _password(flag: str) -> UsageError:
     )
 
 
-def _applications(flags: InstallFlags) -> tuple[str, ...]:
+def applications_of(flags: InstallFlags) -> tuple[str, ...]:
+    """Give the namespaces that are named; raise `UsageError`."""
     parts = [part for text in flags.k8s_allow_namespace for part in text.split(",") if part]
-    names = tuple(dict.fromkeys(_namespace("--k8s-allow-namespace", part) for part in parts))
+    return tuple(dict.fromkeys(_namespace("--k8s-allow-namespace", part) for part in parts))
+
+
+def _applications(flags: InstallFlags) -> tuple[str, ...]:
+    names = applications_of(flags)
     if flags.namespace in names:
         raise UsageError(
             f"applications may not go to {flags.namespace}, where the agent's own keys are",
