@@ -46,9 +46,13 @@ class ClusterApplier:
         """Let through what these tokens name, from the next round on."""
         self._cluster.confirmed.update(tokens)
 
-    async def retire(self, app: str, *, prune: bool) -> ChangeSet:
-        """Remove what an App, `NAMESPACE/NAME`, owns, or forget it; raise while something stays."""
-        return await retire(self._cluster, self._known, TargetId("", "", "", app), prune=prune)
+    async def retire(self, app: str, *, prune: bool, account: str = "") -> ChangeSet:
+        """Remove what an App, `NAMESPACE/NAME`, owns, or forget it; raise while something stays.
+
+        In the name of `account`, as it was delivered.
+        """
+        cluster = self._cluster.acting_as(account)
+        return await retire(cluster, self._known, TargetId("", "", "", app), prune=prune)
 
     def round(self) -> ApplyRound:
         """Begin a round."""
@@ -78,7 +82,8 @@ class ApplyRound:
         if delivery.revision is None:
             raise BugError("a delivery is applied before its revision is known")
         order = await self.order(delivery.target)
-        applying = Applying(self._cluster, self._cluster.ledger, order, self._take)
+        cluster = self._cluster.acting_as(delivery.target.service_account)
+        applying = Applying(cluster, self._cluster.ledger, order, self._take)
         await applying.apply(delivery, delivery.revision, bundle, changes)
 
     async def order(self, target: Target) -> Order:
@@ -137,7 +142,11 @@ class ApplyRound:
             Sought(key, kinds.any_version(key.group, key.kind), listed=True) for key in wanted
         ]
         confined = bool(target.allowed_namespaces)
-        live = (await self._glance.read(sought, confined=confined)).live
+        account = target.service_account
+        if account:  # what others see is nothing to it
+            live = (await cluster.acting_as(account).read(sought, inventory.applyset)).live
+        else:
+            live = (await self._glance.read(sought, confined=confined)).live
         if not all(
             is_left_alone(live.get(key))
             if key in left

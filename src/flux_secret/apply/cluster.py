@@ -100,6 +100,7 @@ class Cluster:
         self, client: Client, options: ApplyOptions, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.client = client
+        """In whose name objects of targets are read and written."""
         self.options = options
         self.confirmed = set(options.confirmations)
         """Tokens; each stands for one revision and one list of objects, so none goes stale."""
@@ -111,6 +112,15 @@ class Cluster:
         self._clock = clock
         self._looked: float | None = None
         """When somebody began to look, on the clock; None when it is to be looked at anew."""
+
+    def acting_as(self, account: str) -> Cluster:
+        """Give the same in the name of a service account, `NAMESPACE:NAME`; empty: this one.
+
+        What is ours (lists, our key) and what is served stays asked in our own name.
+        """
+        if not account:
+            return self
+        return _Acting(self, self.client.acting_as(account))
 
     async def kinds(self, *, refresh: bool = False) -> Kinds:
         """Give what is served, asked once a round."""
@@ -200,3 +210,32 @@ class Cluster:
             found.live[key] = await self.limited(reading)
         except ObjectError as error:
             found.failed[key] = error
+
+
+class _Acting(Cluster):
+    """A cluster in a service account's name; what is ours is asked of the one it stands for."""
+
+    def __init__(self, base: Cluster, client: Client) -> None:
+        super().__init__(client, base.options)
+        self._base = base
+        self.ledger, self.confirmed = base.ledger, base.confirmed
+
+    async def kinds(self, *, refresh: bool = False) -> Kinds:
+        """Give what is served."""
+        return await self._base.kinds(refresh=refresh)
+
+    def learn(self, kinds: Kinds) -> None:
+        """Know what somebody else has just asked."""
+        self._base.learn(kinds)
+
+    async def key(self) -> DigestKey:
+        """Give our persistent key."""
+        return await self._base.key()
+
+    def forget(self) -> None:
+        """Forget what was read."""
+        self._base.forget()
+
+    async def limited(self, request: Coroutine[Any, Any, Result]) -> Result:
+        """Wait for a request, among all of them."""
+        return await self._base.limited(request)

@@ -29,7 +29,8 @@ class Elsewhere:
             raise BugError("a delivery is applied before its revision is known")
         cluster = Cluster(self.client, replace(self.options, confirmations=self.order.confirmed))
         cluster.learn(self.order.kinds)
-        applying = Applying(cluster, AskedLists(self.ask), self.order, self._tell)
+        acting = cluster.acting_as(delivery.target.service_account)
+        applying = Applying(acting, AskedLists(self.ask), self.order, self._tell)
         await applying.apply(delivery, delivery.revision, bundle, changes)
         kinds = await cluster.kinds()
         if kinds is not self.order.kinds:  # a definition was applied: others may need to know

@@ -109,7 +109,8 @@ class HandOver:
         revision = self._sound[claimant].revision
         assert revision is not None, "a sound delivery has one"  # noqa: S101
         owner = ledger.owner(key)
-        live = None if claim.is_bare else await self._read(claim)
+        account = self._sound[claimant].target.service_account
+        live = None if claim.is_bare else await self._read(claim, account)
         inventory = ledger.inventory(claimant)
         if owner is not None:
             entry = ledger.inventory(owner).entries.get(key, Entry(key))
@@ -152,9 +153,9 @@ class HandOver:
         entries = {name: entry for name, entry in old.entries.items() if name != key}
         await self._cluster.ledger.write(old, entries, old.revision)
 
-    async def _read(self, claim: Claim) -> LiveObject | None:
+    async def _read(self, claim: Claim, account: str) -> LiveObject | None:
         sought = Sought(claim.key, claim.want.kind, listed=False)
-        found = await self._cluster.read([sought], "")
+        found = await self._cluster.acting_as(account).read([sought], "")
         if claim.key in found.failed:
             raise found.failed[claim.key]
         return found.live[claim.key]

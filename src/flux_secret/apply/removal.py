@@ -45,6 +45,8 @@ class Leaving:
     """Whether the kind of something that the target wants is not known: then nothing goes."""
     taken_out: bool = False
     """Whether the target itself left the configuration: always held."""
+    account: str = ""
+    """In whose name it is removed; empty for our own."""
     confirmed: bool = False
     """Whether a person has said so already: nothing is held."""
 

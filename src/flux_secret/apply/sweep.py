@@ -99,9 +99,9 @@ class Sweeper:
         for target in sound:  # the first of the git paths first
             for claim in [claim for claimant, claim in self._now.claims if claimant == target]:
                 await handing.settle(target, claim, changes)
-        remover = Remover(self._cluster, self._now.known.told, changes)
         for leaving in self._leaving(sound, configured, wants):
-            await remover.remove(leaving)
+            cluster = self._cluster.acting_as(leaving.account)
+            await Remover(cluster, self._now.known.told, changes).remove(leaving)
         return handing.owed
 
     def _leaving(
@@ -135,6 +135,7 @@ class Sweeper:
                         prune=one.target.prune,
                         dry=one.target.prune_dry,
                         allowed=one.target.allowed_namespaces,
+                        account=one.target.service_account,
                         stays=bool(wanted),
                         partly_placed=target in self._now.partly_placed,
                     )

@@ -73,10 +73,10 @@ class Delivery:
     error: FluxSecretError | None = None
     notes: list[str] = field(default_factory=list)
     """What people should know though nothing failed: `delivered from the last good copy of …`."""
-    repeated: bool = False
-    """Whether the last delivery still holds: nothing was made anew, and nothing written."""
     remarks: list[Remark] = field(default_factory=list)
     """What its generation gave to remark; empty when nothing was generated anew."""
+    repeated: bool = False
+    """Whether the last delivery still holds: nothing was made anew, and nothing written."""
 
     @property
     def exit_code(self) -> int:

@@ -214,7 +214,7 @@ async def _restarter(
     """Restart workloads while this agent runs, if any target asks for it."""
     if not settings.custom_resources and not any(target.restart for target in settings.targets):
         return None
-    restarter = Restarter(client, settings.cluster.namespace)
+    restarter = Restarter(client, settings.cluster.namespace, acting=client.acting_as)
     await resources.enter_async_context(restarter.running())
     return restarter
 

@@ -24,8 +24,8 @@ async def following(
         yield None
         return
 
-    async def retire(name: AppName, prune: bool) -> None:  # noqa: FBT001 -- a callback
-        await connected.applier.retire(str(name), prune=prune)
+    async def retire(name: AppName, account: str, *, prune: bool) -> None:
+        await connected.applier.retire(str(name), prune=prune, account=account)
 
     async with Chores() as chores:
         around = Surroundings(

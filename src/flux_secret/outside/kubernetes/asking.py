@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Final
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ _OK: Final = range(200, 300)
 def checked(request: Request, answer: Answer, sent: bytes = b"") -> None:
     """Raise our error for an answer that is a refusal; `sent` is the request's body."""
     if answer.code not in _OK:
+        request = replace(request, account=answer.account)
         raise failure(request, answer.code, _status(answer), names(sent))
 
 

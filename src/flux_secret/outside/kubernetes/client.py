@@ -64,6 +64,15 @@ class Client:
         self.namespace = namespace
         """The namespace of the kubeconfig's context."""
 
+    def acting_as(self, account: str) -> Client:
+        """Give a client in the name of a service account, `NAMESPACE:NAME`; empty: this one.
+
+        What the account may not do is refused it; that we may impersonate it is asked, too.
+        """
+        if not account:
+            return self
+        return Client(self._transport.acting_as(account), self.namespace)
+
     @property
     def traffic(self) -> Traffic:
         """How many requests were made."""

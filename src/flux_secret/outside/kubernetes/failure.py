@@ -62,6 +62,8 @@ class Request:
     """`secrets`, `deployments.apps`."""
     namespace: str = ""
     name: str = ""
+    account: str = ""
+    """`NAMESPACE:NAME` of the service account in whose name it was asked; empty for our own."""
 
     def __str__(self) -> str:
         where = f" in {self.namespace}" if self.namespace else ""
@@ -85,8 +87,9 @@ class Request:
         name = f"flux-secret-{self.resource.partition('.')[0]}"
         return (
             f"kubectl {scope} {name} --verb={verbs} --resource={self.resource}, "
-            f"and bind it to this agent with kubectl create "
+            f"and bind it to {'the account' if self.account else 'this agent'} with kubectl create "
             f"{'rolebinding' if self.namespace else 'clusterrolebinding'}"
+            f"{f' --serviceaccount={self.account}' if self.account else ''}"
         )
 
 
@@ -116,9 +119,7 @@ def _by_code(request: Request, code: int, status: Json) -> FluxSecretError | Non
             remedy="renew the credentials of the kubeconfig, or name another with --context",
         )
     if code == HTTPStatus.FORBIDDEN and (_RBAC.search(message) or not message):
-        return ForbiddenError(
-            f"the API server does not allow this agent to {request}", remedy=request.permission
-        )
+        return _forbidden(request, message)
     if code == HTTPStatus.GONE:
         return ExpiredError(f"{request}: what it continues is not kept any more")
     if code == HTTPStatus.NOT_FOUND:
@@ -126,6 +127,26 @@ def _by_code(request: Request, code: int, status: Json) -> FluxSecretError | Non
     if code == HTTPStatus.CONFLICT or _is_another(status):
         return _conflict(request, known(text(status, "reason")))
     return None
+
+
+def _forbidden(request: Request, message: str) -> ForbiddenError:
+    if not request.account:
+        return ForbiddenError(
+            f"the API server does not allow this agent to {request}", remedy=request.permission
+        )
+    namespace, _, name = request.account.partition(":")
+    if "cannot impersonate" in message:
+        return ForbiddenError(
+            f"the API server does not allow this agent to act as service account {name} in "
+            f"{namespace}",
+            remedy=f"kubectl -n {namespace} create role flux-secret-as-{name} --verb=impersonate "
+            f"--resource=serviceaccounts --resource-name={name}, and bind it to this agent with "
+            "kubectl create rolebinding",
+        )
+    return ForbiddenError(
+        f"the API server does not allow service account {name} in {namespace} to {request}",
+        remedy=request.permission,
+    )
 
 
 def _is_another(status: Json) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import io
 import math
 import ssl
@@ -58,6 +59,8 @@ class Answer:
 
     code: int
     untrusted_body: bytes = field(repr=False)
+    account: str = ""
+    """In whose name it was asked: a service account, `NAMESPACE:NAME`; empty for our own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,7 @@ class Transport:
         self._session: aiohttp.ClientSession | None = None
         self._streams: aiohttp.ClientSession | None = None
         self.traffic = Traffic()
+        self._account = ""
 
     async def __aenter__(self) -> Self:
         context = tls.context(self._connection) if self._trust is None else self._trust
@@ -150,6 +154,15 @@ class Transport:
             trust_env=False,
             cookie_jar=aiohttp.DummyCookieJar(),
         )
+
+    def acting_as(self, account: str) -> Self:
+        """Give the same connections in the name of a service account, `NAMESPACE:NAME`.
+
+        The API server gives it its groups by itself (user impersonation).
+        """
+        other = copy.copy(self)
+        other._account = account  # noqa: SLF001 -- our own copy
+        return other
 
     async def send(  # noqa: PLR0913 -- an HTTP request has these parts
         self,
@@ -244,10 +257,11 @@ class Transport:
     ) -> _Arguments:
         connection = self._connection
         header = await connection.credentials.authorization()
+        acting = {"Impersonate-User": f"system:serviceaccount:{self._account}"}
         identity = {"Authorization": header.reveal().decode("latin-1")} if header else {}
         return {
             "url": URL(connection.server + path, encoded=True).update_query(params),
-            "headers": {**headers, **identity},
+            "headers": {**headers, **identity, **(acting if self._account else {})},
             "proxy": connection.proxy,
             "allow_redirects": False,
             "server_hostname": connection.trust.server_name or None,
@@ -271,7 +285,7 @@ class Transport:
                 data=None if body is None else io.BytesIO(body),  # a large one goes in pieces
                 timeout=timeout,
             ) as response:
-                answer = Answer(response.status, await self._read(response))
+                answer = Answer(response.status, await self._read(response), self._account)
                 return answer, _seconds(response.headers.get("Retry-After", "1"))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             failed = _translated(self._connection.server, error)

@@ -7,19 +7,28 @@ once, and nobody who deletes a definition means it.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Collection
+from typing import Protocol
 
 import structlog
 
 from flux_secret.model.app import AppName
 from flux_secret.outside.kubernetes import Client, ConflictError, LiveObject, NotFoundError
+from flux_secret.outside.kubernetes.body import text
 from flux_secret.reconcile.resources import kinds
 from flux_secret.reconcile.resources.kinds import Tree
 
 _log = structlog.get_logger(component="resources")
 
-Retire = Callable[[AppName, bool], Awaitable[None]]
-"""Removes an App's objects (`True`), or forgets them; raises `FluxSecretError` while some stay."""
+
+class Retire(Protocol):
+    """Removes an App's objects, or forgets them."""
+
+    def __call__(self, name: AppName, account: str, *, prune: bool) -> Awaitable[None]:
+        """Do it in the name of a service account, `NAMESPACE:NAME`, or our own for none.
+
+        Raises `FluxSecretError` while some objects stay.
+        """
 
 
 class Finalizer:
@@ -43,7 +52,8 @@ class Finalizer:
             _log.warning("app.released", app=str(name), reason="its definition is being deleted: "
                          "what it delivered stays, and is listed still")  # fmt: skip
         else:
-            await self._retire(name, prune)
+            account = text(tree, "spec", "serviceAccountName")
+            await self._retire(name, account and f"{name.namespace}:{account}", prune=prune)
         await self._set(tree, [one for one in kinds.finalizers(tree) if one != kinds.FINALIZER])
 
     async def _is_definition_leaving(self) -> bool:
