@@ -41,8 +41,9 @@ def agent(
     without: str = "--",
     path: str = APPLICATION,
     env: Mapping[str, str] | None = None,
+    name: str = "agent",
 ) -> Iterator[Agent]:
-    log = world.root / "agent.log"
+    log = world.root / f"{name}.log"
     flags = [
         flag
         for flag in world.flags("--listen=127.0.0.1:0", *extra, path=path)

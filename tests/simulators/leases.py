@@ -146,10 +146,8 @@ class Replica:
     @classmethod
     async def start(cls, server: LeaseServer, name: str, timing: Timing | None = None) -> Replica:
         clock, notified = LoopClock(), list[float]()
-        membership = Membership(
-            Door(server, name), name, timing or Timing(),
-            lambda: notified.append(asyncio.get_running_loop().time()), clock,
-        )  # fmt: skip
+        membership = Membership(Door(server, name), name, timing or Timing(), clock)
+        membership.subscribe(lambda: notified.append(asyncio.get_running_loop().time()))
         replica = cls(membership, clock, notified)
         replica.task = asyncio.create_task(replica._live())
         return replica

@@ -32,7 +32,8 @@ async def main(kubeconfig: str, namespace: str, name: str, *times: str) -> None:
 
     async with connect(load(Path(kubeconfig)), limits) as client:
         leases = Leases(client, namespace, timing.group)
-        member = Membership(leases, identity_of(name), timing, say)
+        member = Membership(leases, identity_of(name), timing)
+        member.subscribe(say)
         async with member:
             await stopping.wait()
 

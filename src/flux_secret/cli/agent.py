@@ -21,8 +21,10 @@ from flux_secret.cli.sync_options import agent_marker_options
 from flux_secret.errors import FluxSecretError
 from flux_secret.outside.files import remove_stale_scratch
 from flux_secret.reconcile.board import Board
+from flux_secret.reconcile.replicas import Replicas
 from flux_secret.settings import Flags, Settings
 from flux_secret.wiring.agent import connect, serving
+from flux_secret.wiring.replicas import sharing
 from flux_secret.wiring.resident import following
 
 STORES_SECONDS: Final = 2.0  # between two looks at `--stores-from` and `--config`
@@ -69,18 +71,28 @@ async def _run(asked: Flags, settings: Settings) -> None:
     stopping = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
-    async with serving(settings) as board:
+    # what is given back at the end is taken by others at once: nothing writes any more by then
+    async with sharing(settings) as replicas, serving(settings, replicas) as board:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, board.look)
-        await _deliver_until(stopping, asked, settings, board)
+        await _deliver_until(stopping, asked, settings, Shared(board, replicas))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shared:
+    """What outlives a connection."""
+
+    board: Board
+    replicas: Replicas
 
 
 async def _deliver_until(
-    stopping: asyncio.Event, asked: Flags, settings: Settings, board: Board
+    stopping: asyncio.Event, asked: Flags, settings: Settings, shared: Shared
 ) -> None:
+    board, replicas = shared.board, shared.replicas
     while not stopping.is_set():
         async with (
-            connect(settings, board.vitals, workers=True) as connected,
-            following(settings, connected, board) as resources,
+            connect(settings, board.vitals, replicas.held, workers=True) as connected,
+            following(settings, connected, board, replicas) as resources,
         ):
             board.connected(connected.live)
             connected.tell(board)

@@ -81,18 +81,14 @@ class Membership:
         leases: Leases,
         identity: str,
         timing: Timing,
-        notify: Callable[[], None] = lambda: None,
         clock: Clock | None = None,
     ) -> None:
-        """`identity` is this process's alone; `notify` is called when shares or the leader change.
-
-        `notify` must not raise.
-        """
+        """Be one of them; `identity` is this process's alone."""
         clock = clock or Clock()
         self.identity = identity
         self._leases = leases
         self._timing = timing
-        self._notify = notify
+        self._listeners: list[Callable[[], None]] = []
         self._clock = clock.uptime
         self._now = clock.now
         self._observed = Observed()
@@ -128,6 +124,14 @@ class Membership:
         Each renewal moves it on.
         """
         return self.held.at
+
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener`, which must not raise, when shares or the leader change.
+
+        Give what ends that.
+        """
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
 
     @property
     def members(self) -> frozenset[str]:
@@ -312,7 +316,8 @@ class Membership:
                 leader=self.is_leader,
                 waiting=" ".join(sorted(self._ring.unaware)),
             )
-            self._notify()
+            for listener in self._listeners:
+                listener()
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from flux_secret.errors import ConfigurationError
+from flux_secret.outside.deadline import Deadline
 
 GROUP: Final = "flux-secret"
 _MAX_HOST: Final = 40
@@ -27,9 +29,19 @@ class Replicas(Protocol):
     def deadline(self) -> float:
         """Give the moment, on `outside.clock.uptime`, after which nothing may be written."""
 
+    @property
+    def held(self) -> Deadline:
+        """The same moment, for `Limits.seconds_left`; forked processes see it, too."""
+
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` when any of this changes; give what ends that."""
+
 
 class Solo:
     """The only replica: everything is its own, for ever."""
+
+    def __init__(self) -> None:
+        self.held = Deadline()
 
     def owns(self, app: str) -> bool:
         """Whether the App is ours: each is."""
@@ -43,7 +55,12 @@ class Solo:
 
     def deadline(self) -> float:
         """Give no end."""
-        return float("inf")
+        return self.held.at
+
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Nothing ever changes."""
+        del listener
+        return lambda: None
 
 
 @dataclass(frozen=True, slots=True)

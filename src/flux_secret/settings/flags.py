@@ -75,6 +75,11 @@ class Flags:
     restart_workloads: str = "none"
     restart_budget: int = BUDGET
     restart_freeze: Sequence[str] = ()
+    leader_elect: bool = False
+    leader_election_id: str = "flux-secret"
+    lease_duration: str = "35s"
+    renew_deadline: str = "30s"
+    retry_period: str = "5s"
     listen: str = ""
     listen_metrics: str = ""
     listen_token_file: Path | None = None

@@ -14,6 +14,7 @@ from flux_secret.model.bounds import BOUNDS, Bounds, WorkerBounds
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import StoreName
 from flux_secret.model.target import Target
+from flux_secret.reconcile.replicas import Timing
 from flux_secret.settings.documents import Documents, load_documents
 from flux_secret.settings.environment import (
     age_keys,
@@ -25,6 +26,7 @@ from flux_secret.settings.flags import Flags
 from flux_secret.settings.generators import bounds_of, worker_bounds_of
 from flux_secret.settings.groups import ClusterSettings, GitSettings, KeySettings
 from flux_secret.settings.listening import ListenSettings
+from flux_secret.settings.replicas import timing_of
 from flux_secret.settings.stores import registered, stores_of
 from flux_secret.settings.sync import SyncSettings
 from flux_secret.settings.targets import daemon_of, parts, seconds, targets_of
@@ -50,6 +52,8 @@ class Settings:
     git_poll_interval_seconds: float = 300.0
     regenerate_interval_seconds: float = 3600.0
     """How long what was generated counts as made from the same inputs; 0: not at all."""
+    replicas: Timing | None = None
+    """The times of leases; None for an agent that shares its work with no other."""
     generator_bounds: Bounds = BOUNDS
     worker_bounds: WorkerBounds = field(default_factory=WorkerBounds)
     unsafe_no_sandbox: bool = False
@@ -123,6 +127,7 @@ class Settings:
             listen=ListenSettings.load(flags),
             git_poll_interval_seconds=seconds("--git-poll-interval", flags.git_poll_interval),
             regenerate_interval_seconds=seconds("--regenerate-interval", flags.regenerate_interval),
+            replicas=timing_of(flags),
             generator_bounds=bounds_of(flags),
             worker_bounds=worker_bounds_of(flags),
             unsafe_no_sandbox=flags.unsafe_no_sandbox,

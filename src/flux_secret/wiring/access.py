@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Mapping
 
 from flux_secret.outside import kubernetes
+from flux_secret.outside.deadline import Deadline
 from flux_secret.outside.git import GitAccess
 from flux_secret.settings import ClusterSettings, Settings
 
@@ -33,8 +34,9 @@ def connection_of(cluster: ClusterSettings, environ: Mapping[str, str]) -> kuber
 
 
 async def cluster_client(
-    settings: Settings, resources: contextlib.AsyncExitStack
+    settings: Settings, resources: contextlib.AsyncExitStack, held: Deadline | None = None
 ) -> kubernetes.Client:
-    """Give a client of that cluster."""
+    """Give a client of that cluster, which writes nothing after what is `held` has run out."""
+    limits = kubernetes.Limits(seconds_left=held.seconds_left) if held else None
     connection = connection_of(settings.cluster, settings.cluster_env)
-    return await resources.enter_async_context(kubernetes.connect(connection))
+    return await resources.enter_async_context(kubernetes.connect(connection, limits))

@@ -26,6 +26,7 @@ from flux_secret.model.identity import DeployKey
 from flux_secret.model.names import StoreName
 from flux_secret.model.target import Source, Target
 from flux_secret.outside import kubernetes
+from flux_secret.outside.deadline import Deadline
 from flux_secret.outside.git import (
     public_identity,
 )
@@ -40,6 +41,7 @@ from flux_secret.reconcile.health import Limits
 from flux_secret.reconcile.interface import LiveObjects, Stages
 from flux_secret.reconcile.making import Here
 from flux_secret.reconcile.memory import Memory
+from flux_secret.reconcile.replicas import Replicas
 from flux_secret.reconcile.round import Round, deliver_round
 from flux_secret.reconcile.vitals import Vitals
 from flux_secret.reconcile.workers import Workers
@@ -52,6 +54,7 @@ from flux_secret.wiring.crew import Crew, nursery_of
 from flux_secret.wiring.encrypted import needs_sandbox, opener
 from flux_secret.wiring.keys import load_keys
 from flux_secret.wiring.listeners import listen_for_strangers, noting
+from flux_secret.wiring.replicas import deliver_what_is_ours
 from flux_secret.wiring.repositories import Repositories
 
 _log = structlog.get_logger()
@@ -147,16 +150,21 @@ def placed(app: App, namespace: str) -> App:
 
 @asynccontextmanager
 async def connect(
-    settings: Settings, vitals: Vitals | None = None, *, workers: bool = False
+    settings: Settings,
+    vitals: Vitals | None = None,
+    held: Deadline | None = None,
+    *,
+    workers: bool = False,
 ) -> AsyncIterator[Connected]:
-    """Connect the rooms; private keys are read here, once. `vitals` learn how stores are.
+    """Connect the rooms; private keys are read here, once.
 
+    `vitals` learn how stores are; when what is `held` has run out, nothing is written.
     `workers`: each delivery is made by a process of its own, and this one holds no value.
     """
     async with contextlib.AsyncExitStack() as resources:
         git = git_access(settings)
         keys = load_keys(settings.keys, settings.tool_path, resources)
-        client = await cluster_client(settings, resources)
+        client = await cluster_client(settings, resources, held)
         repositories = Repositories(settings, git, keys.gpg, client)
         fresh = settings.fresh_seconds
         source = GitSource(
@@ -220,7 +228,7 @@ async def _restarter(
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[Board]:
+async def serving(settings: Settings, replicas: Replicas) -> AsyncIterator[Board]:
     """Keep the board of one agent, and serve it where the settings say."""
     listen = settings.listen
     ssh_key = settings.git.ssh_key if listen.api else None
@@ -230,8 +238,10 @@ async def serving(settings: Settings) -> AsyncIterator[Board]:
         repository,
         settings.apps,
         poll_seconds=settings.git_poll_interval_seconds,
+        owns=lambda name: replicas.owns(str(name)),
         limits=Limits(syncs_seconds=listen.unhealthy_after_seconds),
     )
+    deliver_what_is_ours(board, replicas)
     async with contextlib.AsyncExitStack() as resources:
         resources.callback(board.scheduler.close)
         await listen_for_strangers(settings, board, resources)

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from flux_secret.model.app import AppName
 from flux_secret.reconcile.board import Board
 from flux_secret.reconcile.chores import Chores
+from flux_secret.reconcile.replicas import Replicas
 from flux_secret.reconcile.resources.controller import Controller, Surroundings
 from flux_secret.settings import Settings
 from flux_secret.wiring.agent import Connected
@@ -17,7 +18,7 @@ from flux_secret.wiring.agent import Connected
 
 @asynccontextmanager
 async def following(
-    settings: Settings, connected: Connected, board: Board
+    settings: Settings, connected: Connected, board: Board, replicas: Replicas
 ) -> AsyncIterator[asyncio.Task[None] | None]:
     """Follow Stores and Apps of the cluster, if the settings say so; the task ends with a bug."""
     if not settings.custom_resources:
@@ -34,11 +35,16 @@ async def following(
             mounts=connected.repositories,
             retire=retire,
             namespace=settings.cluster.namespace,
+            owns=lambda name: replicas.owns(str(name)),
+            leads=lambda: replicas.is_leader,
         )
-        running = asyncio.ensure_future(Controller(around, chores).run())
+        controller = Controller(around, chores)
+        running = asyncio.ensure_future(controller.run())
+        ended = replicas.subscribe(controller.settle)
         try:
             yield running
         finally:
+            ended()
             running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await running

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, NoReturn
@@ -9,9 +10,11 @@ from typing import Final, NoReturn
 from flux_secret.outside.kubernetes.body import Json, encoded, number, text
 from flux_secret.outside.kubernetes.client import Client, Preconditions
 from flux_secret.outside.kubernetes.discovery import ServedKind
+from flux_secret.outside.kubernetes.failure import AlreadyExistsError, NotFoundError
 from flux_secret.outside.kubernetes.watch import Told
 
 LEASES: Final = ServedKind("coordination.k8s.io", "v1", "Lease", "leases", namespaced=True)
+NAMESPACES: Final = ServedKind("", "v1", "Namespace", "namespaces", namespaced=False)
 LABEL: Final = "flux-secret.io/replica-of"
 SEES: Final = "flux-secret.io/sees"
 MAX_DURATION_SECONDS: Final = 3600
@@ -93,10 +96,23 @@ class Leases:
         return [Lease.parse(tree) for tree in trees]
 
     async def create(self, lease: Lease) -> Lease:
-        """Create; raise `AlreadyExistsError` when another was faster."""
+        """Create, in a namespace that is made if need be; raise `AlreadyExistsError`."""
         body = lease.to_body(self._namespace, self._group)
-        live = await self._client.create(LEASES, self._namespace, lease.name, body)
+        try:
+            live = await self._client.create(LEASES, self._namespace, lease.name, body)
+        except NotFoundError as error:
+            if error.missing_namespace != self._namespace:
+                raise
+            await self._make_namespace()
+            live = await self._client.create(LEASES, self._namespace, lease.name, body)
         return replace(lease, uid=live.uid, version=live.resource_version)
+
+    async def _make_namespace(self) -> None:
+        """Make the agent's own, as its first list does: only outside of a pod is there none."""
+        metadata: Json = {"name": self._namespace}
+        tree: Json = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+        with contextlib.suppress(AlreadyExistsError):
+            await self._client.create(NAMESPACES, "", self._namespace, encoded(tree))
 
     async def update(self, lease: Lease) -> Lease:
         """Replace the version that was read; raise `ConflictError`, `NotFoundError`."""

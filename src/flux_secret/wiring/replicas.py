@@ -1,0 +1,51 @@
+"""Settings → one replica among others, or the only one."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from flux_secret.model.app import AppName
+from flux_secret.outside import kubernetes
+from flux_secret.outside.kubernetes import Limits
+from flux_secret.outside.kubernetes.lease import Leases
+from flux_secret.reconcile.board import Board
+from flux_secret.reconcile.membership import Membership
+from flux_secret.reconcile.replicas import Replicas, Solo, identity_of
+from flux_secret.settings import Settings
+from flux_secret.wiring.access import connection_of
+
+
+@asynccontextmanager
+async def sharing(settings: Settings) -> AsyncIterator[Replicas]:
+    """Take part while the block runs; stop what delivers before it ends.
+
+    Leases have a client of their own, whose requests are short and are not bound by the deadline
+    that they move.
+    """
+    timing = settings.replicas
+    if timing is None:
+        yield Solo()
+        return
+    limits = Limits(total_seconds=timing.retry_seconds, tries=1)
+    async with kubernetes.connect(connection_of(settings.cluster, settings.cluster_env), limits) as client:
+        leases = Leases(client, settings.cluster.namespace, timing.group)
+        # in a pod the host's name is the pod's
+        async with Membership(leases, identity_of(socket.gethostname()), timing) as member:
+            yield member
+
+
+def deliver_what_is_ours(board: Board, replicas: Replicas) -> None:
+    """Deliver at once what was another replica's until now."""
+    ours: set[AppName] = set()
+
+    def changed() -> None:
+        now = {app.name for app in board.scheduler.apps if replicas.owns(str(app.name))}
+        new = now - ours
+        ours.clear()
+        ours.update(now)
+        if new:
+            board.scheduler.wake(new)
+
+    replicas.subscribe(changed)
