@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import mmap
+import os
+import sys
+import weakref
 from collections.abc import Callable
 from typing import Final
 
@@ -14,16 +17,28 @@ _DOUBLE_BYTES: Final = 8
 
 
 class Deadline:
-    """A moment on `clock.uptime`, shared with the processes that are forked after it is made.
+    """A moment on `clock.uptime`, in memory that workers share: they see each renewal at once.
 
-    A worker that delivers sees each renewal at once, and none any more when its parent is gone. One
-    aligned double is read and written whole.
+    One aligned double is read and written whole. A process that is forked afterwards has it, and so
+    has one that inherits `handle`.
     """
 
-    def __init__(self, at: float = ALWAYS, clock: Callable[[], float] = uptime) -> None:
+    def __init__(
+        self, at: float = ALWAYS, clock: Callable[[], float] = uptime, handle: int = -1
+    ) -> None:
+        """Make one, or take that of a parent, whose `handle` was inherited, as it is."""
         self._clock = clock
-        self._memory = memoryview(mmap.mmap(-1, _DOUBLE_BYTES)).cast("d")
-        self._memory[0] = at
+        inherited = handle >= 0
+        self.handle = handle
+        """Of the memory; none but on Linux."""
+        if not inherited and sys.platform == "linux":
+            self.handle = os.memfd_create("flux-secret-deadline")
+            os.ftruncate(self.handle, _DOUBLE_BYTES)
+        if self.handle >= 0:
+            weakref.finalize(self, os.close, self.handle)
+        self._memory = memoryview(mmap.mmap(self.handle, _DOUBLE_BYTES)).cast("d")
+        if not inherited:
+            self.move(at)
 
     @property
     def at(self) -> float:

@@ -162,6 +162,7 @@ async def connect(
     `workers`: each delivery is made by a process of its own, and this one holds no value.
     """
     async with contextlib.AsyncExitStack() as resources:
+        held = held or Deadline()
         git = git_access(settings)
         keys = load_keys(settings.keys, settings.tool_path, resources)
         client = await cluster_client(settings, resources, held)
@@ -188,7 +189,7 @@ async def connect(
             restarter=(restarter := await _restarter(settings, client, resources)),
         )
         if workers:
-            nursery = nursery_of(settings, supervisors, options, sandbox)
+            nursery = nursery_of(settings, supervisors, options, sandbox, held)
             await resources.enter_async_context(nursery)
             crew = Crew(nursery, keys, client.traffic, workshops.tools, settings.tool_path)
             stages = replace(stages, maker=Workers(crew))

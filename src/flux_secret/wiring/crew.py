@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from flux_secret.apply.cluster import ApplyOptions
 from flux_secret.errors import ConfigurationError
+from flux_secret.outside.deadline import Deadline
 from flux_secret.outside.kubernetes import Traffic
 from flux_secret.outside.sandbox import view
 from flux_secret.outside.sandbox.sandbox import Sandbox
@@ -53,8 +54,9 @@ def nursery_of(
     supervisors: Supervisors,
     options: ApplyOptions,
     sandbox: Sandbox | ConfigurationError,
+    held: Deadline,
 ) -> Nursery:
-    """Say what workers need; nothing is started yet."""
+    """Say what workers need; nothing is started yet. They write nothing after what is `held`."""
     prepared = Prepared(
         settings.keys,
         settings.cluster,
@@ -64,5 +66,5 @@ def nursery_of(
         settings.generator_bounds,
         sandbox,
     )
-    program = Program(_PROGRAM, prepared, settings.cluster_env)
+    program = Program(_PROGRAM, prepared, settings.cluster_env, handles=(held.handle,))
     return Nursery(program, supervisors, settings.worker_bounds)

@@ -29,7 +29,8 @@ async def sharing(settings: Settings) -> AsyncIterator[Replicas]:
         yield Solo()
         return
     limits = Limits(total_seconds=timing.retry_seconds, tries=1)
-    async with kubernetes.connect(connection_of(settings.cluster, settings.cluster_env), limits) as client:
+    connection = connection_of(settings.cluster, settings.cluster_env)
+    async with kubernetes.connect(connection, limits) as client:
         leases = Leases(client, settings.cluster.namespace, timing.group)
         # in a pod the host's name is the pod's
         async with Membership(leases, identity_of(socket.gethostname()), timing) as member:

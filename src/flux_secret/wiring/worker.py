@@ -30,6 +30,7 @@ from flux_secret.generate.generator import Generator
 from flux_secret.model.bounds import Bounds
 from flux_secret.model.target import Target
 from flux_secret.outside import kubernetes
+from flux_secret.outside.deadline import Deadline
 from flux_secret.outside.kubectl import find_kustomizing_kubectl
 from flux_secret.outside.objects import Commit
 from flux_secret.outside.sandbox import view
@@ -91,17 +92,17 @@ class Asked:
     requests: Mapping[str, int]
 
 
-def main(requests: int, prepared: int, ready: int) -> None:
-    """Be the fork server of workers."""
-    cradle.serve(requests, prepared, ready, _prepare)
+def main(requests: int, prepared: int, ready: int, held: int) -> None:
+    """Be the fork server of workers; `held` is a handle of the agent's `Deadline`."""
+    cradle.serve(requests, prepared, ready, partial(_prepare, Deadline(handle=held)))
 
 
-def _prepare(given: Prepared) -> cradle.Work:
+def _prepare(held: Deadline, given: Prepared) -> cradle.Work:
     # never closed: nothing of it runs in this process, and a worker borrows the agent's gpg
     keys = load_keys(given.keys, given.tool_path, contextlib.AsyncExitStack())
     connection = connection_of(given.cluster, given.cluster_env)
     asyncio.run(_warm_up(given))
-    return partial(_work, _Kit(given, keys, connection, kubernetes.context(connection)))
+    return partial(_work, _Kit(given, keys, connection, kubernetes.context(connection), held))
 
 
 async def _warm_up(given: Prepared) -> None:
@@ -126,6 +127,8 @@ class _Kit:
     keys: Keys
     connection: kubernetes.Connection
     trust: ssl.SSLContext | bool
+    held: Deadline
+    """Until when anything may be written: the agent moves it on."""
 
 
 async def _work(kit: _Kit, task: Task, parent: cradle.Parent, supervisors: Supervisors) -> Made:
@@ -137,7 +140,8 @@ async def _work(kit: _Kit, task: Task, parent: cradle.Parent, supervisors: Super
     workshops = Workshops(given.tool_path, given.sandbox, supervisors, given.bounds, tools)
     if not isinstance(job.pins, Pins):
         raise BugError("a job has no stores")
-    async with kubernetes.connect(kit.connection, _limits(job), trust=kit.trust) as client:
+    limits = _limits(job, kit.held)
+    async with kubernetes.connect(kit.connection, limits, trust=kit.trust) as client:
         stages = _Stages(
             source=_LaidOut(job.checkout),
             stores=OpenedPins(job.pins, Commit, keys.decryptors),
@@ -150,9 +154,10 @@ async def _work(kit: _Kit, task: Task, parent: cradle.Parent, supervisors: Super
         return made
 
 
-def _limits(job: Job) -> kubernetes.Limits:
+def _limits(job: Job, held: Deadline) -> kubernetes.Limits:
     objects = len(job.order.inventory.entries) if isinstance(job.order, Order) else 0
-    return kubernetes.Limits(connections=min(_CONNECTIONS + objects // _MORE, _MOST))
+    connections = min(_CONNECTIONS + objects // _MORE, _MOST)
+    return kubernetes.Limits(connections=connections, seconds_left=held.seconds_left)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,3 +44,11 @@ def test_the_clock_of_leases_goes_on_and_is_no_time_of_day() -> None:
     first = clock.uptime()
     assert first <= uptime() < first + 60
     assert clock.now().tzinfo is not None
+
+
+def test_a_program_that_inherits_the_handle_sees_each_renewal() -> None:
+    held = Deadline(1.0, lambda: 0.0)
+    inherited = Deadline(handle=os.dup(held.handle), clock=lambda: 0.0)
+    assert inherited.at == 1.0
+    held.move(7.0)
+    assert inherited.seconds_left() == 7.0

@@ -58,6 +58,8 @@ class Program:
     """Its whole environment."""
     root: Path = _ROOT
     """Where the module is found."""
+    handles: tuple[int, ...] = ()
+    """What it inherits besides; its `main` is told their numbers last."""
 
 
 class Nursery:
@@ -116,7 +118,9 @@ class Nursery:
         prepared = file_of(packed(self._program.prepared))
         told, tells = os.pipe()
         try:
-            served = await Served.start(argv, (prepared, tells), self._program.env)
+            served = await Served.start(
+                argv, (prepared, tells, *self._program.handles), self._program.env
+            )
         finally:
             os.close(prepared)
             os.close(tells)

@@ -50,7 +50,7 @@ def delivery() -> Delivery:
         ChangeSet([Change(KEY, Action.FAILED, error=held, origin="demo.yaml, document 1")]),
         UnreachableError("the API server does not answer"),
         ["a note"],
-        [Remark("demo/.flux.yaml", "says")],
+        remarks=[Remark("demo/.flux.yaml", "says")],
     )
 
 
