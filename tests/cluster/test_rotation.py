@@ -8,7 +8,8 @@ from typing import Protocol
 
 import pytest
 
-from behaviour.test_rotation import *  # noqa: F403 -- the same suite, another cluster
+from behaviour.test_app_rotation import *  # noqa: F403 -- the same suites, another cluster
+from behaviour.test_rotation import *  # noqa: F403 -- the same
 from behaviour.test_rotation import QUIET, mark
 from simulators.agents import agent, until, value
 from simulators.fixtures import *  # noqa: F403 -- fixtures
