@@ -16,7 +16,7 @@ from typing import Protocol
 import pytest
 
 from flux_secret.outside.kubernetes import SYNC_MARKER
-from simulators.agents import agent
+from simulators.agents import agent, value
 from simulators.agents import until as agent_until
 from simulators.fixtures import *  # noqa: F403 -- fixtures
 from simulators.installing import Administrator, as_agent
@@ -103,6 +103,22 @@ def test_the_rights_are_enough_for_everything_that_an_agent_does(
     for line in ("demo-secret created", "demo-secret configured", "demo-secret deleted"):
         assert f"secret/{line}" in said
     assert "service/demo-service deleted" in said
+
+
+def test_the_rights_are_enough_to_restart_what_uses_a_secret(
+    administrator: Administrator,
+) -> None:
+    """Only how many pods still have the old value is not known without `list` of pods."""
+    world = administrator.world
+    rights = install(administrator)
+    flags = (f"--kubeconfig={rights}", f"--k8s-allow-namespace={world.namespace}",
+             "--git-poll-interval=1s", "--restart-workloads")  # fmt: skip
+    with agent(world, *flags) as running:
+        agent_until(lambda: value(world) == FIRST)
+        world.put("demo", SECOND)
+        agent_until(lambda: running.has_said("msg=restart.over"))
+        assert running.has_said("msg=restart.done")
+        assert not running.has_said("restarts.failed")
 
 
 VERBS = [

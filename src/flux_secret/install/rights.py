@@ -99,11 +99,6 @@ def rights(
         if one.restart is not None:
             _allow_restarts(places, one)
     trees = [*own_rights(namespace, custom_resources=custom_resources)]
-    if any(one.restart is not None and one.account is None for one in delivered):
-        role = next(tree for tree in trees if tree["kind"] == "Role")
-        next(rule for rule in role["rules"] if "configmaps" in rule["resources"])["verbs"][:0] = [
-            "get"
-        ]
     for place, granted in sorted(places.items()):
         trees += _granting(place, [*granted.rules()], namespace)
     return trees

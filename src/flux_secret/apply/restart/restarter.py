@@ -20,7 +20,7 @@ from typing import Final
 import structlog
 
 from flux_secret.apply.digest import DigestKey
-from flux_secret.apply.inventory import Inventory, TargetId, read_inventory
+from flux_secret.apply.inventory import ID_LABEL, Inventory, TargetId, read_inventory
 from flux_secret.apply.ledger import Ledger
 from flux_secret.apply.restart.noting import Fresh, Noting
 from flux_secret.apply.restart.owned import Lists, Space, is_restartable
@@ -58,12 +58,12 @@ class Restarter:
     ) -> None:
         """`namespace` is the agent's, where the records lie.
 
-        `acting` gives a client that does everything in the name of a target's service account.
+        `acting` gives a client in the name of a target's service account; in the agent's for none.
         """
         self.owns: Callable[[Target], bool] = lambda _target: True
         """Says whether a target is delivered here now: not by another replica, not suspended."""
         self._client = client
-        self._acting = acting or (lambda _account: client)
+        self._acting = acting or client.acting_as
         self._namespace = namespace
         self._clock = clock
         self._targets: dict[TargetId, Target] = {}
@@ -212,9 +212,10 @@ class Restarter:
             return self._lists.namespaces(self._targets)
         touched: frozenset[str] = frozenset()
         for name in targets:
-            found = await self._client.get(CONFIG_MAPS, self._namespace, name.inventory_name)
-            new = read_inventory(found) if found else Inventory(name, self._namespace)
-            touched |= self._lists.put(new)
+            none = Inventory(name, self._namespace)
+            selector = f"{ID_LABEL}={none.applyset}"  # `get` is not among our rights there
+            found = await self._client.list(CONFIG_MAPS, self._namespace, selector)
+            touched |= self._lists.put(read_inventory(found[0]) if found else none)
         return touched
 
     async def _space(self, namespace: str) -> Space:

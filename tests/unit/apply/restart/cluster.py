@@ -123,12 +123,12 @@ class FakeCluster:
         return Kinds((CONFIG_MAPS, SECRETS, DEPLOYMENTS))
 
     async def list(self, kind: ServedKind, namespace: str, labels: str) -> Sequence[Tree]:
-        self._ask(f"list {kind.plural} {namespace} {labels.partition('=')[0]}")
+        self._ask(f"list {kind.plural} {namespace} {labels}")
         return [
             tree
             for (name, place, _), tree in self.objects.items()
             if (name, place) == (kind.kind, namespace)
-            and (kind != CONFIG_MAPS or labels in tree["metadata"]["labels"])
+            and (kind != CONFIG_MAPS or _has(tree["metadata"]["labels"], labels))
         ]
 
     async def list_metadata(
@@ -163,3 +163,8 @@ class FakeCluster:
         assert tree["metadata"]["uid"] == live["metadata"]["uid"]
         template = live["spec"]["template"]
         template["metadata"] = {"annotations": {**template["metadata"]["annotations"], **noted}}
+
+
+def _has(labels: Mapping[str, str], selector: str) -> bool:
+    name, has_value, value = selector.partition("=")
+    return name in labels and (not has_value or labels[name] == value)
