@@ -83,7 +83,15 @@ class ForkServer:
                 self._collect()
                 self._kill_late()
         except _Gone:
-            return
+            self._end_all()
+
+    def _end_all(self) -> None:
+        """End everybody below us, also what has left its own parent; a while, at most."""
+        until = time.monotonic() + GRACE_SECONDS
+        while (everybody := descendants(os.getpid())) and time.monotonic() < until:
+            end(everybody)
+            self._collect()
+            time.sleep(_RESCAN_SECONDS)
 
     def _pause_ms(self) -> int | None:
         if self._strays:

@@ -98,11 +98,13 @@ async def _die(_place: Path, _parent: Parent, _supervisors: Supervisors) -> obje
 async def _hang(place: Path, _parent: Parent, _supervisors: Supervisors) -> object:
     """Hang where no signal of Python's is heard, with a child and a daemon of it."""
     with scratch("hang") as folder:
-        code = "import os, time; print(os.fork()); time.sleep(600)"
+        code = "import os, time; print(os.fork(), flush=True); time.sleep(600)"
         child = subprocess.Popen(  # noqa: ASYNC220 -- that is the point
-            [sys.executable, "-I", "-S", "-c", code], stdout=subprocess.DEVNULL,
+            [sys.executable, "-I", "-S", "-c", code], stdout=subprocess.PIPE,
             start_new_session=True,
         )  # fmt: skip
+        assert child.stdout is not None
+        child.stdout.readline()  # it has forked
         _note(place, f"{os.getpid()} {child.pid} {folder}")
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         time.sleep(600)  # noqa: ASYNC251 -- the same

@@ -202,7 +202,7 @@ async def test_a_killed_server_loses_its_workers_and_is_started_anew(
 ) -> None:
     place = tmp_path / "who"
     server = (await nursery.work("who", nobody))["server"]
-    working = asyncio.ensure_future(nursery.work(f"hang {place}", nobody))
+    working = asyncio.ensure_future(nursery.work(f"wait {place}", nobody))
     await until(place.exists)
     worker = int(place.read_text().split()[0])
     os.kill(server, signal.SIGKILL)
@@ -225,17 +225,21 @@ async def test_many_at_once_each_get_their_own_answer(nursery: Nursery) -> None:
     assert found == [[f"{number} a", f"{number} b"] for number in range(8)]
 
 
-async def test_nothing_is_left_when_it_is_closed(tmp_path: Path) -> None:
+async def test_nothing_is_left_when_its_user_is_gone(tmp_path: Path) -> None:
+    """As when the agent is killed: nobody tells the server to end, its socket does."""
     place = tmp_path / "who"
     async with opened() as nursery:
         server = (await nursery.work("who", nobody))["server"]
         working = asyncio.ensure_future(nursery.work(f"hang {place}", nobody))
         await until(place.exists)
-        working.cancel()
-        with pytest.raises(asyncio.CancelledError):
+        everybody = [server, *group.descendants(server)]
+        assert len(everybody) == 4
+        assert nursery._served is not None
+        nursery._served._requests.close()
+        for one in everybody:
+            await until(lambda one=one: gone(one))  # type: ignore[misc]
+        with pytest.raises(WorkerLostError):
             await working
-    assert gone(server)
-    assert gone(int(place.read_text().split()[0]))
 
 
 @pytest.mark.parametrize(
