@@ -25,9 +25,11 @@ from flux_secret.errors import (
     UnreachableError,
     UsageError,
 )
+from flux_secret.model.app import AppName
 from flux_secret.model.identity import DeployKey, Fingerprint
 from flux_secret.model.listening import Address
 from flux_secret.model.names import ObjectKey
+from flux_secret.model.report import AppReport
 from flux_secret.model.workload import Container, Workload
 from simulators.programs import ask, said
 
@@ -72,6 +74,9 @@ class FakeAgent:
     confirmed: set[str] = field(default_factory=set)
     failure: FluxSecretError | None = None
     """Why the cluster cannot be asked."""
+
+    def reports(self) -> Sequence[AppReport]:
+        return [AppReport(AppName("flux", "demo"), ready=True)]
 
     async def sync(
         self, confirmed: Collection[str] = (), *, begun: Callable[[], None] = lambda: None

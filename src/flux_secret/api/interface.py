@@ -8,6 +8,7 @@ from typing import Protocol
 
 from flux_secret.model.health import Check
 from flux_secret.model.identity import DeployKey
+from flux_secret.model.report import AppReport
 from flux_secret.model.workload import Workload
 
 
@@ -89,6 +90,9 @@ class Agent(Protocol):
 
     def hint(self) -> None:
         """Look for new commits now."""
+
+    def reports(self) -> Sequence[AppReport]:
+        """Say how each App stands."""
 
     async def workloads(self, namespace: str) -> Sequence[Workload]:
         """Give what runs pods in a namespace, `""` for all; raise `FluxSecretError`."""

@@ -20,6 +20,7 @@ from flux_secret.api.serving import MAX_LINE, SHUTDOWN_SECONDS, listen, silent, 
 from flux_secret.errors import FluxSecretError
 from flux_secret.model.listening import Address
 
+STATUS: Final = "/api/flux-secret/v1/status"
 SYNC: Final = "/api/flux-secret/v1/sync"
 MAX_TOKENS: Final = 100  # confirmed with one request
 _TOKEN: Final = re.compile(r"[0-9a-f]{1,64}\Z")
@@ -49,12 +50,16 @@ async def listening(
             return failed(request, failure)
         return given(dataclasses.asdict(outcome))
 
+    async def status(_request: web.Request) -> web.StreamResponse:
+        return given({"apps": [dict(one.to_json()) for one in agent.reports()]})
+
     async def show(_request: web.Request) -> web.StreamResponse:
         return web.Response(
             body=metrics(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
         )
 
     app.router.add_post(SYNC, sync)
+    app.router.add_get(STATUS, status)
     async with AsyncExitStack() as servers:
         servers.push_async_callback(jobs.close)
         if metrics_at is None:

@@ -15,7 +15,7 @@ import structlog
 import flux_secret
 from flux_secret.cli.agent_options import agent_options
 from flux_secret.cli.flux_v1 import flux_v1_options, warn_of
-from flux_secret.cli.logs import as_json
+from flux_secret.cli.logformat import as_json
 from flux_secret.cli.options import delivery_options, flags
 from flux_secret.cli.sync_options import agent_marker_options
 from flux_secret.errors import FluxSecretError
@@ -24,6 +24,7 @@ from flux_secret.reconcile.board import Board
 from flux_secret.reconcile.replicas import Replicas
 from flux_secret.settings import Flags, Settings
 from flux_secret.wiring.agent import connect, serving
+from flux_secret.wiring.recording import recording
 from flux_secret.wiring.replicas import sharing
 from flux_secret.wiring.resident import following
 
@@ -92,13 +93,14 @@ async def _deliver_until(
     while not stopping.is_set():
         async with (
             connect(settings, board.vitals, replicas.held, workers=True) as connected,
+            recording(settings, connected, board),
             following(settings, connected, board, replicas) as resources,
         ):
             board.connected(connected.live)
             connected.tell(board)
             board.addresses = connected.repositories.addresses
             for app in settings.apps:  # what may be read is another thing now
-                board.scheduler.put(app)
+                board.put(app)
             running = asyncio.ensure_future(
                 board.scheduler.run(
                     connected.deliver,

@@ -8,7 +8,7 @@ from typing import Any, Final, NoReturn
 import click
 
 import flux_secret
-from flux_secret.cli import logs, voice
+from flux_secret.cli import logformat, voice
 from flux_secret.cli.lazy import LazyGroup
 from flux_secret.errors import BugError, FluxSecretError, place_of
 from flux_secret.settings import from_environment
@@ -18,8 +18,9 @@ INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 
 
 _COMMANDS: Final = (
-    "adopt", "agent", "bootstrap", "deliver", "demo", "doctor", "identity", "install", "recipients",
-    "reencrypt", "retire-cluster", "rotate-operator-key", "store", "sync",
+    "adopt", "agent", "bootstrap", "deliver", "demo", "doctor", "events", "identity", "install",
+    "recipients", "reencrypt", "resume", "retire-cluster", "rotate-operator-key", "status", "store",
+    "suspend", "sync",
 )  # fmt: skip
 
 
@@ -39,7 +40,7 @@ _COMMANDS: Final = (
 def main(context: click.Context, log_level: str | None) -> None:
     """Bring secrets from gopass to Kubernetes applications, by GitOps."""
     quiet = "info" if context.invoked_subcommand == "agent" else "critical"
-    logs.configure(log_level or quiet)
+    logformat.configure(log_level or quiet)
 
 
 def run() -> NoReturn:

@@ -21,7 +21,7 @@ _MORE_FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "Secret": frozenset({"type"}),
     "Namespace": frozenset({"status.phase"}),
     "Event": frozenset({"involvedObject.kind", "involvedObject.name", "involvedObject.namespace",
-                        "involvedObject.uid", "reason", "type"}),
+                        "involvedObject.uid", "reason", "reportingComponent", "type"}),
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from flux_secret.model.app import App, AppName
 from flux_secret.model.change import Change
 from flux_secret.model.delivery import Delivery
 from flux_secret.model.names import ObjectKey
+from flux_secret.model.report import AppReport, report
 from flux_secret.model.restart import SecretRollout
 from flux_secret.model.status import AppStatus, Reason
 from flux_secret.model.target import Target
@@ -59,6 +60,10 @@ class Board:
         self._statuses: dict[AppName, AppStatus] = {}
         self.changed: Callable[[AppStatus, Round | None], None] = lambda _status, _round: None
         """Told how an App stands now, and of the round that says so."""
+        self.noted: Callable[[AppStatus, AppStatus, Round | None], None] = _nobody
+        """Told how an App stood before, and stands now."""
+        self.left: Callable[[AppName], None] = lambda _name: None
+        """Told of an App that is no more."""
         self.polled: Callable[[Answers], None] = lambda _answers: None
         """Told what repositories answered."""
         self.complete = True
@@ -74,7 +79,7 @@ class Board:
         self._failures: dict[str, str] = {}
         """Why a target was not delivered the last time, by its name."""
         for app in apps:
-            self.scheduler.put(app)
+            self.put(app)
 
     @property
     def repository(self) -> Repository:
@@ -195,9 +200,25 @@ class Board:
             if tuple(before.rollouts) != mine:
                 self._stands(dataclasses.replace(before, rollouts=mine), None)
 
+    def put(self, app: App) -> None:
+        """Schedule an App, or take what it says now; whether it is suspended is shown at once."""
+        before = self.status(app.name)
+        self.scheduler.put(app)
+        if app.suspended != before.suspended:
+            self._stands(standing.suspended(before, app.suspended), None)
+
+    def reports(self) -> Sequence[AppReport]:
+        """Say it for people."""
+        return [report(status) for status in self.statuses()]
+
     def forget(self, name: AppName) -> None:
         """Know nothing of an App any more."""
         self._statuses.pop(name, None)
+        self.left(name)
+
+    def quiet(self) -> None:
+        """Tell nobody any more what happens to Apps."""
+        self.noted, self.left = _nobody, lambda _name: None
 
     def _begins(self, app: App) -> None:
         self.vitals.moves()
@@ -223,7 +244,9 @@ class Board:
         self._stands(standing.refused(self.status(name), reason, error, now), None)
 
     def _stands(self, status: AppStatus, done: Round | None) -> None:
+        before = self.status(status.name)
         self._statuses[status.name] = status
+        self.noted(before, status, done)
         self.changed(status, done)
 
     def _see_whether_started(self) -> None:
@@ -263,6 +286,10 @@ class Board:
         for one in done.deliveries:
             at = time.time() if one.exit_code == 0 else None
             self._metrics.delivered(one.target.name, at=at)
+
+
+def _nobody(_before: AppStatus, _after: AppStatus, _done: Round | None) -> None:
+    """Nobody is told."""
 
 
 def _by_key(one: Workload) -> ObjectKey:

@@ -18,9 +18,9 @@ def begun(app: App, before: AppStatus) -> AppStatus:
     return replace(before, reconciling=True, suspended=app.suspended)
 
 
-def suspended(before: AppStatus) -> AppStatus:
-    """Say that nobody delivers it now: somebody wants it so."""
-    return replace(before, suspended=True, reconciling=False, next_try=None)
+def suspended(before: AppStatus, now: bool) -> AppStatus:  # noqa: FBT001 -- what it is about
+    """Say that nobody delivers it now, since somebody wants it so; or that it goes on."""
+    return replace(before, suspended=now, reconciling=False, next_try=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import CapturingLogger
 
 from flux_secret.audit import log
-from flux_secret.cli.logs import logfmt
+from flux_secret.cli.logformat import logfmt
 from flux_secret.model.delivery import Delivery, Remark
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.target import Source, Target

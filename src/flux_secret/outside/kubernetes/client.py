@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from flux_secret.errors import RejectedError, UnreachableError
@@ -147,10 +147,12 @@ class Client:
             return tree_of(request, answer)
         return None
 
-    async def list(self, kind: ServedKind, namespace: str, labels: str) -> list[Mapping[str, Json]]:
+    async def list(
+        self, kind: ServedKind, namespace: str, labels: str, *, fields: str = ""
+    ) -> list[Mapping[str, Json]]:
         """Read whole objects."""
         request = Request("list", kind.resource, namespace)
-        path = with_query(kind.path(namespace), labelSelector=labels)
+        path = with_query(kind.path(namespace), labelSelector=labels, fieldSelector=fields)
         trees = pages(self._transport, request, path, "application/json")
         return [item async for tree in trees for item in items(tree, "items")]
 
@@ -199,13 +201,19 @@ class Client:
         self, kind: ServedKind, namespace: str, name: str, annotations: Mapping[str, str]
     ) -> None:
         """Set annotations of an object that is there; nothing else of it is sent or read."""
+        await self.merge(kind, namespace, name, {"metadata": {"annotations": dict(annotations)}})
+
+    async def merge(
+        self, kind: ServedKind, namespace: str, name: str, tree: Mapping[str, Json]
+    ) -> None:
+        """Send a merge patch (RFC 7386) of an object that is there."""
         request = Request("patch", kind.resource, namespace, name)
         answer = await self._transport.send(
             "PATCH",
             kind.path(namespace, name),
             accept=_ONE,
             params={"fieldManager": FIELD_MANAGER},
-            body=encoded({"metadata": {"annotations": dict(annotations)}}),
+            body=encoded(tree),
             content_type=_MERGE,
             repeatable=True,
         )
@@ -251,10 +259,11 @@ class Client:
         return LiveObject.parse(tree_of(request, answer))
 
     def reflector(
-        self, kind: ServedKind, namespace: str = "", labels: str = ""
+        self, kind: ServedKind, namespace: str = "", labels: str = "", *, fields: str = ""
     ) -> Reflector[Mapping[str, Json]]:
         """Follow whole objects of a kind, in a namespace or in all; never Secrets."""
-        return Reflector(self.source(kind, namespace, labels), lambda tree: tree)
+        source = replace(self.source(kind, namespace, labels), fields=fields)
+        return Reflector(source, lambda tree: tree)
 
     def metadata_reflector(
         self, kind: ServedKind, namespace: str = "", labels: str = ""

@@ -34,6 +34,8 @@ class ApiSource:
     kind: ServedKind
     namespace: str = ""
     labels: str = ""
+    fields: str = ""
+    """A field selector, as `source=flux-secret`."""
     metadata_only: bool = False
     shortest_seconds: float = 300.0
     """A watch is asked to last this long, or up to twice as long, as client-go asks."""
@@ -51,7 +53,9 @@ class ApiSource:
     async def list(self) -> Listed:
         """Read all of them; raise `UnknownKindError`, `ForbiddenError`, `ExpiredError`."""
         request = Request("list", self.kind.resource, self.namespace)
-        path = with_query(self.kind.path(self.namespace), labelSelector=self.labels)
+        path = with_query(
+            self.kind.path(self.namespace), labelSelector=self.labels, fieldSelector=self.fields
+        )
         objects: list[Raw] = []
         version = ""
         with self._served():
@@ -80,6 +84,7 @@ class ApiSource:
             timeoutSeconds=str(max(1, seconds)),
             resourceVersion=version,
             labelSelector=self.labels,
+            fieldSelector=self.fields,
         )
         stream = self.transport.stream(
             path, accept=self._accept(""), seconds=seconds + _LATE_SECONDS

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 from flux_secret.errors import FluxSecretError
+from flux_secret.model.report import outlook
 from flux_secret.model.restart import SecretRollout
 from flux_secret.model.status import AppStatus, Reason, reason_of
 from flux_secret.outside.kubernetes import Json
@@ -111,9 +112,7 @@ def _app_conditions(status: AppStatus) -> list[Condition]:
     elif status.stalled:
         found.append(Condition("Stalled", "True", status.reason, status.message))
     elif status.failures:
-        times = "once" if status.failures == 1 else f"{status.failures} times"
-        said = f"failed {times}, and is tried again"
-        found.append(Condition("Reconciling", "True", Reason.RETRYING, said))
+        found.append(Condition("Reconciling", "True", Reason.RETRYING, outlook(status)))
     return found
 
 

@@ -202,7 +202,7 @@ class Controller:
             self._board.refuse(name, Reason.INVALID, error)
             return
         self._chores.forget(f"lane of {name}")
-        self._board.scheduler.put(app)
+        self._board.put(app)
         self._chores.want("branches that are followed", self._follow, after_seconds=FOLLOW_SECONDS)
         if not self._teller.observed(kinds.APPS, tree):
             self._teller.app(tree, self._board.status(name))

@@ -9,8 +9,8 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flux_secret.cli import logs
-from flux_secret.cli.logs import arranged, logfmt
+from flux_secret.cli import logformat
+from flux_secret.cli.logformat import arranged, logfmt
 from flux_secret.model.plaintext import Plaintext
 
 
@@ -60,8 +60,8 @@ def test_any_text_stays_on_its_line_and_comes_back(text: str) -> None:
 
 
 def test_json_has_the_same_keys(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.configure("info")
-    logs.as_json()
+    logformat.configure("info")
+    logformat.as_json()
     log = structlog.get_logger(component="daemon")
     log.info("Sync: 0a1b, a", headline="event", metadata={"commits": [{"revision": "0a1b"}]})
     log.debug("not said")
@@ -69,6 +69,6 @@ def test_json_has_the_same_keys(capsys: pytest.CaptureFixture[str]) -> None:
     (written,) = capsys.readouterr().err.splitlines()
     told = json.loads(written)
     assert list(told) == ["ts", "caller", "component", "event", "metadata", "level"]
-    assert told["caller"].startswith("test_logs.py:")
+    assert told["caller"].startswith("test_logformat.py:")
     assert told["event"] == "Sync: 0a1b, a"
     assert told["metadata"]["commits"][0]["revision"] == "0a1b"

@@ -1,0 +1,28 @@
+"""A person's settings → the API server that they mean, and what may be asked of it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from flux_secret.outside.kubernetes import Client
+from flux_secret.reconcile.asked.apps import Apps
+from flux_secret.settings.asking import AskingSettings
+from flux_secret.wiring.installing import client_of
+
+
+@asynccontextmanager
+async def asking(settings: AskingSettings) -> AsyncIterator[tuple[Client, str]]:
+    """Connect; give the client, and the namespace that is asked about (`""`: all)."""
+    async with contextlib.AsyncExitStack() as resources:
+        client = await client_of(settings.cluster, settings.cluster_env, resources)
+        named = settings.namespace
+        yield client, client.namespace if named is None else named
+
+
+@asynccontextmanager
+async def apps_of(settings: AskingSettings) -> AsyncIterator[Apps]:
+    """Connect, and give what knows the Apps."""
+    async with asking(settings) as (client, namespace):
+        yield Apps(client, namespace)
