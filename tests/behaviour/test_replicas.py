@@ -20,8 +20,8 @@ SHORT = ("--leader-elect", "--lease-duration=4s", "--renew-deadline=3s", "--retr
 THIRD = b"rotated once more\n"
 
 
-def delivers(running: Agent) -> bool:
-    return running.has_said("msg=delivery.finished")
+def delivered(running: Agent, commit: str) -> bool:
+    return running.has_said(f"apps@{commit[:12]}")
 
 
 def holders(world: World) -> set[str]:
@@ -37,22 +37,21 @@ def test_one_of_two_delivers_and_the_other_takes_over_when_it_is_killed_or_stopp
         agent(world, f"--cache-dir={world.root}/c2", *SHORT, name="two") as two,
     ):
         until(lambda: value(world) == FIRST)
-        until(lambda: one.has_said("replicas.changed") and two.has_said("replicas.changed"))
         until(lambda: len(holders(world)) == 2)
-        until(lambda: delivers(one) or delivers(two))
-        assert not (delivers(one) and delivers(two))
-        first, second = (one, two) if delivers(one) else (two, one)
-        first.process.kill()
-        world.put("demo", SECOND)
-        until(lambda: value(world) == SECOND)
-        until(lambda: delivers(second))
-        with agent(world, f"--cache-dir={world.root}/c3", *SHORT, name="three") as third:
-            until(lambda: third.has_said("replicas.changed"))
+        commit = world.put("demo", SECOND)  # whoever was there first delivered the first one
+        until(lambda: delivered(one, commit) or delivered(two, commit))
+        killed, second = (one, two) if delivered(one, commit) else (two, one)
+        killed.process.kill()
+        commit = world.put("demo", THIRD)
+        until(lambda: delivered(second, commit))
+        until(lambda: value(world) == THIRD)
+        with agent(world, f"--cache-dir={world.root}/c3", *SHORT, name="three") as last:
+            until(lambda: last.has_said("replicas.changed"))
             assert second.stop() == 0
-            world.put("demo", THIRD)
-            until(lambda: value(world) == THIRD)
-            until(lambda: delivers(third))
-            assert third.stop() == 0
+            commit = world.put("demo", SECOND)
+            until(lambda: delivered(last, commit))
+            until(lambda: value(world) == SECOND)
+            assert last.stop() == 0
     assert holders(world) <= {""}, "everything was given back"
 
 
