@@ -12,7 +12,7 @@ from pathlib import Path
 from flux_secret.outside.supervision import group
 from simulators.agents import Agent, agent, until, value
 from simulators.repositories import Executable
-from simulators.world import APPLICATION, FIRST, World
+from simulators.world import APPLICATION, FIRST, SECOND, World
 
 QUIET = ("--sync-interval=1h", "--git-poll-interval=1s")
 CANARY = b"canary-7f3a-worth-a-fortune\n"
@@ -113,6 +113,29 @@ def test_a_delivery_is_ended_with_the_agent_that_is_killed(world: World) -> None
         everybody = family(running)
         running.process.kill()
         until(lambda: not any(words(one) for one in everybody))
+
+
+def test_workers_share_the_agents_gpg_for_keys_that_only_gpg_can_use(world: World) -> None:
+    who = "mixed@example.org"
+    world.gnupg.rsa(who, 2048, mixed=True)  # encrypts and signs with one key
+    world.readers = (*world.readers, who)
+    world.key.write_bytes(world.gnupg.private_key(who))
+    world.put("demo", FIRST)
+    with agent(world, *QUIET) as running:
+        until(lambda: value(world) == FIRST)
+        (one,) = agents_of_gpg(running)
+        world.put("demo", SECOND)
+        until(lambda: value(world) == SECOND)
+        assert agents_of_gpg(running) == [one]
+        assert running.stop() == 0
+    assert not words(one)
+
+
+def agents_of_gpg(running: Agent) -> list[int]:
+    """Give those whose home is a folder of the agent's; a daemon is nobody's child."""
+    home = f"flux-secret-scratch-gpg-{running.process.pid}-"
+    every = (int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit())
+    return [one for one in every if home in words(one) and "gpg-agent" in words(one)]
 
 
 def test_what_forks_workers_is_started_anew_when_it_was_killed(world: World) -> None:
