@@ -124,6 +124,7 @@ class Calling:
         pickle.dumps(Calling(Plaintext, b"forged")),
         pickle.dumps(Calling(GitUrl.parse, "/x")),
         pickle.dumps(Calling(getattr, KEY, "name")),
+        pickle.dumps(Calling(getattr, Action, "__class__")),
         pickle.dumps(packed),
         pickle.dumps(Foreign()),
         pickle.dumps([1, 2])[:-2],
@@ -150,3 +151,9 @@ async def test_a_message_beyond_all_bounds_is_not_waited_for() -> None:
     stream.feed_data((MAX_MESSAGE + 1).to_bytes(8, "big"))
     with pytest.raises(BugError, match="has 268435457 bytes"):
         await received(stream)
+
+
+def test_an_enum_is_read_also_as_the_first_versions_of_python_3_11_pack_it() -> None:
+    """Debian 12's, which the image has; later ones pack `KIND(VALUE)`."""
+    packed_by_debian = pickle.dumps(Calling(getattr, Action, "CREATED"))
+    assert unpacked(packed_by_debian) is Action.CREATED
