@@ -58,3 +58,26 @@ def test_a_suspended_app_restarts_nothing(cluster: World) -> None:
         apps.put_app(world, restart={}, suspend=False)
         until(lambda: mark(world) != "")
         assert rollouts(world) == 2
+
+
+def test_a_restart_that_waits_is_taken_over_from_a_killed_replica_and_done_once(
+    cluster: World,
+) -> None:
+    world = cluster
+    flags = ("--leader-elect", "--lease-duration=6s", "--renew-deadline=4s", "--retry-period=1s")
+    with (
+        apps.running(world, *flags, name="one") as one,
+        apps.running(world, *flags, name="two") as two,
+    ):
+        apps.put_store(world)
+        apps.put_app(world, restart={"freeze": [FROZEN]})
+        until(lambda: value(world) == FIRST)
+        world.put("demo", SECOND)
+        until(lambda: told(world) != [])
+        due, other = (one, two) if one.has_said("restart.due") else (two, one)
+        assert not other.has_said("restart.due")
+        due.process.kill()
+        apps.put_app(world, restart={})
+        until(lambda: mark(world) != "")
+        until(lambda: other.has_said("restart.done"))
+        assert rollouts(world) == 2

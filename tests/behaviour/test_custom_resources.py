@@ -65,9 +65,9 @@ def put_app(world: World, name: str = NAME, **more: object) -> None:
 
 
 @contextmanager
-def running(world: World, *extra: str) -> Iterator[Agent]:
+def running(world: World, *extra: str, name: str = "agent") -> Iterator[Agent]:
     flags = ("--custom-resources", "--git-poll-interval=1s", *extra)
-    with agent(world, *flags, without=FLAGS) as one:
+    with agent(world, *flags, without=FLAGS, name=name) as one:
         yield one
 
 

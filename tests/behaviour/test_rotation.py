@@ -32,7 +32,7 @@ def test_a_rotation_restarts_its_consumer_once_and_a_start_restarts_none(world: 
         world.put("demo", SECOND)
         until(lambda: mark(world) != "")
         assert rollouts(world) == 2
-        assert running.has_said("component=restarts msg=restart.done")
+        until(lambda: running.has_said("component=restarts msg=restart.done"))
         assert not running.has_said("rotated by devops")
         assert running.stop() == 0
     seen = mark(world)

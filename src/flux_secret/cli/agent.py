@@ -25,7 +25,7 @@ from flux_secret.reconcile.replicas import Replicas
 from flux_secret.settings import Flags, Settings
 from flux_secret.wiring.agent import connect, serving
 from flux_secret.wiring.recording import recording
-from flux_secret.wiring.replicas import sharing
+from flux_secret.wiring.replicas import restarting, sharing
 from flux_secret.wiring.resident import following
 
 STORES_SECONDS: Final = 2.0  # between two looks at `--stores-from` and `--config`
@@ -95,9 +95,9 @@ async def _deliver_until(
             connect(settings, board.vitals, replicas.held, workers=True) as connected,
             recording(settings, connected, board),
             following(settings, connected, board, replicas) as resources,
+            restarting(connected.restarter, board, replicas),
         ):
             board.connected(connected.live)
-            connected.tell(board)
             board.addresses = connected.repositories.addresses
             for app in settings.apps:  # what may be read is another thing now
                 board.put(app)

@@ -126,12 +126,6 @@ class Connected:
             self.forget([*{target.source for target in targets}, *self.repositories.stores])
         return await deliver_round(targets, self.stages, self.memory)
 
-    def tell(self, board: Board) -> None:
-        """Let a board show restarts, and say for which targets there are any."""
-        if self.restarter is not None:
-            self.restarter.owns = board.delivers
-            self.restarter.tell(board.rolls)
-
     async def adopt(self, mode: Mode) -> Round:
         """Go through all targets once, taking objects over from Flux v1 instead of applying."""
         applier = self.adopter(mode)

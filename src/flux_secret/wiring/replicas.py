@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from flux_secret.apply.restart.restarter import Restarter
 from flux_secret.model.app import AppName
 from flux_secret.outside import kubernetes
 from flux_secret.outside.kubernetes import Limits
@@ -35,6 +36,23 @@ async def sharing(settings: Settings) -> AsyncIterator[Replicas]:
         # in a pod the host's name is the pod's
         async with Membership(leases, identity_of(socket.gethostname()), timing) as member:
             yield member
+
+
+@asynccontextmanager
+async def restarting(
+    restarter: Restarter | None, board: Board, replicas: Replicas
+) -> AsyncIterator[None]:
+    """Restart workloads of what is delivered here, and let the board show it."""
+    if restarter is None:
+        yield
+        return
+    restarter.owns = board.delivers
+    restarter.tell(board.rolls)
+    ended = replicas.subscribe(restarter.forget)
+    try:
+        yield
+    finally:
+        ended()
 
 
 def deliver_what_is_ours(board: Board, replicas: Replicas) -> None:
