@@ -16,6 +16,8 @@ from simulators.agents import address, agent, until, value
 from simulators.fixtures import *  # noqa: F403 -- fixtures
 from simulators.world import FIRST, SECOND, Done, World
 
+OURS = {"component": "flux-secret"}
+
 
 def asked(world: World, *arguments: str, where: str | None = None) -> Done:
     place = ["-n", world.namespace if where is None else where]
@@ -143,7 +145,7 @@ def test_what_happens_to_an_app_is_told_in_events(cluster: World) -> None:  # no
         asked(cluster, "suspend", "demo")
         until(lambda: "Suspended" in told())
     seen = cluster.kubectl("get", "events", "-n", cluster.namespace, "-o", "json")
-    items = json.loads(seen.out)["items"]
+    items = [one for one in json.loads(seen.out)["items"] if one["source"] == OURS]
     app = cluster.get("apps.flux-secret.io", "demo")
     assert app is not None
     assert {one["involvedObject"]["uid"] for one in items} == {app["metadata"]["uid"]}

@@ -21,6 +21,8 @@ from prometheus_client import (
     generate_latest,
 )
 
+from flux_secret.api.appmetrics import AppMetrics
+
 SYNC_BUCKETS: Final = (0.5, 5, 10, 20, 30, 40, 50, 60, 75, 90, 120, 240)  # seconds; Flux v1's
 JOB_BUCKETS: Final = (0.1, 0.5, 1, 2, 5, 10, 15, 20, 30, 45, 60, 120)  # seconds; Flux v1's
 _SUCCESS: Final = ("true", "false")
@@ -82,6 +84,7 @@ class Metrics:
             "flux_secret_webhook_calls", "Calls of webhooks, by host and outcome.",
             ["host", "outcome"], registry=registry,
         )  # fmt: skip
+        self._apps = AppMetrics(registry)
         for target, may in targets:
             network.labels(target).set(may)
         ProcessCollector(registry=registry)  # memory, CPU, descriptors: Go's client has them too
@@ -110,6 +113,11 @@ class Metrics:
         self._failed.labels(target).set(at is None)
         if at is not None:
             self._delivered_at.labels(target).set(at)
+
+    @property
+    def apps(self) -> AppMetrics:
+        """The metrics of each App."""
+        return self._apps
 
     def called(self, host: str, outcome: str) -> None:
         """Note a webhook's call; both are words of ours, and nothing of the call."""

@@ -135,6 +135,7 @@ async def _deliver_until(
                         "settings file: it is delivered no more, and its objects stay",
                     )
                     await board.scheduler.drop(app.name)
+                    board.forget(app.name)
     _log.info("true", headline="stopping")
 
 

@@ -29,6 +29,7 @@ def configure(level: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         processors=[
+            structlog.contextvars.merge_contextvars,  # whose round it is, and which delivery
             CallsiteParameterAdder({CallsiteParameter.FILENAME, CallsiteParameter.LINENO}),
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
             arranged,

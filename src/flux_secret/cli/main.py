@@ -19,8 +19,8 @@ INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 
 _COMMANDS: Final = (
     "adopt", "agent", "bootstrap", "deliver", "demo", "doctor", "events", "identity", "install",
-    "recipients", "reencrypt", "resume", "retire-cluster", "rotate-operator-key", "status", "store",
-    "suspend", "sync",
+    "logs", "recipients", "reencrypt", "resume", "retire-cluster", "rotate-operator-key", "status",
+    "store", "suspend", "sync",
 )  # fmt: skip
 
 

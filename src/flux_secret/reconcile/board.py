@@ -54,6 +54,7 @@ class Board:
         self._beat_seconds = poll_seconds + POLL_SECONDS
         self.addresses: Callable[[], Collection[str]] = frozenset
         """Gives `repositories`: what is followed comes and goes."""
+        self._owns = owns
         told = Told(self._begins, self._ended, self._polled)
         self.scheduler = Scheduler(poll_seconds, told, owns=owns)
         self.vitals = Vitals(limits, overdue=self.scheduler.overdue)
@@ -214,6 +215,7 @@ class Board:
     def forget(self, name: AppName) -> None:
         """Know nothing of an App any more."""
         self._statuses.pop(name, None)
+        self._metrics.apps.forget(name)
         self.left(name)
 
     def quiet(self) -> None:
@@ -231,6 +233,7 @@ class Board:
         lane = self.scheduler.lane(app.name)
         if lane is None:
             return
+        self._metrics.apps.ended(app.name, seconds, success=done.exit_code == 0)
         now = datetime.now(UTC)
         wait = max(0.0, lane.due - asyncio.get_running_loop().time())
         next_try = now + timedelta(seconds=min(wait, 10 * 365 * 86400))
@@ -246,7 +249,9 @@ class Board:
     def _stands(self, status: AppStatus, done: Round | None) -> None:
         before = self.status(status.name)
         self._statuses[status.name] = status
-        self.noted(before, status, done)
+        self._metrics.apps.stands(status)
+        if self._owns(status.name):
+            self.noted(before, status, done)
         self.changed(status, done)
 
     def _see_whether_started(self) -> None:
@@ -262,6 +267,7 @@ class Board:
 
     def metrics(self) -> bytes:
         """Give them in Prometheus' text format."""
+        self._metrics.apps.keep(self._owns)
         return self._metrics.text()
 
     def note(self, done: Round, seconds: float) -> None:

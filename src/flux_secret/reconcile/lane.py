@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from flux_secret.model.app import App, AppName, Followed
 from flux_secret.reconcile.requests import Asked, Requests, answer
@@ -138,9 +139,10 @@ class Lane:
         waiting = asked.waiting
         asked.begin()
         try:
-            done = await driver.run_round(
-                self.app, anew=waiting is not None, confirmed=asked.confirmed
-            )
+            with bound_contextvars(app=str(self.app.name)):  # in every line of the log
+                done = await driver.run_round(
+                    self.app, anew=waiting is not None, confirmed=asked.confirmed
+                )
         except BaseException as error:
             if waiting is not None:
                 answer(waiting, error)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
+from structlog.contextvars import get_contextvars
 
 from flux_secret.errors import DecryptError, FluxSecretError, HeldError, RejectedError
 from flux_secret.errors import UnreachableError as Unreachable
@@ -42,6 +44,20 @@ async def test_a_failed_delivery_keeps_its_revision_and_is_recorded() -> None:
     assert delivery.revision is not None
     assert world.log[-1] == "record a"
     assert delivery.exit_code == 5
+
+
+async def test_every_line_of_the_log_about_a_delivery_has_its_id() -> None:
+    ids: list[str] = []
+
+    class Noting(World):
+        async def record(self, delivery: Delivery) -> None:
+            await super().record(delivery)
+            ids.append(str(get_contextvars()["delivery"]))
+
+    await deliver_round([target("a"), target("b")], Noting().stages())
+    assert len({*ids}) == 2
+    assert all(re.fullmatch("[0-9a-f]{8}", one) for one in ids)
+    assert "delivery" not in get_contextvars()
 
 
 async def test_a_failed_sweep_is_part_of_the_round() -> None:

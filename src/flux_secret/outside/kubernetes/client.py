@@ -23,6 +23,9 @@ from flux_secret.outside.kubernetes.watching import MAX_LISTED, ApiSource
 
 FIELD_MANAGER: Final = "flux-secret"
 EVENTS: Final = ServedKind("", "v1", "Event", "events", namespaced=True)
+PODS_PATH: Final = "/api/v1/namespaces/{}/pods"
+LOG_SECONDS: Final = 3600.0  # that one request for a log may take
+_MAX_REFUSAL: Final = 1024 * 1024  # bytes
 _APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
 _OK: Final = range(200, 300)
 _CREATED: Final = 201
@@ -285,6 +288,29 @@ class Client:
         return ApiSource(
             self._transport, kind, namespace, labels, metadata_only=metadata_only, page=page
         )
+
+    @contextlib.asynccontextmanager
+    async def pod_log(
+        self, namespace: str, name: str, *, tail: int, since: str, follow: bool
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Give a pod's log by lines, each with its time (RFC 3339) and a blank before it.
+
+        At most the last `tail` lines (0: all) after `since`. Raises `NotFoundError`,
+        `ForbiddenError`, and while it is read `UnreachableError`.
+        """
+        path = with_query(
+            f"{PODS_PATH.format(namespace)}/{name}/log",
+            timestamps="true",
+            tailLines=str(tail) if tail else "",
+            sinceTime=since,
+            follow="true" if follow else "",
+        )
+        async with self._transport.stream(path, accept="*/*", seconds=LOG_SECONDS) as stream:
+            if stream.code not in _OK:
+                said = b"".join([line async for line in stream.untrusted_lines])[:_MAX_REFUSAL]
+                request = Request("get", "pods/log", namespace, name)
+                checked(request, Answer(stream.code, said))
+            yield stream.untrusted_lines
 
     async def patch(
         self, kind: ServedKind, namespace: str, name: str, operations: bytes, manager: str
