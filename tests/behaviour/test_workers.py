@@ -6,6 +6,7 @@ import base64
 import os
 import re
 import signal
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -43,6 +44,12 @@ def workers(running: Agent) -> list[int]:
 
 def sleeping(running: Agent) -> list[int]:
     return [one for one in family(running) if words(one).startswith("sleep 611")]
+
+
+def left_by(worker: int) -> list[Path]:
+    """Give its folders in memory."""
+    places = dict.fromkeys((Path("/dev/shm"), Path(tempfile.gettempdir())))
+    return [one for place in places for one in place.glob(f"flux-secret-scratch-*-{worker}-*")]
 
 
 def memory(pid: int) -> Iterator[bytes]:
@@ -99,11 +106,12 @@ def test_a_delivery_that_hangs_is_ended_in_time_with_its_script(world: World) ->
     world.ops.commit({SCRIPT: Executable(HANGING)})
     with agent(world, *QUIET, "--delivery-timeout=4s", "--sync-timeout=10m") as running:
         until(lambda: bool(sleeping(running)))
+        (worker,) = workers(running)
+        assert left_by(worker)
         until(lambda: running.has_said("this delivery did not end within 4 s and was ended"))
         until(lambda: not sleeping(running))
         assert value(world) is None
-        scratch = Path("/dev/shm").glob("flux-secret-scratch-*")
-        assert not [one for one in scratch if f"-{nursery(running)}-" in one.name]
+        assert not left_by(worker)
 
 
 def test_a_delivery_is_ended_with_the_agent_that_is_killed(world: World) -> None:
