@@ -121,6 +121,32 @@ def test_the_rights_are_enough_to_restart_what_uses_a_secret(
         assert not running.has_said("restarts.failed")
 
 
+def test_without_the_right_to_write_events_the_agent_says_so_once_and_delivers(
+    administrator: Administrator,
+) -> None:
+    world = administrator.world
+    rights = install(administrator)
+    flags = (f"--kubeconfig={rights}", f"--k8s-allow-namespace={world.namespace}",
+             "--git-poll-interval=1s")  # fmt: skip
+
+    def told() -> str:
+        return world.kubectl("get", "events", "-n", administrator.namespace).out
+
+    with agent(world, *flags) as running:
+        agent_until(lambda: "delivered" in told())
+        assert not running.has_said("events.refused")
+    patch = '[{"op": "remove", "path": "/rules/3"}]'
+    world.kubectl("patch", "role", OWN, "-n", administrator.namespace, "--type=json", "-p", patch)
+    until(lambda: not may(administrator, "create", "events", administrator.namespace))
+    with agent(world, *flags) as running:
+        agent_until(lambda: running.has_said("msg=delivery.finished"))
+        world.put("demo", SECOND)
+        agent_until(lambda: value(world) == SECOND)
+        agent_until(lambda: running.has_said("events.refused"))
+        assert running.has_said("--verb=create --resource=events")
+        assert running.log.read_text().count("events.refused") == 1
+
+
 VERBS = [
     (OWN, 0, "list", "configmaps"),
     (OWN, 0, "create", "configmaps"),
@@ -157,7 +183,7 @@ def test_every_verb_is_on_the_list_and_none_is_a_star(administrator: Administrat
         for number, rule in enumerate(role["rules"])
         for verb in rule["verbs"]
     ]
-    assert sorted(granted) == sorted(row[:3] for row in VERBS)
+    assert sorted(granted) == sorted([*(row[:3] for row in VERBS), (OWN, 3, "create")])
     assert "*" not in json.dumps(roles(administrator))
 
 

@@ -61,6 +61,8 @@ class Board:
         self._statuses: dict[AppName, AppStatus] = {}
         self.changed: Callable[[AppStatus, Round | None], None] = lambda _status, _round: None
         """Told how an App stands now, and of the round that says so."""
+        self.uid_of: Callable[[AppName], str] = lambda _name: ""
+        """Gives `uid`: set by who follows the objects."""
         self.noted: Callable[[AppStatus, AppStatus, Round | None], None] = _nobody
         """Told how an App stood before, and stands now."""
         self.left: Callable[[AppName], None] = lambda _name: None
@@ -179,6 +181,10 @@ class Board:
     def status(self, name: AppName) -> AppStatus:
         """Say how an App stands."""
         return self._statuses.get(name) or AppStatus(name)
+
+    def uid(self, name: AppName) -> str:
+        """Give the uid of an App's object; empty for one that is none."""
+        return self.uid_of(name)
 
     def statuses(self) -> Sequence[AppStatus]:
         """Say how every App stands."""

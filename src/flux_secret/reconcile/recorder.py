@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -26,7 +26,7 @@ from flux_secret.model.status import AppStatus
 from flux_secret.outside.kubernetes import EVENTS, Client, Json
 from flux_secret.outside.kubernetes.body import encoded
 from flux_secret.reconcile.chores import Chores
-from flux_secret.reconcile.news import News, news
+from flux_secret.reconcile.news import MAX_MESSAGE, News, news
 from flux_secret.reconcile.resources import kinds
 from flux_secret.reconcile.round import Round
 
@@ -41,6 +41,15 @@ _PREFIX: Final = 200  # characters of an App's name in the Event's, which has at
 _log = structlog.get_logger(component="events")
 
 
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    """What waits to be sent."""
+
+    news: News
+    when: datetime
+    uid: str
+
+
 @dataclass(slots=True)
 class _Desk:
     """What is known of one App's Events; times are on the clock of the event loop, in seconds."""
@@ -48,20 +57,23 @@ class _Desk:
     tokens: float = BURST
     filled: float = 0.0
     sent: OrderedDict[tuple[str, str], float] = field(default_factory=OrderedDict)
-    queue: deque[tuple[News, datetime]] = field(default_factory=lambda: deque(maxlen=MAX_QUEUED))
+    queue: deque[_Letter] = field(default_factory=lambda: deque(maxlen=MAX_QUEUED))
 
 
 class Recorder:
     """Writes Events; called by the board."""
 
     def __init__(
-        self, client: Client, chores: Chores, namespace: str, is_object: Callable[[AppName], bool]
+        self, client: Client, chores: Chores, namespace: str, uid_of: Callable[[AppName], str]
     ) -> None:
-        """`is_object` says which Apps are objects: the others' Events are the `namespace`'s."""
+        """`uid_of` gives an App's uid; empty for one that is no object.
+
+        Its Events are the `namespace`'s, which is the agent's own.
+        """
         self._client = client
         self._chores = chores
         self._namespace = namespace
-        self._is_object = is_object
+        self._uid_of = uid_of
         self._desks: dict[AppName, _Desk] = {}
         self._refused: set[str] = set()
 
@@ -79,45 +91,32 @@ class Recorder:
         desk = self._desks.setdefault(name, _Desk(filled=now))
         if not _is_due(desk, one, now):
             return
-        desk.queue.append((one, datetime.now(UTC)))
+        desk.queue.append(_Letter(one, datetime.now(UTC), self._uid_of(name)))
         self._chores.want(f"events of {name}", lambda: self._send(name, desk))
 
     async def _send(self, name: AppName, desk: _Desk) -> None:
         """Send what is queued, the oldest first; what is refused is dropped."""
         while desk.queue:
-            one, when = desk.queue[0]
+            one = desk.queue[0]
             try:
-                await self._create(name, one, when)
+                await self._create(name, one)
             except ForbiddenError as error:
-                self._tell(name, error)
+                self._tell(name.namespace if one.uid else self._namespace, error)
             except ObjectError as error:  # the App or its namespace is gone, or going
                 _log.info("event.dropped", app=str(name), reason=error.what)
-            if desk.queue and desk.queue[0][0] is one:
+            if desk.queue and desk.queue[0] is one:
                 desk.queue.popleft()
 
-    def _tell(self, name: AppName, error: ForbiddenError) -> None:
-        where = name.namespace if self._is_object(name) else self._namespace
-        if where not in self._refused:
-            self._refused.add(where)
-            _log.warning("events.refused", namespace=where, err=error.what, remedy=error.remedy)
+    def _tell(self, namespace: str, error: ForbiddenError) -> None:
+        if namespace not in self._refused:
+            self._refused.add(namespace)
+            _log.warning("events.refused", namespace=namespace, err=error.what, remedy=error.remedy)
 
-    async def _create(self, name: AppName, one: News, when: datetime) -> None:
-        about: dict[str, Json] = {
-            "apiVersion": "v1", "kind": "Namespace", "namespace": self._namespace,
-            "name": self._namespace,
-        }  # fmt: skip
-        if self._is_object(name):
-            live = await self._client.metadata(kinds.APPS, name.namespace, name.name)
-            if live is None:
-                return
-            about = {
-                "apiVersion": kinds.APPS.api_version, "kind": kinds.APPS.kind,
-                "namespace": name.namespace, "name": name.name, "uid": live.uid,
-                "resourceVersion": live.resource_version,
-            }  # fmt: skip
+    async def _create(self, name: AppName, letter: _Letter) -> None:
+        one, about = letter.news, self._about(name, letter.uid)
         namespace = str(about["namespace"])
         event = f"{str(about['name'])[:_PREFIX]}.{time.time_ns():016x}"  # as client-go
-        says = one.message if self._is_object(name) else f"{name}: {one.message}"[:1024]
+        says = one.message if letter.uid else f"{name}: {one.message}"[:MAX_MESSAGE]
         tree: Json = {
             "apiVersion": "v1",
             "kind": "Event",
@@ -133,11 +132,20 @@ class Recorder:
             "source": {"component": COMPONENT},
             "reportingComponent": COMPONENT,
             "reportingInstance": COMPONENT,
-            "firstTimestamp": stamp(when),
-            "lastTimestamp": stamp(when),
+            "firstTimestamp": stamp(letter.when),
+            "lastTimestamp": stamp(letter.when),
             "count": 1,
         }
         await self._client.create(EVENTS, namespace, event, encoded(tree))
+
+    def _about(self, name: AppName, uid: str) -> Mapping[str, Json]:
+        if uid:
+            return {
+                "apiVersion": kinds.APPS.api_version, "kind": kinds.APPS.kind,
+                "namespace": name.namespace, "name": name.name, "uid": uid,
+            }  # fmt: skip
+        here = self._namespace
+        return {"apiVersion": "v1", "kind": "Namespace", "namespace": here, "name": here}
 
 
 def _is_due(desk: _Desk, one: News, now: float) -> bool:

@@ -15,14 +15,9 @@ from flux_secret.wiring.agent import Connected
 @asynccontextmanager
 async def recording(settings: Settings, connected: Connected, board: Board) -> AsyncIterator[None]:
     """Write an Event for whatever happens to an App, while this agent runs."""
-    named = {app.name for app in settings.apps}
     async with Chores() as chores:
-        recorder = Recorder(
-            connected.client,
-            chores,
-            settings.cluster.namespace,
-            lambda name: settings.custom_resources and name not in named,
-        )
+        own = settings.cluster.namespace
+        recorder = Recorder(connected.client, chores, own, board.uid)
         board.noted, board.left = recorder.told, recorder.forget
         try:
             yield

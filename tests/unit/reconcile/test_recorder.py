@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from flux_secret.errors import FluxSecretError, ForbiddenError, UnreachableError
 from flux_secret.model.app import AppName
 from flux_secret.model.status import AppStatus, Reason
-from flux_secret.outside.kubernetes import Client, LiveObject
+from flux_secret.outside.kubernetes import Client
 from flux_secret.reconcile import recorder as module
 from flux_secret.reconcile.chores import Chores
 from flux_secret.reconcile.recorder import BURST, Recorder
@@ -34,9 +34,6 @@ class Server:
         self.refusals = list(refusals)
         self.taken: list[dict[str, Any]] = []
 
-    async def metadata(self, _kind: object, namespace: str, name: str) -> LiveObject:
-        return LiveObject(name, namespace, "a-uid", "7", {}, {}, ())
-
     async def create(self, _kind: object, _namespace: str, _name: str, body: bytes) -> None:
         if self.refusals:
             raise self.refusals.pop(0)
@@ -52,7 +49,9 @@ def played(
 ) -> None:
     async def run() -> None:
         async with Chores() as chores:
-            recorder = Recorder(cast("Client", server), chores, "flux", lambda _name: not flags)
+            recorder = Recorder(
+                cast("Client", server), chores, "flux", lambda _name: "" if flags else "a-uid"
+            )
             play(recorder)
             await asyncio.sleep(seconds)
             play(recorder)

@@ -26,7 +26,7 @@ from flux_secret.model.status import AppStatus, Reason
 from flux_secret.model.store import Store, parse_store
 from flux_secret.model.target import Source
 from flux_secret.outside.kubernetes import Client, Gone, Synced, Told, Troubled, Upsert
-from flux_secret.outside.kubernetes.body import mapping
+from flux_secret.outside.kubernetes.body import mapping, text
 from flux_secret.reconcile.board import Board
 from flux_secret.reconcile.chores import Chores
 from flux_secret.reconcile.poller import Answers
@@ -91,6 +91,7 @@ class Controller:
         self._board.complete = False
         self._board.changed = self._stands
         self._board.polled = self._polled
+        self._board.uid_of = lambda name: text(self._apps.get(name), "metadata", "uid")
 
     async def run(self) -> None:
         """Follow both kinds, until it is cancelled."""
