@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from flux_secret.errors import UnreachableError
 from flux_secret.outside.kubernetes import Connection, Limits, Reflector, Troubled
+from flux_secret.outside.kubernetes import transport as transport_module
 from flux_secret.outside.kubernetes.transport import Transport
 from flux_secret.outside.kubernetes.watching import ApiSource
 from simulators.watching import FAST, THINGS, Seen, named
@@ -144,3 +147,26 @@ async def test_a_reflector_lives_through_all_of_it() -> None:
     assert [type(one).__name__ for one in troubles] == [
         "BusyError", "RejectedError", "ExpiredError", "BusyError",
     ]  # fmt: skip
+
+
+async def test_a_peer_that_vanishes_is_noticed_by_the_kernel(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[socket.socket] = []
+    factory = transport_module._kept_alive
+
+    def kept(address: Any) -> socket.socket:  # noqa: ANN401 -- aiohttp's own tuple
+        made.append(factory(address))
+        return made[-1]
+
+    monkeypatch.setattr(transport_module, "_kept_alive", kept)
+    asked: dict[str, int] = {}
+
+    async def watch(request: web.Request) -> web.StreamResponse:
+        for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT"):
+            asked[name] = made[-1].getsockopt(socket.IPPROTO_TCP, getattr(socket, name))
+        return await begun(request)
+
+    async with serving(watch) as url, Transport(Connection(url), LIMITS) as transport:
+        await read_out(ApiSource(transport, THINGS))
+    assert asked["TCP_KEEPIDLE"] + asked["TCP_KEEPINTVL"] * asked["TCP_KEEPCNT"] <= 60

@@ -155,9 +155,24 @@ def test_a_replica_that_is_cut_off_stops_before_others_take_over_and_comes_back(
         await until(lambda: is_shared(others), within=HAND_OVER - 25)
         await asyncio.sleep(100)
         server.unreachable.clear()
-        await until(lambda: is_shared(replicas), within=12)
+        await until(lambda: cut.apps and is_shared(replicas), within=12)
+        await asyncio.sleep(10)
 
     played(world)
+
+
+def test_a_replica_that_comes_back_waits_until_the_others_give_way() -> None:
+    async def world(server: LeaseServer, replicas: list[Replica]) -> None:
+        cut, *others = replicas
+        server.unreachable.add(cut.membership.identity)
+        await until(lambda: is_shared(others), within=HAND_OVER)
+        assert f"flux-secret-member-{cut.membership.identity}" in server.leases, "not removed yet"
+        server.unreachable.clear()
+        await until(lambda: cut.apps and is_shared(replicas), within=15)
+        await asyncio.sleep(10)
+
+    played(world)
+    played(world, hints=False)
 
 
 def test_nobody_is_declared_dead_by_one_who_cannot_read() -> None:
@@ -202,7 +217,7 @@ def test_a_machine_that_slept_owns_nothing_when_it_wakes() -> None:
         assert sleeper.apps == set()
         assert not sleeper.membership.is_leader
         assert sleeper.membership.members == set()
-        await until(lambda: is_shared(replicas), within=12)
+        await until(lambda: sleeper.apps and is_shared(replicas), within=12)
 
     played(world)
 
@@ -253,6 +268,17 @@ def test_leases_of_the_dead_are_removed_by_the_leader_and_never_those_of_the_liv
         assert is_shared(others)
 
     played(world)
+
+
+def test_where_something_takes_the_annotation_away_nobody_waits_for_ever() -> None:
+    async def play() -> None:
+        server = LeaseServer(strips=True)
+        replicas = [await Replica.start(server, f"agent-{number}") for number in range(2)]
+        took = await until(lambda: is_shared(replicas), within=40)
+        assert took > 29, "until then the other one might still hold what is ours"
+        assert all(replica.apps for replica in replicas)
+
+    in_virtual_time(play())
 
 
 def test_strange_leases_of_the_group_change_nothing() -> None:

@@ -7,6 +7,7 @@ import contextlib
 import copy
 import io
 import math
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from flux_secret.outside.kubernetes.connection import Connection
 
 MIB: Final = 1024 * 1024
 USER_AGENT: Final = f"flux-secret/{__version__}"
+_KEEP_ALIVE: Final = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3}
+"""Seconds until the first probe, between two, and how many go unanswered."""
 _TRY_LATER: Final = frozenset({429, 503})
 _NO_PARAMS: Final[Mapping[str, str]] = {}
 
@@ -47,8 +50,8 @@ class Limits:
     """How long anything may still be written: what is left of a lease (design decision 10).
 
     No write takes longer than that, and none is sent when nothing is left."""
-    silent_seconds: float = 90.0
-    """How long a watch may say nothing: bookmarks come every minute (apiserver's cacher)."""
+    silent_seconds: float = 330.0
+    """How long a watch may say nothing; a quiet kind has no bookmark in minutes (measured)."""
     max_line_bytes: int = 8 * MIB
     """One event of a watch; etcd takes objects of 1.5 MiB."""
 
@@ -146,7 +149,9 @@ class Transport:
     def _opened(self, *, context: ssl.SSLContext | bool, connections: int) -> aiohttp.ClientSession:
         limits = self._limits
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=context, limit=connections),
+            connector=aiohttp.TCPConnector(
+                ssl=context, limit=connections, socket_factory=_kept_alive
+            ),
             timeout=aiohttp.ClientTimeout(
                 total=limits.total_seconds, sock_connect=limits.connect_seconds
             ),
@@ -317,6 +322,17 @@ class Transport:
                 )
             chunks.append(chunk)
         return b"".join(chunks)
+
+
+def _kept_alive(address: aiohttp.AddrInfoType) -> socket.socket:
+    """Make a socket that notices within a minute that nobody is there any more."""
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, number in _KEEP_ALIVE.items():
+        if hasattr(socket, option):  # another system may have none of them
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), number)
+    return made
 
 
 def _open(session: aiohttp.ClientSession | None) -> aiohttp.ClientSession:

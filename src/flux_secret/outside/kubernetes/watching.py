@@ -37,8 +37,9 @@ class ApiSource:
     fields: str = ""
     """A field selector, as `source=flux-secret`."""
     metadata_only: bool = False
-    shortest_seconds: float = 300.0
-    """A watch is asked to last this long, or up to twice as long, as client-go asks."""
+    shortest_seconds: float = 150.0
+    """A watch is asked to last this long, or up to twice as long: what swallows it on the way, and
+    keeps the connection, is noticed after that."""
     page: int = PAGE
 
     def __post_init__(self) -> None:
