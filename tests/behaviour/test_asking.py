@@ -55,7 +55,7 @@ def test_status_says_what_is_wrong_since_when_and_what_comes_next(cluster: World
     assert "AccessDenied" in shown.out
     assert "demo: not ready since " in shown.out
     assert "may not be read by" in shown.out
-    assert "next: nothing, until somebody changes what is wrong" in shown.out
+    assert "next: it is tried again, which hardly helps before somebody mends it" in shown.out
 
 
 def test_a_name_that_is_not_there_is_told_with_what_is_like_it(cluster: World) -> None:  # noqa: F811

@@ -148,6 +148,6 @@ def _explain(one: AppReport, now: datetime) -> None:
     elif one.next:
         voice.say(f"  next: {one.next}")
     elif one.stalled:
-        voice.say("  next: nothing, until somebody changes what is wrong")
+        voice.say("  next: it is tried again, which hardly helps before somebody mends it")
     if is_wrong and one.applied:
         voice.say(f"  what the cluster has: {short(one.applied)}")

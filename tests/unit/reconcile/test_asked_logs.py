@@ -67,6 +67,8 @@ def test_lines_are_chosen_by_app_and_level_in_both_formats() -> None:
         (Wanted(["dev/shop", "demo"]), [ERROR, INFO, AS_JSON]),
         (Wanted(["y"]), []),
         (Wanted(level="warning"), [ERROR]),
+        (Wanted(level="error"), [ERROR]),
+        (Wanted(level="info"), list(every)),
     ):
         assert said(Server(stamped(*every)), wanted) == chosen
 

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from flux_secret.errors import HeldError, ObjectError, ReadRefusedError
 from flux_secret.model.app import AppName
 from flux_secret.model.change import Action, Change, ChangeSet
 from flux_secret.model.delivery import Delivery
 from flux_secret.model.names import ObjectKey
+from flux_secret.model.restart import SecretRollout
 from flux_secret.model.status import AppStatus, Reason
 from flux_secret.model.target import Target
-from flux_secret.reconcile.news import HELD, MAX_MESSAGE, PRUNED, RESUMED, news
+from flux_secret.reconcile.news import (
+    HELD,
+    MAX_MESSAGE,
+    PRUNED,
+    RESTARTED,
+    RESTARTING,
+    RESUMED,
+    news,
+)
 from flux_secret.reconcile.round import Round
 from unit.reconcile.stages import SOURCE
 
@@ -99,3 +109,16 @@ def test_suspending_and_resuming_are_told_once() -> None:
     assert [one.reason for one in news(READY, still, None)] == ["Suspended"]
     assert news(still, still, None) == []
     assert [one.reason for one in news(still, READY, None)] == [RESUMED]
+
+
+def test_it_is_told_when_a_workload_waits_for_a_changed_secret_and_when_it_has_it() -> None:
+    demo = ObjectKey("apps", "Deployment", "dev-demo", "demo")
+    rollout = SecretRollout(demo, ("demo-secret",), datetime.now(UTC), 2, 0, "the budget")
+    rolling = replace(READY, rollouts=(rollout,))
+    (waits,) = news(READY, rolling, None)
+    assert waits.reason == RESTARTING
+    assert "demo-secret, which waits for the budget" in waits.message
+    assert news(rolling, replace(rolling, rollouts=(replace(rollout, pods_new=1),)), None) == []
+    (over,) = news(rolling, READY, None)
+    assert (over.reason, over.is_warning) == (RESTARTED, False)
+    assert "deployment" in over.message
