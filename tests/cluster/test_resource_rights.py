@@ -93,7 +93,6 @@ def test_it_delivers_says_so_and_removes_with_exactly_these_rights(
 
 
 VERBS = [
-    (CLUSTER, "get", "apps.flux-secret.io"),
     (CLUSTER, "list", "apps.flux-secret.io"),
     (CLUSTER, "watch", "apps.flux-secret.io"),
     (CLUSTER, "patch", "apps.flux-secret.io"),
