@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ def cluster(world: World) -> World:
     """A cluster that has our kinds, and the two namespaces."""
     done = world.kubectl("apply", "-k", str(CRDS))
     assert done.code == 0, done.err
-    for kind in ("apps", "stores"):
+    for kind in ("apps", "stores", "storesecrets"):
         name = f"crd/{kind}.flux-secret.io"
         assert world.kubectl("wait", "--for=condition=Established", name, "--timeout=30s").code == 0
     for namespace in (world.namespace, agents_own(world)):
@@ -72,7 +73,7 @@ def running(world: World, *extra: str, name: str = "agent") -> Iterator[Agent]:
 
 
 def status(world: World, kind: str = "apps.flux-secret.io", name: str = NAME) -> dict[str, Any]:
-    namespace = agents_own(world) if kind.startswith("stores") else world.namespace
+    namespace = agents_own(world) if kind.startswith("stores.") else world.namespace
     return dict((world.get(kind, name, namespace) or {}).get("status", {}))
 
 
@@ -210,3 +211,100 @@ def test_a_pass_with_nothing_to_do_writes_nothing(cluster: World) -> None:
         count = one.log.read_text().count("delivery.finished")
         until(lambda: one.log.read_text().count("delivery.finished") > count + 2)
         assert json.dumps(cluster.get("apps.flux-secret.io", NAME)) == before
+
+
+def put_secret(world: World, reference: str = "ref+gopass://apps/demo#password") -> None:
+    put(world, "StoreSecret", "db", world.namespace, {"data": {"password": reference}})
+
+
+def password(world: World) -> bytes | None:
+    found = world.get("secret", "db")
+    return base64.b64decode(found["data"]["password"]) if found else None
+
+
+def test_a_store_secret_is_made_of_entries_and_kept_up_to_date(cluster: World) -> None:
+    kind = "storesecrets.flux-secret.io"
+    with running(cluster):
+        put_store(cluster)
+        put_secret(cluster)
+        until(lambda: ready(cluster, kind=kind, name="db") == "True")
+        assert password(cluster) == FIRST.rstrip(b"\n")
+        cluster.put("demo", SECOND)
+        until(lambda: password(cluster) == SECOND.rstrip(b"\n"))
+        put_secret(cluster, "ref+gopass://apps/nothing")
+        until(lambda: ready(cluster, kind=kind, name="db") == "False")
+        assert condition(cluster, kind=kind, name="db")["reason"] == "SecretMissing"
+        assert password(cluster) == SECOND.rstrip(b"\n")  # the last good value stays
+        cluster.kubectl("delete", kind, "db", "-n", cluster.namespace, "--wait=false")
+        until(lambda: cluster.get("secret", "db") is None)
+
+
+def test_a_store_secret_reads_what_its_namespace_may_and_nothing_else(cluster: World) -> None:
+    kind = "storesecrets.flux-secret.io"
+    with running(cluster):
+        put_store(cluster, paths=("other",))
+        put_secret(cluster)
+        until(lambda: ready(cluster, kind=kind, name="db") == "False")
+        assert condition(cluster, kind=kind, name="db")["reason"] == "AccessDenied"
+        assert password(cluster) is None
+
+
+def test_a_definition_that_is_deleted_takes_nothing_along(cluster: World) -> None:
+    with running(cluster) as one:
+        put_store(cluster)
+        put_app(cluster)
+        until(lambda: ready(cluster) == "True")
+        cluster.kubectl("delete", "crd", "apps.flux-secret.io", "--wait=false")
+        until(lambda: cluster.get("crd", "apps.flux-secret.io", "") is None)
+        until(lambda: one.has_said("app.released"))
+        assert cluster.get("deployment", "demo") is not None
+        assert value(cluster) == FIRST
+        assert one.process.poll() is None
+        done = cluster.kubectl("apply", "-k", str(CRDS))
+        assert done.code == 0, done.err
+        crd = "crd/apps.flux-secret.io"
+        cluster.kubectl("wait", "--for=condition=Established", crd, "--timeout=30s")
+        until(lambda: cluster.kubectl("get", "apps.flux-secret.io", "-A").code == 0)
+        put_app(cluster)
+        until(lambda: ready(cluster) == "True")  # they are its own still
+
+
+def test_an_app_that_is_deleted_while_it_is_delivered_leaves_nothing(cluster: World) -> None:
+    script = "sleep 2; printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: slow}\n'"
+    flux_yaml = {"version": 1, "commandUpdated": {"generators": [{"command": script}]}}
+    cluster.ops.commit({"slow/.flux.yaml": yaml.safe_dump(flux_yaml)}, "slow")
+    with running(cluster) as one:
+        put_store(cluster)
+        put_app(cluster, path="slow")
+        until(lambda: one.has_said("trying to sync git changes"))
+        cluster.kubectl("delete", "apps.flux-secret.io", NAME, "-n", cluster.namespace,
+                        "--wait=false")  # fmt: skip
+        until(lambda: cluster.get("apps.flux-secret.io", NAME) is None)
+        assert cluster.get("configmap", "slow") is None
+
+
+def test_apps_of_a_settings_file_are_delivered_and_change_with_it(cluster: World) -> None:
+    readers = [{"namespaces": [cluster.namespace], "paths": ["demo"]}]
+    spec = {
+        "source": {"url": cluster.ops.url, "branch": cluster.ops.branch},
+        "path": APPLICATION,
+        "stores": ["apps"],
+    }
+    version = "flux-secret.io/v1alpha1"
+    store = {"apiVersion": version, "kind": "Store", "metadata": {"name": "apps"},
+             "spec": {"url": cluster.store.url, "readers": readers}}  # fmt: skip
+    app = {"apiVersion": version, "kind": "App", "spec": spec,
+           "metadata": {"name": NAME, "namespace": cluster.namespace}}  # fmt: skip
+    file = cluster.root / "flux-secret.yaml"
+    store["spec"]["readers"] = []  # type: ignore[index]
+    file.write_text(yaml.safe_dump_all([store, app]))
+    with agent(cluster, f"--config={file}", "--git-poll-interval=1s", without=FLAGS) as one:
+        until(lambda: one.has_said("may not be read by"))
+        assert value(cluster) is None
+        store["spec"]["readers"] = readers  # type: ignore[index]
+        file.write_text(yaml.safe_dump_all([store, app]))
+        until(lambda: value(cluster) == FIRST)
+        file.write_text("kind: [")  # what cannot be read changes nothing
+        until(lambda: one.has_said("msg=settings.unusable"))
+        cluster.put("demo", SECOND)
+        until(lambda: value(cluster) == SECOND)

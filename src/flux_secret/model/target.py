@@ -22,6 +22,10 @@ class Source:
     branch: str
 
 
+WRITTEN: Final = Source(GitUrl("flux-secret", "file"), "cluster")
+"""Of a target whose manifest stands in the cluster; no repository can have that address."""
+
+
 @dataclass(frozen=True, slots=True)
 class GitSecret:
     """How git-secret names what it hides: its own SECRETS_DIR and SECRETS_EXTENSION."""
@@ -82,6 +86,9 @@ class Target:
         """Give it without user and password of its repository, for who fetches nothing."""
         url = replace(self.source.url, login=None)
         return replace(self, source=replace(self.source, url=url))
+
+    inline: str = ""
+    """Its manifest, where that stands in the cluster and not in a repository; no value is in it."""
 
     @property
     def name(self) -> str:

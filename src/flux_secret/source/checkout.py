@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from flux_secret.errors import SourceError, UsageError
 from flux_secret.model.sync import Sync
 from flux_secret.model.target import Source, Target
+from flux_secret.outside.files import scratch
 from flux_secret.outside.objects import DamagedRepositoryError
 from flux_secret.outside.once import Lately, Once
 from flux_secret.source.branch import Branch, Pin
 from flux_secret.source.interface import LayOut
+
+MANIFEST: Final = "secret.yaml"
+"""Where a manifest lies that stands in the cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,8 @@ class GitSource:
 
     async def head(self, target: Target) -> Pin:
         """Fetch and pin; give what a checkout would lay out."""
+        if target.inline:
+            return _written(target)
         return await self._branch_of(target.source).pin()
 
     @asynccontextmanager
@@ -90,12 +98,19 @@ class SourceRound:
 
     async def head(self, target: Target) -> Pin:
         """Pin; give what a checkout would lay out."""
+        if target.inline:
+            return _written(target)
         pin = self._pinned[target.source] = await self._pins(target.source)
         return pin
 
     @asynccontextmanager
     async def checkout(self, target: Target) -> AsyncIterator[Checkout]:
         """Lay out the pinned commit; raises as `GitSource.checkout` does."""
+        if target.inline:
+            with scratch("written") as root:
+                (root / MANIFEST).write_text(target.inline, encoding="utf-8")
+                yield Checkout(root, root, _written(target).commit)
+            return
         _check(target.path)
         source = target.source
         pin = await self.head(target)
@@ -116,6 +131,12 @@ class SourceRound:
                 for source, pin in self._pinned.items()
             ]
         )
+
+
+def _written(target: Target) -> Pin:
+    """Give the only revision of a manifest that stands in the cluster: a digest of what it says."""
+    commit = hashlib.sha256(target.inline.encode()).hexdigest()[:40]  # as long as a commit's id
+    return Pin(target.source, commit, commit)
 
 
 def _check(path: str) -> None:

@@ -11,7 +11,8 @@ from flux_secret.model.app import AppName
 from flux_secret.reconcile.board import Board
 from flux_secret.reconcile.chores import Chores
 from flux_secret.reconcile.replicas import Replicas
-from flux_secret.reconcile.resources.controller import Controller, Surroundings
+from flux_secret.reconcile.resources.controller import Controller
+from flux_secret.reconcile.resources.interface import Surroundings
 from flux_secret.settings import Settings
 from flux_secret.wiring.agent import Connected
 

@@ -15,6 +15,7 @@ GROUP: Final = "flux-secret.io"
 VERSION: Final = "v1alpha1"
 APPS: Final = ServedKind(GROUP, VERSION, "App", "apps", namespaced=True)
 STORES: Final = ServedKind(GROUP, VERSION, "Store", "stores", namespaced=True)
+SECRETS: Final = ServedKind(GROUP, VERSION, "StoreSecret", "storesecrets", namespaced=True)
 DEFINITIONS: Final = ServedKind(
     "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions",
     namespaced=False,
@@ -29,6 +30,19 @@ STATUS_MANAGER: Final = "flux-secret-status"
 def name_of(tree: Tree) -> AppName:
     """Give an object's name."""
     return AppName(text(tree, "metadata", "namespace"), text(tree, "metadata", "name"))
+
+
+_SECRET: Final = "storesecret/"  # noqa: S105 -- no object's name has a slash
+
+
+def secret_name(namespace: str, name: str) -> AppName:
+    """Give a StoreSecret's name among Apps; an App may have the same name as a StoreSecret."""
+    return AppName(namespace, f"{_SECRET}{name}")
+
+
+def short(name: AppName) -> str:
+    """Give the object's own name."""
+    return name.name.removeprefix(_SECRET)
 
 
 def generation_of(tree: Tree) -> int:

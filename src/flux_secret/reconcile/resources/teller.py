@@ -29,10 +29,10 @@ class Teller:
         self._said: dict[str, Mapping[str, Json]] = {}
         """What each status says, as it was written last."""
 
-    def app(self, tree: Tree, status: AppStatus, *, handled: str = "") -> None:
-        """Say how an App stands; `handled` is what was asked for with an annotation, and done."""
-        wanted = conditions.of_app(status, self._shown(kinds.APPS, tree, handled))
-        self._say(kinds.APPS, tree, wanted, QUIET_SECONDS if status.reconciling else 0.0)
+    def app(self, kind: ServedKind, tree: Tree, status: AppStatus, *, handled: str = "") -> None:
+        """Say how one stands; `handled` is what was asked for with an annotation, and done."""
+        wanted = conditions.of_app(status, self._shown(kind, tree, handled))
+        self._say(kind, tree, wanted, QUIET_SECONDS if status.reconciling else 0.0)
 
     def store(self, tree: Tree, head: conditions.Head) -> None:
         """Say whether a Store answers."""
