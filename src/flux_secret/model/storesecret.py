@@ -13,17 +13,20 @@ lets that namespace read; its Secret lies beside it.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from flux_secret.errors import FluxSecretError
-from flux_secret.model.app import AppName, Removal
+from flux_secret.model.app import App, AppName, Removal
 from flux_secret.model.appspec import SYNC_SECONDS, interval_of
 from flux_secret.model.fields import Fields, bad
 from flux_secret.model.reference import SecretRef
 from flux_secret.model.restart import Restarted, RestartPolicy, parse_restart
+from flux_secret.model.store import Store
+from flux_secret.model.target import WRITTEN, Generation, Target
 
 MAX_KEYS: Final = 64
 OPAQUE: Final = "Opaque"
@@ -41,11 +44,51 @@ class StoreSecretSpec:
     """The Secret's name."""
     data: Mapping[str, SecretRef]
     """The Secret's keys, and which part of which entry each is."""
+    references: Mapping[str, str]
+    """The same as it was written."""
     type: str = OPAQUE
     sync_seconds: float = SYNC_SECONDS
     removal: Removal = Removal.PRUNE
     suspended: bool = False
     restart: RestartPolicy | None = None
+
+
+    def app(self, called: AppName, stores: Mapping[str, Store]) -> App:
+        """Give what is delivered, `called` so among Apps: one Secret, its manifest made here."""
+        home = self.name.namespace
+        paths = [str(reference.lookup.path) for reference in self.data.values()]
+        granted = {
+            store.name: store.granted(home)
+            for store in stores.values()
+            if any(path.startswith(f"{store.name}/") for path in paths)
+        }
+        target = Target(
+            source=WRITTEN,
+            path="",
+            stores=frozenset(granted),
+            generation=Generation(enabled=False),
+            prune=True,
+            allowed_namespaces=frozenset({home}),
+            default_namespace=home,
+            restart=self.restart,
+            app=str(called),
+            grants=granted,
+            cluster_scoped=False,
+            inline=self._manifest(),
+        )
+        return App(
+            called, (target,), self.sync_seconds, suspended=self.suspended, removal=self.removal
+        )
+
+    def _manifest(self) -> str:
+        tree = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": self.secret, "namespace": self.name.namespace},
+            "type": self.type,
+            "stringData": dict(self.references),
+        }
+        return json.dumps(tree, indent=1, sort_keys=True)
 
 
 def parse_store_secret(name: AppName, spec: object) -> StoreSecretSpec:
@@ -55,6 +98,7 @@ def parse_store_secret(name: AppName, spec: object) -> StoreSecretSpec:
         name=name,
         secret=fields.within("target", ("name",)).name("name", name.name),
         data=_data(fields),
+        references=fields.mapping("data"),
         type=fields.text("type", OPAQUE),
         sync_seconds=interval_of(fields, "interval", SYNC_SECONDS),
         removal=Removal(

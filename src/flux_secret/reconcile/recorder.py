@@ -140,9 +140,10 @@ class Recorder:
 
     def _about(self, name: AppName, uid: str) -> Mapping[str, Json]:
         if uid:
+            kind = kinds.served(name)
             return {
-                "apiVersion": kinds.APPS.api_version, "kind": kinds.APPS.kind,
-                "namespace": name.namespace, "name": name.name, "uid": uid,
+                "apiVersion": kind.api_version, "kind": kind.kind,
+                "namespace": name.namespace, "name": kinds.short(name), "uid": uid,
             }  # fmt: skip
         here = self._namespace
         return {"apiVersion": "v1", "kind": "Namespace", "namespace": here, "name": here}

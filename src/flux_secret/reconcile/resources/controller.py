@@ -14,9 +14,9 @@ import structlog
 from flux_secret.errors import FluxSecretError, UnknownKindError
 from flux_secret.model.app import App, AppName
 from flux_secret.model.appspec import parse_app
-from flux_secret.model.secretspec import parse_secret
 from flux_secret.model.status import AppStatus
 from flux_secret.model.store import Store
+from flux_secret.model.storesecret import parse_store_secret
 from flux_secret.outside.kubernetes import ServedKind, Told, Troubled
 from flux_secret.reconcile.chores import Chores
 from flux_secret.reconcile.resources import kinds
@@ -35,7 +35,8 @@ def _app(name: AppName, spec: object, stores: Mapping[str, Store], namespace: st
 
 
 def _secret(name: AppName, spec: object, stores: Mapping[str, Store], _namespace: str) -> App:
-    return parse_secret(name, kinds.short(name), spec).app(stores)
+    own = AppName(name.namespace, kinds.short(name))
+    return parse_store_secret(own, spec).app(name, stores)
 
 
 APPS: Final = Kind(kinds.APPS, AppName, _app)

@@ -45,6 +45,11 @@ def short(name: AppName) -> str:
     return name.name.removeprefix(_SECRET)
 
 
+def served(name: AppName) -> ServedKind:
+    """Give the kind of the object that an App is."""
+    return SECRETS if name.name.startswith(_SECRET) else APPS
+
+
 def generation_of(tree: Tree) -> int:
     """Give how often its `spec` was changed."""
     found = mapping(tree, "metadata").get("generation")
