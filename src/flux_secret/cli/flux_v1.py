@@ -74,13 +74,13 @@ VALUES: Final[Mapping[str, Why]] = {
 
 AGENTS: Final = (
     "--git-email", "--git-notes-ref", "--git-poll-interval", "--git-signing-key", "--git-user",
-    "--delivery-memory", "--delivery-timeout",
+    "--delivery-memory", "--delivery-timeout", "--leader-election-id", "--lease-duration",
     "--listen", "--listen-health", "--listen-metrics", "--listen-token-file", "--listen-webhook",
-    "--log-format", "--regenerate-interval", "--restart-budget", "--restart-freeze",
+    "--log-format", "--regenerate-interval", "--renew-deadline", "--restart-budget", "--restart-freeze", "--retry-period",
     "--sync-interval", "--unhealthy-after", "--webhook-secret-file",
 )  # fmt: skip
 """Flags of the agent that mean nothing to a command which gets an agent's whole command line."""
-AGENT_SWITCHES: Final = ("--custom-resources", "--restart-workloads")
+AGENT_SWITCHES: Final = ("--custom-resources", "--leader-elect", "--restart-workloads")
 """Those among them that may stand alone."""
 _SHORT: Final = {"--listen": ["-l"]}
 

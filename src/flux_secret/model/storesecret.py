@@ -52,7 +52,6 @@ class StoreSecretSpec:
     suspended: bool = False
     restart: RestartPolicy | None = None
 
-
     def app(self, called: AppName, stores: Mapping[str, Store]) -> App:
         """Give what is delivered, `called` so among Apps: one Secret, its manifest made here."""
         home = self.name.namespace
