@@ -76,7 +76,8 @@ AGENTS: Final = (
     "--git-email", "--git-notes-ref", "--git-poll-interval", "--git-signing-key", "--git-user",
     "--delivery-memory", "--delivery-timeout", "--leader-election-id", "--lease-duration",
     "--listen", "--listen-health", "--listen-metrics", "--listen-token-file", "--listen-webhook",
-    "--log-format", "--regenerate-interval", "--renew-deadline", "--restart-budget", "--restart-freeze", "--retry-period",
+    "--log-format", "--regenerate-interval", "--renew-deadline",
+    "--restart-budget", "--restart-freeze", "--retry-period",
     "--sync-interval", "--unhealthy-after", "--webhook-secret-file",
 )  # fmt: skip
 """Flags of the agent that mean nothing to a command which gets an agent's whole command line."""
