@@ -82,8 +82,8 @@ class Bench:
             input=given, capture_output=True, text=True, check=True, timeout=300,
         ).stdout  # fmt: skip
 
-    def prepare(self) -> None:
-        """Define the kinds; make namespaces, the Store and the Apps."""
+    def prepare(self, **more: Any) -> None:  # noqa: ANN401 -- fields of `spec`
+        """Define the kinds; make namespaces, the Store and the Apps, with `more` in their spec."""
         self.kubectl("apply", "-k", str(CRDS))
         self.kubectl("wait", "--for=condition=Established", "crd/apps.flux-secret.io",
                      "crd/stores.flux-secret.io", "--timeout=60s")  # fmt: skip
@@ -96,7 +96,7 @@ class Bench:
             document(
                 "App", name, NAMESPACE,
                 {"source": source, "path": f"{name}/overlay/dev", "stores": ["apps"],
-                 "interval": "1h"},
+                 "interval": "1h", **more},
             )
             for name in names(self.count)
         ]  # fmt: skip
