@@ -75,6 +75,8 @@ async def _run(asked: Flags, settings: Settings) -> None:
     # what is given back at the end is taken by others at once: nothing writes any more by then
     async with sharing(settings) as replicas, serving(settings, replicas) as board:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, board.look)
+        if settings.replicas is not None:
+            replicas.subscribe(lambda: board.vitals.elected(leading=replicas.is_leader))
         await _deliver_until(stopping, asked, settings, Shared(board, replicas))
 
 

@@ -4,8 +4,8 @@
 store, no git host and no API server, and it would take the last good state of everything
 else along. `ready` tells the truth about all of that.
 
-A replica that does not lead is ready: it stands by, which is what it is there for. If it were not,
-a rollout would wait for ever for a new replica that cannot lead while an old one does.
+A replica that does not lead is ready: it delivers its own share, and all that is said here is said
+of that. If it were not, a rollout would wait for ever for a new replica while an old one leads.
 
 Nothing but fixed words and numbers is said, since whoever reaches the port may read it.
 """
@@ -29,7 +29,7 @@ class Facts:
     overdue_since: float | None = None
     """Since when rounds have been due, while none has begun or ended; None when none is due."""
     leading: bool | None = None
-    """None where there is no election: then this is the only replica."""
+    """Whether this replica leads the others; None where there is no election."""
     stopping: bool = False
     api_gone_since: float | None = None
     """Since when the API server has not answered at all; None when it did the last time."""
@@ -60,22 +60,7 @@ def live(facts: Facts, now: float, limits: Limits) -> Sequence[Check]:
 
 def ready(facts: Facts, now: float, limits: Limits) -> Sequence[Check]:
     """Answer `/readyz`."""
-    standby = facts.leading is False
-    rest = (
-        (Check("leader", note="standby"),)
-        if standby
-        else (
-            Check("started", "" if facts.started else "the first rounds have not ended"),
-            _lasting(
-                "stores", facts.unreadable_since, now, limits.stores_seconds,
-                "no store could be read for {}",
-            ),
-            _lasting(
-                "syncs", facts.failing_since, now, limits.syncs_seconds,
-                "nothing could be delivered for {}: see the agent's log",
-            ),
-        )
-    )  # fmt: skip
+    leader = Check("leader", note="this one" if facts.leading else "another one")
     return (
         Check("ping"),
         Check("shutdown", "the agent is stopping" if facts.stopping else ""),
@@ -84,7 +69,16 @@ def ready(facts: Facts, now: float, limits: Limits) -> Sequence[Check]:
             "cluster", facts.api_gone_since, now, limits.api_seconds,
             "the API server has not answered for {}",
         ),
-        *rest,
+        Check("started", "" if facts.started else "the first rounds have not ended"),
+        _lasting(
+            "stores", facts.unreadable_since, now, limits.stores_seconds,
+            "no store could be read for {}",
+        ),
+        _lasting(
+            "syncs", facts.failing_since, now, limits.syncs_seconds,
+            "nothing could be delivered for {}: see the agent's log",
+        ),
+        *((leader,) if facts.leading is not None else ()),
     )  # fmt: skip
 
 

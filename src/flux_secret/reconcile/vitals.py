@@ -65,7 +65,7 @@ class Vitals:
         self._facts = replace(self._facts, started=True)
 
     def elected(self, *, leading: bool | None) -> None:
-        """Note whether this replica leads; None: there is no election."""
+        """Note whether this replica leads the others; None: there is no election."""
         self._facts = replace(self._facts, leading=leading)
 
     def stops(self) -> None:

@@ -39,12 +39,9 @@ STATES: dict[str, tuple[Facts, set[str], set[str]]] = {
         replace(WELL, unreadable_since=NOW - 60, failing_since=NOW - 900, api_gone_since=NOW - 60),
         set(), set(),
     ),
-    "another replica leads": (
-        replace(WELL, leading=False, started=False, unreadable_since=0.0, failing_since=0.0),
-        set(), set(),
-    ),
-    "another replica leads, and the API server does not answer": (
-        replace(WELL, leading=False, api_gone_since=0.0), set(), {"cluster"},
+    "another replica leads": (replace(WELL, leading=False), set(), set()),
+    "another replica leads, and no store can be read here": (
+        replace(WELL, leading=False, unreadable_since=0.0), set(), {"stores"},
     ),
     "this replica leads": (replace(WELL, leading=True), set(), set()),
     "repositories are not asked any more, two minutes beyond the time": (
@@ -93,5 +90,7 @@ def test_what_is_said_is_words_and_seconds() -> None:
         "[-]stores failed: no store could be read for 75 s",
         "[-]syncs failed: nothing could be delivered for 1000 s: see the agent's log",
     ]
-    standby = ready(replace(WELL, leading=False), NOW, LIMITS)
-    assert str(standby[-1]) == "[+]leader ok (standby)"
+    led = ready(replace(WELL, leading=False), NOW, LIMITS)
+    assert str(led[-1]) == "[+]leader ok (another one)"
+    leads = ready(replace(WELL, leading=True), NOW, LIMITS)
+    assert str(leads[-1]) == "[+]leader ok (this one)"

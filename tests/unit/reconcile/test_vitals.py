@@ -181,12 +181,11 @@ async def test_the_api_server_is_asked_until_it_answers_again(
     assert known == [None, None, 120.0, 120.0, None]
 
 
-def test_a_replica_that_stands_by_and_one_that_stops_say_so() -> None:
+def test_a_replica_that_does_not_lead_and_one_that_stops_say_so() -> None:
     world = World()
-    world.vitals.elected(leading=False)
-    assert world.failed() == set()
-    world.vitals.elected(leading=True)
-    assert world.failed() == {"started"}
+    for leading in (False, True):
+        world.vitals.elected(leading=leading)
+        assert world.failed() == {"started"}  # its own share counts, whoever leads
     world.vitals.stops()
     assert world.failed() == {"started", "shutdown"}
     assert not any(one.failed for one in world.vitals.live())
