@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from flux_secret.errors import FluxSecretError
 from flux_secret.model.app import App
 from flux_secret.model.change import Change
 from flux_secret.model.status import AppStatus, Reason, is_stalled, reason_of
 from flux_secret.reconcile.round import Round
+
+SHA1_DIGITS: Final = 40
 
 
 def begun(app: App, before: AppStatus) -> AppStatus:
@@ -42,6 +45,7 @@ def ended(app: App, done: Round, before: AppStatus, outlook: Outlook) -> AppStat
             before, reconciling=False, suspended=app.suspended, delivered_at=now,
             next_try=outlook.next_try,
         )  # fmt: skip
+    whole = _whole(done)
     revision = ", ".join(dict.fromkeys(str(one.revision) for one in done.deliveries
                                        if one.revision is not None))  # fmt: skip
     return AppStatus(
@@ -53,8 +57,8 @@ def ended(app: App, done: Round, before: AppStatus, outlook: Outlook) -> AppStat
         reconciling=False,
         stalled=any(one.error is not None and is_stalled(one.error) for one in done.deliveries),
         suspended=app.suspended,
-        applied=revision if ready else before.applied,
-        attempted=revision or before.attempted,
+        applied=whole if ready else before.applied,
+        attempted=whole or before.attempted,
         delivered_at=now if ready else before.delivered_at,
         next_try=outlook.next_try,
         failures=outlook.failures,
@@ -105,6 +109,19 @@ def _reason(done: Round) -> Reason:
     if done.sweep_error is not None or done.swept.failed:
         return Reason.PRUNE_FAILED
     return Reason.SUCCEEDED
+
+
+def _whole(done: Round) -> str:
+    """Give what was delivered as Flux v2 writes it, and the stores: `main@sha1:COMMIT, apps@…`."""
+    said: list[str] = []
+    for one in done.deliveries:
+        if one.revision is None:
+            continue
+        commit, stores = one.revision.commit, one.revision.stores
+        kind = "sha1" if len(commit) == SHA1_DIGITS else "sha256"
+        said.append(f"{one.target.source.branch}@{kind}:{commit}")
+        said += [f"{name}@{stores[name].commit}" for name in sorted(stores)]
+    return ", ".join(dict.fromkeys(said))
 
 
 def _delivered(done: Round, revision: str) -> str:
