@@ -168,7 +168,7 @@ def test_a_replica_that_comes_back_waits_until_the_others_give_way() -> None:
         await until(lambda: is_shared(others), within=HAND_OVER)
         assert f"flux-secret-member-{cut.membership.identity}" in server.leases, "not removed yet"
         server.unreachable.clear()
-        await until(lambda: cut.apps and is_shared(replicas), within=15)
+        await until(lambda: cut.apps and is_shared(replicas), within=20)
         await asyncio.sleep(10)
 
     played(world)

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from flux_secret.errors import ConfigurationError, FluxSecretError
@@ -27,6 +27,7 @@ from flux_secret.reconcile.resources.teller import Teller
 
 FOLLOW_SECONDS: Final = 0.5
 """That Apps which come at once have to come in."""
+NEW: Final = "what it says now is being delivered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +121,17 @@ class Deliverables:
             self._board.refuse(name, Reason.INVALID, error)
             return
         self._chores.forget(f"lane of {name}")
+        lane = self._board.scheduler.lane(name)
+        stands = app.suspended or (lane is not None and lane.app == app)
         self._board.put(app)
         self._chores.want("branches that are followed", self._follow, after_seconds=FOLLOW_SECONDS)
         if not self._teller.observed(self._kind.served, tree):
-            self._teller.app(self._kind.served, tree, self._board.status(name))
+            status = self._board.status(name)
+            if not stands:  # what is known tells of what it said before
+                status = replace(
+                    status, ready=None, reason=Reason.PROGRESSING, message=NEW, reconciling=True
+                )
+            self._teller.app(self._kind.served, tree, status)
         asked = kinds.requested(tree)
         if asked and asked != kinds.handled(tree) and not app.suspended:
             self._chores.want(f"sync of {name}", lambda: self._asked(name, asked))
