@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -148,7 +149,9 @@ async def test_nothing_is_left_of_a_file_that_was_opened_or_was_not(
     sops: Path, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = keys.encrypt(sops, CLEAR, *keys.to("operator"), "--encrypted-regex", "^stringData$")
-    with scratch("test") as place:
+    # a short name: the sockets of the gpg home that is made in it may have 107 characters
+    with tempfile.TemporaryDirectory(dir=files_of_ours.memory_directory(), prefix="t") as name:
+        place = Path(name)
         monkeypatch.setattr(files_of_ours, "MEMORY_DIRECTORIES", (place,))
         async with agent(sops, (keys.private("operator"),)) as files:
             await made(files, text, tmp_path)
