@@ -167,11 +167,9 @@ async def test_of_two_new_targets_only_one_gets_an_object(world: World) -> None:
     done = await world.deliver(
         {APP: [config_map("c", {"by": "app"})], OTHER: [config_map("c", {"by": "other"})]}
     )
-    assert sorted(change.action.value for change in done.changes) == [
-        "created",
-        "failed",
-        "skipped",
-    ]
+    # whoever comes first makes it; the first git path has it in the end
+    assert [change.action for change in done.changes].count(Action.FAILED) == 1
+    assert (await world.read(CONFIG_MAPS, "c"))["data"] == {"by": "app"}
 
 
 async def test_a_claim_on_a_failed_target_waits(world: World) -> None:
