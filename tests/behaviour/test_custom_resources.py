@@ -22,8 +22,12 @@ NAME = "demo"
 
 
 @pytest.fixture
-def cluster(world: World) -> World:
-    """A cluster that has our kinds, and the two namespaces."""
+def cluster(world: World) -> Iterator[World]:
+    """Lend a cluster that has our kinds, and the two namespaces.
+
+    Nothing is left in it: an agent of the next test would follow what is there, and a namespace
+    does not go while an App in it waits for an agent.
+    """
     done = world.kubectl("apply", "-k", str(CRDS))
     assert done.code == 0, done.err
     for kind in ("apps", "stores", "storesecrets"):
@@ -31,7 +35,19 @@ def cluster(world: World) -> World:
         assert world.kubectl("wait", "--for=condition=Established", name, "--timeout=30s").code == 0
     for namespace in (world.namespace, agents_own(world)):
         world.kubectl("create", "namespace", namespace)
-    return world
+    yield world
+    for kind in ("apps", "storesecrets"):
+        for namespace in (world.namespace, agents_own(world)):
+            let_go(world, f"{kind}.flux-secret.io", namespace)
+
+
+def let_go(world: World, kind: str, namespace: str) -> None:
+    """Delete all objects of a kind, also those whose agent is gone."""
+    named = world.kubectl("get", kind, "-n", namespace, "-o", "name").out.split()
+    for name in named:
+        world.kubectl("delete", name, "-n", namespace, "--wait=false")
+        released = '{"metadata": {"finalizers": null}}'
+        world.kubectl("patch", name, "-n", namespace, "--type=merge", "-p", released)
 
 
 def agents_own(world: World) -> str:

@@ -27,6 +27,8 @@ USER_AGENT: Final = f"flux-secret/{__version__}"
 _KEEP_ALIVE: Final = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3}
 """Seconds until the first probe, between two, and how many go unanswered."""
 _TRY_LATER: Final = frozenset({429, 503})
+_LAST_TURNS: Final = 5
+"""Of the event loop, in which aborted connections are closed; a command's loop ends after them."""
 _NO_PARAMS: Final[Mapping[str, str]] = {}
 
 
@@ -145,6 +147,8 @@ class Transport:
             if session is not None:
                 await session.close()
         self._session = self._streams = None
+        for _ in range(_LAST_TURNS):  # what a cancelled request cut off is closed by the loop
+            await asyncio.sleep(0)
 
     def _opened(self, *, context: ssl.SSLContext | bool, connections: int) -> aiohttp.ClientSession:
         limits = self._limits
