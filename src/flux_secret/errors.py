@@ -21,6 +21,7 @@ FluxSecretError
 │   ├── LeakError             a secret's value found outside a `Secret`
 │   └── HeldError             kept back until a person confirms
 ├── UnreachableError      5   retry helps: git host, API server
+├── RecordError           5   what is to happen cannot be recorded, so it does not happen
 ├── IntegrityError        6   signatures, rollbacks, a broken chain
 ├── ObjectError           7   one object could not be applied; the others were
 │   ├── ForbiddenError        the API server says 403
@@ -165,6 +166,13 @@ class HeldError(AccessError):
 
 class UnreachableError(FluxSecretError):
     """A git host or an API server does not answer; the next try may succeed."""
+
+    exit_code = 5
+    retryable = True
+
+
+class RecordError(FluxSecretError):
+    """What is to happen cannot be recorded, so it does not happen; a disk may have room again."""
 
     exit_code = 5
     retryable = True

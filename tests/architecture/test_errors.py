@@ -70,4 +70,4 @@ def test_only_what_may_succeed_next_time_is_called_retryable() -> None:
         for name, kind in vars(errors).items()
         if inspect.isclass(kind) and getattr(kind, "retryable", False)
     }
-    assert retryable == {"UnreachableError"}
+    assert retryable == {"UnreachableError", "RecordError"}
