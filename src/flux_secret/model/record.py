@@ -53,6 +53,20 @@ class Kind(enum.StrEnum):
     STARTED = "started"
     STOPPED = "stopped"
 
+    # what the record says of itself
+    SEGMENT = "segment"
+    """A file of a chain begins."""
+    SIGNATURE = "signature"
+    """What is before it is signed."""
+    ANCHOR = "anchor"
+    """How far another writer's chain was, as this writer saw it."""
+    CHECKPOINT = "checkpoint"
+    """The oldest files were removed, to stay within a bound."""
+    TORN = "torn"
+    """A line that was not whole was found at the start, and cut off."""
+    RESUMED = "resumed"
+    """Nothing could be recorded for a time, so nothing happened; now it can."""
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
