@@ -1,0 +1,1 @@
+"""Recipients, owners, references and rights → who can come to which value, and why; pure."""
