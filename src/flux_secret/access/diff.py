@@ -176,7 +176,7 @@ def _because(holder: Holder, pair: _Pair) -> str:
     if not named:
         why = "it is encrypted to this key, which no recipients file names"
     elif named[0].doubt:
-        why = f"{after.circle.file}: {named[0].doubt}"
+        why = named[0].doubt
     elif after.circle.file != of.circle.file:
         why = f"{after.circle.file} counts, no longer {of.circle.file or 'nothing'}"
     else:

@@ -8,6 +8,7 @@ from typing import Final
 from flux_secret.access.diff import Change, Comparison
 
 _SHOWN: Final = 20  # names of one line; the number says how many there are
+_NAMED: Final = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 _PLAIN: Final = frozenset(" .,:;/@+-=()'→…")
 
 
@@ -67,6 +68,8 @@ def _code(text: object) -> str:
 
 
 def _entity(char: str) -> str:
+    if char in _NAMED:
+        return _NAMED[char]
     if not char.isprintable():
         return ascii(char)[1:-1].replace("\\", "&#92;")
     return f"&#{ord(char)};"

@@ -18,9 +18,9 @@ INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 
 
 _COMMANDS: Final = (
-    "adopt", "agent", "bootstrap", "deliver", "demo", "doctor", "events", "identity", "install",
-    "logs", "recipients", "reencrypt", "resume", "retire-cluster", "rotate-operator-key", "status",
-    "store", "suspend", "sync",
+    "access", "adopt", "agent", "bootstrap", "deliver", "demo", "doctor", "events", "identity",
+    "install", "logs", "recipients", "reencrypt", "resume", "retire-cluster",
+    "rotate-operator-key", "status", "store", "suspend", "sync",
 )  # fmt: skip
 
 

@@ -94,7 +94,7 @@ def test_a_message_that_is_for_more_than_the_file_says_is_a_gain() -> None:
 def test_a_doubt_about_whose_key_it_is_is_told() -> None:
     old = side(Sealed("a", "1", circle(A)))
     found = compare(old, side(Sealed("a", "1", circle(A, B, doubt="a name"))))
-    assert found.gained[0].because == ".gpg-id: a name"
+    assert found.gained[0].because == "a name"
 
 
 def test_owners_who_are_gained_and_lost_are_told() -> None:
