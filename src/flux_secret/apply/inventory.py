@@ -30,6 +30,7 @@ LABEL: Final = "flux-secret.io/inventory"
 HOLDER: Final = "flux-secret.io/delivered-by"
 """Which delivery of which agent wrote objects last: new for each (ADR 0021)."""
 ID_LABEL: Final = "applyset.kubernetes.io/id"
+_UNREADABLE: Final = re.compile(r"[^a-z0-9]+")
 _PLAIN: Final = "inventory.json"
 _PACKED: Final = "inventory.json.gz"
 KIB: Final = 1024
@@ -67,7 +68,7 @@ class TargetId:
         parts = (self.source, self.branch, self.path, *([self.app] if self.app else []))
         digest = hashlib.sha256("\0".join(parts).encode())
         readable = self.app or self.path
-        short = re.sub(r"[^a-z0-9]+", "-", readable.lower()).strip("-")[-40:].strip("-")
+        short = _UNREADABLE.sub("-", readable.lower()).strip("-")[-40:].strip("-")
         return f"flux-secret-{short or 'root'}-{digest.hexdigest()[:10]}"
 
     def __str__(self) -> str:

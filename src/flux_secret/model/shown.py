@@ -14,6 +14,7 @@ from urllib.parse import quote, quote_plus
 
 _WRAP_COLUMNS: Final = (76, 64)  # base64's own, and PEM's
 _WRAPPED_LINE: Final = 16  # characters; the last line of wrapped base64 may be shorter
+_SHELLS: Final = re.compile(r"([^\w@%+=:,./-])")  # what a shell would read: quoted with backslashes
 
 
 def encodings(value: bytes) -> Iterator[bytes]:
@@ -34,7 +35,7 @@ def encodings(value: bytes) -> Iterator[bytes]:
         text.replace("'", "'\"'\"'"),
         json.dumps(text, ensure_ascii=False)[1:-1],
         json.dumps(text)[1:-1],
-        re.sub(r"([^\w@%+=:,./-])", r"\\\1", text),
+        _SHELLS.sub(r"\\\1", text),
     ):
         yield quoted.encode(errors="surrogateescape")
     yield quote(value, safe="").encode()

@@ -47,7 +47,7 @@ from flux_secret.wiring.access import connection_of
 from flux_secret.wiring.encrypted import opener
 from flux_secret.wiring.keys import Keys, load_keys
 
-_LATE: Final = ("encodings.utf_8_sig", "flux_secret.source.checkout")
+_LATE: Final = ("encodings.idna", "encodings.utf_8_sig", "flux_secret.source.checkout")
 """What is imported only when it is used, and a job names: `unpacked` would import it."""
 _CONNECTIONS: Final = 2
 """To the API server: a handshake takes as long as several small requests."""

@@ -44,13 +44,18 @@ _OF_SECRETS: Final = frozenset(
 """Names that may be repeated, sent or not."""
 _HEAD: Final = re.compile(r"([A-Za-z]+)(?:[.\[](.*?)\]?)?\Z")
 _NAME: Final = r"([a-z0-9.-]{1,253})"
-_REFUSERS: Final = (
-    (rf'admission webhook "{_NAME}" denied the request', "the admission webhook {}"),
-    (rf'Internal error occurred: failed calling webhook "{_NAME}"',
-     "the admission webhook {}, which does not answer"),
-    (rf"ValidatingAdmissionPolicy '{_NAME}' with binding ", "the ValidatingAdmissionPolicy {}"),
-    (rf"(?:exceeded|failed) quota: {_NAME}(?:[,:]|$)", "the ResourceQuota {}"),
-)  # fmt: skip
+_REFUSERS: Final = tuple(  # compiled at once: in a worker, every first use is the only one
+    (re.compile(pattern), who)
+    for pattern, who in (
+        (rf'admission webhook "{_NAME}" denied the request', "the admission webhook {}"),
+        (
+            rf'Internal error occurred: failed calling webhook "{_NAME}"',
+            "the admission webhook {}, which does not answer",
+        ),
+        (rf"ValidatingAdmissionPolicy '{_NAME}' with binding ", "the ValidatingAdmissionPolicy {}"),
+        (rf"(?:exceeded|failed) quota: {_NAME}(?:[,:]|$)", "the ResourceQuota {}"),
+    )
+)
 _FORBIDDEN: Final = re.compile(r'[a-z0-9./-]{1,253} "([^"]*)" is forbidden: ')
 _REASONS: Final = frozenset(
     {  # apimachinery, meta/v1/types.go: StatusReason and CauseType
@@ -106,7 +111,7 @@ def _refuser(message: str, name: str) -> str:
     about = _FORBIDDEN.match(message)
     rest = message[about.end() :] if about and about[1] == name else message
     for pattern, who in _REFUSERS:
-        if found := re.match(pattern, rest):
+        if found := pattern.match(rest):
             return who.format(found[1])
     return ""
 
