@@ -13,18 +13,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self, TypeVar
 
 import structlog
 
 from flux_secret.audit.line import settled
-from flux_secret.audit.segments import Bounds, Head, Segments
+from flux_secret.audit.segments import Bounds, Head, Segments, refused
 from flux_secret.errors import BugError, FluxSecretError, RecordError
 from flux_secret.model.record import Kind, Note
 from flux_secret.outside.clock import Clock
@@ -33,11 +34,13 @@ MAX_WAITING: Final = 4096  # calls in the queue; more wait for their turn
 MAX_GROUP: Final = 10_000  # notes from which on a group takes no further call
 WAIT_SECONDS: Final = 60.0  # for a disk that does not answer
 _log = structlog.get_logger(component="record")
+T = TypeVar("T")
 
 
 class _Call(NamedTuple):
     notes: Sequence[Note]
-    done: asyncio.Future[None]
+    done: asyncio.Future[int]
+    """The number of its last record."""
 
 
 @dataclass(slots=True)
@@ -64,6 +67,8 @@ class RecordKeeper:
         self._segments: Segments | None = None
         self._task: asyncio.Task[None] | None = None
         self._outage: _Outage | None = None
+        self.grown: Callable[[], None] | None = None
+        """Called whenever records have become durable."""
 
     async def __aenter__(self) -> Self:
         """Take the folder, and find where the chain goes on; raise `RecordError`."""
@@ -113,6 +118,35 @@ class RecordKeeper:
         return self._open.head
 
     @property
+    def file(self) -> Path | None:
+        """The file that grows now; None before the first record."""
+        return self._open.file
+
+    @property
+    def signed(self) -> tuple[int, int]:
+        """The last record that was signed when this began, and the one that holds its signature."""
+        return self._open.signed
+
+    @property
+    def seen(self) -> Mapping[str, int]:
+        """How far other writers' chains were, when it was noted last before this began."""
+        return self._open.seen
+
+    async def surplus(self) -> tuple[list[Path], Head | None]:
+        """Give the oldest files that are beyond the bound, and the last record in them."""
+        return await self._in_thread(self._open.surplus)
+
+    async def drop(self, files: Sequence[Path]) -> None:
+        """Remove files, the oldest first."""
+        await self._in_thread(partial(self._open.drop, files))
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        except OSError as failure:
+            raise refused(self._root, failure) from None
+
+    @property
     def _open(self) -> Segments:
         if self._segments is None:
             raise _closed()
@@ -120,8 +154,11 @@ class RecordKeeper:
 
     async def write(self, notes: Sequence[Note]) -> None:
         """Return once all of them are durable, in this order; else raise `RecordError`."""
-        if not notes:
-            return
+        if notes:
+            await self.append(notes)
+
+    async def append(self, notes: Sequence[Note]) -> int:
+        """Do the same; give the number of the last record."""
         lines = [settled(note) for note in notes]
         try:
             async with asyncio.timeout(WAIT_SECONDS), self._turn:
@@ -130,7 +167,7 @@ class RecordKeeper:
                 call = _Call(lines, asyncio.get_running_loop().create_future())
                 self._queue.append(call)
                 self._wanted.set()
-                await call.done
+                return await call.done
         except TimeoutError:
             raise RecordError(
                 f"the record in {self._root} was not written within {WAIT_SECONDS:g} s",
@@ -143,15 +180,16 @@ class RecordKeeper:
             await self._wanted.wait()
             self._wanted.clear()
             while calls := self._group():
-                notes = [note for call in calls for note in call.notes]
+                last = 0
                 failure: FluxSecretError | None = None
                 try:
-                    await loop.run_in_executor(self._thread, self._commit, segments, notes)
+                    work = partial(self._commit, segments, calls)
+                    last = await loop.run_in_executor(self._thread, work)
                 except FluxSecretError as error:
                     failure = error
                 except Exception as error:  # noqa: BLE001 -- whoever waits has to hear of it
                     failure = BugError(f"the record cannot be written: {type(error).__name__}")
-                self._answer(calls, failure)
+                self._answer(calls, last, failure)
 
     def _group(self) -> list[_Call]:
         calls: list[_Call] = []
@@ -163,8 +201,9 @@ class RecordKeeper:
                 size += len(call.notes)
         return calls
 
-    def _commit(self, segments: Segments, notes: list[Note]) -> None:
-        """Write one group; in the thread."""
+    def _commit(self, segments: Segments, calls: Sequence[_Call]) -> int:
+        """Write one group; give the number of its last record. In the thread."""
+        notes = [note for call in calls for note in call.notes]
         outage = self._outage
         if outage is not None:
             said: Mapping[str, str | int] = {
@@ -174,8 +213,9 @@ class RecordKeeper:
             }
             notes = [settled(Note(Kind.RESUMED, segments.writer, said)), *notes]
         segments.append(notes, stamp(self._clock.now()))
+        return segments.head.seq
 
-    def _answer(self, calls: list[_Call], failure: FluxSecretError | None) -> None:
+    def _answer(self, calls: list[_Call], last: int, failure: FluxSecretError | None) -> None:
         if failure is None:
             if self._outage is not None:
                 _log.warning("record.resumed", writer=self.writer, refused=self._outage.calls)
@@ -185,13 +225,17 @@ class RecordKeeper:
                 self._outage = _Outage(stamp(self._clock.now()), failure.what)
                 _log.error("record.failed", err=failure.what, remedy=failure.remedy)
             self._outage.calls += len(calls)
+        seq = last - sum(len(call.notes) for call in calls)
         for call in calls:
+            seq += len(call.notes)
             if call.done.done():
                 continue
             if failure is None:
-                call.done.set_result(None)
+                call.done.set_result(seq)
             else:
                 call.done.set_exception(type(failure)(failure.what, remedy=failure.remedy))
+        if failure is None and self.grown is not None:
+            self.grown()
 
 
 def stamp(moment: datetime) -> str:

@@ -7,6 +7,7 @@ start: it is kept beside the chain, and the chain says so in its next record.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import re
@@ -33,6 +34,9 @@ from flux_secret.outside.files import write_atomic
 SUFFIX: Final = ".jsonl"
 _NAME: Final = re.compile(r"\d{12,16}\.jsonl\Z")
 _TAIL_BYTES: Final = 32 * MAX_LINE_BYTES  # what a crash can have left half written
+_REMEMBERED_BYTES: Final = 4 * MAX_LINE_BYTES  # of a file's end, from which work goes on
+_SIGNATURE: Final = b'"kind":"signature"'
+_ANCHOR: Final = b'"kind":"anchor"'
 _HINTS: Final = {
     errno.ENOSPC: "make room on its disk",
     errno.EDQUOT: "make room, or raise the quota",
@@ -68,17 +72,21 @@ class Segments:
         try:
             self._claim = Claim.take(root, name)
         except OSError as failure:
-            raise _refused(root, failure) from None
+            raise refused(root, failure) from None
         self.folder = self._claim.folder
         self.writer = self.folder.name
         self._file: AppendFile | None = None
         self.found: list[Note] = []
         """What the next record has to say first."""
+        self.signed = (0, 0)
+        """The last record that was signed at the start, and the one that holds its signature."""
+        self.seen: dict[str, int] = {}
+        """How far other chains were, when it was noted last before the start."""
         try:
             self.head = self._open()
         except OSError as failure:
             self.close()
-            raise _refused(self.folder, failure) from None
+            raise refused(self.folder, failure) from None
         except BaseException:
             self.close()
             raise
@@ -93,8 +101,13 @@ class Segments:
             elif self._file is not None:
                 self._file.append(lines)
         except OSError as failure:
-            raise _refused(self.folder, failure) from None
+            raise refused(self.folder, failure) from None
         self.head = head
+
+    @property
+    def file(self) -> Path | None:
+        """The file that grows now; None before the first record."""
+        return self._file.path if self._file else None
 
     def files(self) -> list[Path]:
         """Give the files of the chain, the oldest first."""
@@ -169,6 +182,7 @@ class Segments:
                 if record.writer != self.writer:
                     raise _not_ours(path, record.writer)
                 self._file = file
+                self.signed, self.seen = _remembered(file)
                 return Head(record.seq, record.hash)
             file.close()
             remove(path)  # empty by now: its first record never became durable
@@ -194,6 +208,22 @@ def segment_files(folder: Path) -> list[Path]:
     """Give the files of a writer's chain, the oldest first."""
     found = [path for path in folder.iterdir() if _NAME.match(path.name)]
     return sorted(found, key=lambda path: int(path.stem))
+
+
+def _remembered(file: AppendFile) -> tuple[tuple[int, int], dict[str, int]]:
+    """Give what the end of a file has signed last, and seen of others."""
+    tail = file.read(max(0, file.size - _REMEMBERED_BYTES), file.size)
+    signed, seen = (int(file.path.stem) - 1, 0), {}
+    for line in tail.split(b"\n")[:-1]:
+        if _SIGNATURE not in line and _ANCHOR not in line:
+            continue
+        with contextlib.suppress(BadLineError, ValueError):
+            record = parse(line)
+            if record.kind == Kind.SIGNATURE:
+                signed = int(str(record.details.get("to"))), record.seq
+            elif record.kind == Kind.ANCHOR:
+                seen[record.about] = int(str(record.details.get("seq")))
+    return signed, seen
 
 
 def _last(file: AppendFile) -> tuple[Record | None, int]:
@@ -225,7 +255,8 @@ def _not_ours(path: Path, writer: str) -> RecordError:
     )
 
 
-def _refused(place: Path, failure: OSError) -> RecordError:
+def refused(place: Path, failure: OSError) -> RecordError:
+    """Give the error of a disk that does not do what it is asked."""
     reason = (failure.strerror or str(failure)).lower()
     hint = _HINTS.get(failure.errno or 0, "mend it, or name another place: --record-dir")
     return RecordError(

@@ -1,0 +1,140 @@
+"""A place that holds a record → its lines, each with the writer whose chain it is of.
+
+A place is a folder with a folder for each writer, one such writer's folder, or a file of lines of
+any writers (an export, or one file of a chain). Lines are read one by one, and never all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
+
+from flux_secret.audit.line import MAX_LINE_BYTES, WRITER
+from flux_secret.audit.segments import SUFFIX, segment_files
+from flux_secret.errors import ConfigurationError
+
+_WRITER_MEMBER: Final = b'"writer":"'
+_UNKNOWN: Final = "unknown"
+
+
+class Line(NamedTuple):
+    """One line, unverified."""
+
+    writer: str
+    file: str
+    number: int
+    """In its file, from 1."""
+    untrusted: bytes
+    """With its line break, if it has one."""
+
+
+class Place(Protocol):
+    """Something that holds chains."""
+
+    name: str
+    """What people know it by."""
+    is_whole: bool
+    """Whether it has the chains of all writers, so that one that others saw is missing there."""
+    follows: bool
+    """Whether it is a copy that may be behind: a branch, which is pushed now and then."""
+
+    def lines(self, writers: Collection[str] | None = None) -> Iterator[Line]:
+        """Give the lines, chain by chain; only those of some writers, when they are named."""
+
+
+class FolderPlace:
+    """A folder with a folder for each writer."""
+
+    is_whole = True
+    follows = False
+
+    def __init__(self, root: Path) -> None:
+        self.name = str(root)
+        self._root = root
+
+    def lines(self, writers: Collection[str] | None = None) -> Iterator[Line]:
+        """Give the lines of one writer after another."""
+        for folder in sorted(path for path in self._root.iterdir() if path.is_dir()):
+            if writers is None or folder.name in writers:
+                yield from _of_writer(folder, f"{folder.name}/")
+
+
+class WriterPlace:
+    """One writer's folder."""
+
+    is_whole = False
+    follows = False
+
+    def __init__(self, folder: Path) -> None:
+        self.name = str(folder)
+        self._folder = folder
+
+    def lines(self, writers: Collection[str] | None = None) -> Iterator[Line]:
+        """Give its lines."""
+        if writers is None or self._folder.name in writers:
+            yield from _of_writer(self._folder, "")
+
+
+class FilePlace:
+    """A file of lines, whose writers may be several."""
+
+    follows = False
+
+    def __init__(self, file: Path) -> None:
+        self.name = str(file)
+        self.is_whole = not file.stem.isdecimal()
+        self._file = file
+
+    def lines(self, writers: Collection[str] | None = None) -> Iterator[Line]:
+        """Give its lines, in their order."""
+        writer = _UNKNOWN
+        for number, line in _numbered(self._file):
+            writer = writer_in(line) or writer
+            if writers is None or writer in writers:
+                yield Line(writer, self._file.name, number, line)
+
+
+def place_at(path: Path) -> Place:
+    """Find out what a path is; raise `ConfigurationError` when it holds no record."""
+    try:
+        if path.is_dir():
+            folder = path.resolve()
+            place: Place = WriterPlace(folder) if segment_files(folder) else FolderPlace(folder)
+            next(iter(place.lines()))
+            return place
+        with path.open("rb") as file:
+            if file.read(1):
+                return FilePlace(path)
+        reason = "it is empty"
+    except StopIteration:
+        reason = f"no folder in it has files of lines ({'0' * 11}1{SUFFIX})"
+    except OSError as failure:
+        reason = (failure.strerror or "it cannot be read").lower()
+    raise ConfigurationError(
+        f"{path} holds no record: {reason}",
+        remedy="name the folder of --record-dir, or a file of `audit export`",
+    )
+
+
+def writer_in(untrusted: bytes) -> str | None:
+    """Give the writer that a line names, if it is one."""
+    at = untrusted.rfind(_WRITER_MEMBER)
+    if at < 0:
+        return None
+    name = untrusted[at + len(_WRITER_MEMBER) :].partition(b'"')[0].decode(errors="replace")
+    return name if WRITER.match(name) else None
+
+
+def _of_writer(folder: Path, prefix: str) -> Iterator[Line]:
+    for file in segment_files(folder):
+        for number, line in _numbered(file):
+            yield Line(folder.name, f"{prefix}{file.name}", number, line)
+
+
+def _numbered(path: Path) -> Iterator[tuple[int, bytes]]:
+    with path.open("rb") as file:
+        number = 0
+        while line := file.readline(MAX_LINE_BYTES + 1):
+            number += 1
+            yield number, line
