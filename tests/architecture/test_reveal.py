@@ -65,7 +65,7 @@ ALLOWED = {
     ("cli/store/history.py", "_passwords"): (1, "parsed into a document"),
     ("cli/store/terminal.py", "print_value"): (1, "a person asked to see it"),
     ("cli/store/show.py", "_show"): (1, "parsed into a document"),
-    ("store/working/exposure.py", "Parts.of"): (2, "digested, to be compared with old values"),
+    ("store/working/parts.py", "Parts.of"): (1, "digested, to be compared with old values"),
     # install: an agent's keys are looked into, and printed for a pipe
     ("install/keys.py", "checked"): (2, "an ssh key is checked and mended, wrapped again"),
     ("install/keys.py", "_read"): (1, "only its armor is looked for"),

@@ -29,7 +29,8 @@ _GIT: Final = (
     "HOME", "PATH", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", "SSH_AGENT_PID",
     "GNUPGHOME", "GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "TERM",
     "TMPDIR", "USER", "LOGNAME", "EMAIL", "GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL",
-    "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "GIT_SSH_COMMAND", "GIT_SSH", "GIT_SSH_VARIANT",
+    "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE",
+    "GIT_SSH_COMMAND", "GIT_SSH", "GIT_SSH_VARIANT",
     "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "https_proxy", "HTTPS_PROXY",
     "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY",
 )  # fmt: skip
@@ -65,6 +66,8 @@ class PersonSettings:
     accepted: Mapping[str, str] = field(default_factory=dict)
     """Mount name → the hash of the recipients that are accepted, for each that gopass checks."""
     age: AgeSettings = field(default_factory=AgeSettings)
+    cache: Path = Path("/dev/null")
+    """What may be lost: `$XDG_CACHE_HOME/flux-secret`."""
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> PersonSettings:
@@ -88,6 +91,7 @@ class PersonSettings:
             config=file,
             new_stores=_data_folder(environ, home) / "gopass" / "stores",
             age=AgeSettings.load(file.parent, home, environ),
+            cache=Path(environ.get("XDG_CACHE_HOME") or persons_home / ".cache") / "flux-secret",
         )
 
     def place(self, mount: str, path: Path | None) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from flux_secret.errors import KeyFileError, UsageError
 from flux_secret.model.plaintext import Plaintext
+from flux_secret.outside.digestcache import DigestCache
 from flux_secret.outside.git.clone import Clone
 from flux_secret.outside.git.person import PersonGit
 from flux_secret.outside.gitconfig import set_config
@@ -47,6 +48,12 @@ async def mounted(settings: PersonSettings) -> AsyncIterator[Mounts]:
             name: await _open(name, root, (keyring, age), git) for name, root in there.items()
         }
         yield Mounts({name: replace(one, pin=_pin(settings, name)) for name, one in opened.items()})
+
+
+def remembering(settings: PersonSettings, store: WorkingStore) -> DigestCache:
+    """Open what is remembered of a store's versions, between commands of one person."""
+    place = store.clone.git_dir if store.clone is not None else store.folder.root
+    return DigestCache(settings.cache, str(place.resolve()))
 
 
 def _pin(settings: PersonSettings, name: str) -> Pin | None:

@@ -109,6 +109,11 @@ class Clone:
         """Open a commit's tree."""
         return Commit(self.git_dir, commit)
 
+    @property
+    def is_shallow(self) -> bool:
+        """Whether it has only the newest part of its history."""
+        return (self.git_dir / "shallow").exists()
+
     def unfinished(self) -> str:
         """Say what a person, or gopass, has begun here and not ended; empty when nothing."""
         return next(
@@ -127,7 +132,8 @@ class Clone:
                 )
             await asyncio.sleep(_PAUSE_SECONDS)
 
-    def blob_id(self, data: bytes) -> str:
+    @staticmethod
+    def blob_id(data: bytes) -> str:
         """Give the id that git gives to a file of these bytes."""
         return str(pygit2.hash(data))
 

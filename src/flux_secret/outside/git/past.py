@@ -13,6 +13,20 @@ from flux_secret.outside.git.clone import Clone
 _FILES = frozenset({FileMode.BLOB, FileMode.BLOB_EXECUTABLE})
 
 
+class Made(NamedTuple):
+    """Who says to have made a commit, and when; anybody can write anything there."""
+
+    commit: str
+    committed: int
+    """Seconds since the epoch; git sets it anew when a commit is rebased."""
+    authored: int
+    """The same; it stays."""
+    author: str
+    """Name and address."""
+    parent: str
+    """The first commit that it builds upon; empty for the first of all."""
+
+
 class Version(NamedTuple):
     """A file's content that one commit brought in."""
 
@@ -40,6 +54,20 @@ def versions(clone: Clone, since: str) -> Iterator[Version]:
                 changed = {path: blob for path, blob in changed.items() if path in brought}
         for path, blob in (changed or {}).items():
             yield Version(str(commit.id), commit.commit_time, path, blob)
+
+
+def makers(clone: Clone, since: str) -> Iterator[Made]:
+    """Give each commit that leads to one, children first, in the order of `versions`."""
+    repository = pygit2.Repository(str(clone.git_dir), pygit2.enums.RepositoryOpenFlag.BARE)
+    for commit in repository.walk(since, SortMode.TOPOLOGICAL | SortMode.TIME):
+        author = commit.author
+        name = f"{_text(author.raw_name)} <{_text(author.raw_email)}>"
+        parent = str(commit.parent_ids[0]) if commit.parent_ids else ""
+        yield Made(str(commit.id), commit.commit_time, author.time, name, parent)
+
+
+def _text(untrusted: bytes | None) -> str:
+    return (untrusted or b"").decode(errors="replace")
 
 
 def _brought(commit: pygit2.Commit, parent: pygit2.Commit | None) -> dict[str, str]:

@@ -1,44 +1,19 @@
 """What somebody could read, and what entries hold now → which values they may still know; pure.
 
-Values are compared by keyed digests, so neither a value nor a plain hash of one is kept. A whole
-text or a password counts wherever it stands now, since entries are renamed and copied; another
-key's value counts in the entry of that name only, as many entries share users and addresses.
+A whole text or a password counts wherever it stands now, since entries are renamed and copied;
+another key's value counts in the entry of that name only, as many share users and addresses.
 """
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from flux_secret.model.plaintext import Plaintext
-from flux_secret.store.format.document import SecretDocument
+from flux_secret.store.working.parts import Parts
 
 EVERYTHING: Final = "everything"
 PASSWORD: Final = "password"  # noqa: S105 -- the name of a part
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """The digests of what an entry holds."""
-
-    whole: bytes
-    password: bytes
-    """Empty where there is no password."""
-    keys: Mapping[str, bytes]
-
-    @classmethod
-    def of(cls, text: Plaintext, key: bytes) -> Parts:
-        """Digest a text; digests are compared with those of the same key only."""
-        document = SecretDocument.parse(text.reveal())
-
-        def digest(value: bytes) -> bytes:
-            return hmac.digest(key, value, "sha256")
-
-        password = digest(document.password) if document.password else b""
-        keys = {name: digest(value) for name, value in document.keys.items() if value}
-        return cls(digest(text.reveal()), password, keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,5 +92,5 @@ def _uncertain(name: str, named: list[Reading]) -> list[Unchanged]:
 
 
 def _same_keys(parts: Parts, named: list[Reading]) -> tuple[str, ...]:
-    known = {(key, value) for one in named if one.parts for key, value in one.parts.keys.items()}
-    return tuple(sorted(key for key, value in parts.keys.items() if (key, value) in known))
+    known = {digest for one in named if one.parts for digest in one.parts.keys.values()}
+    return tuple(sorted(key for key, digest in parts.keys.items() if digest in known))

@@ -6,44 +6,113 @@ say it, the recipients file of its commit counts. What nobody can tell counts as
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+import dataclasses
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from flux_secret.errors import AccessError, DecryptError
 from flux_secret.outside.git.clone import Clone
 from flux_secret.outside.git.past import Version, versions
-from flux_secret.store.interface import Crypto, Reader
+from flux_secret.store.interface import Audience, Crypto, Reader
 from flux_secret.store.tree import StoreTree
 from flux_secret.store.working.exports import EXPORTS, OLDER_EXPORTS
-from flux_secret.store.working.exposure import Parts, Reading, Unchanged, unchanged
+from flux_secret.store.working.exposure import Reading, Unchanged, unchanged
+from flux_secret.store.working.parts import Parts
+from flux_secret.store.working.reencrypt import Watch
 from flux_secret.store.working.store import WorkingStore
+from flux_secret.store.working.versions import (
+    Counted,
+    Digests,
+    Forgetting,
+    Remembering,
+    names_of,
+)
 
-_PORTION = 200  # messages that are decrypted at one time
+
+@dataclass(frozen=True, slots=True)
+class Hindsight:
+    """What somebody could ever read in one store."""
+
+    readable: Sequence[Version]
+    """Every version of an entry that they could decrypt, the newest first."""
+    extension: str
+    unchanged: Sequence[Unchanged]
+    """What of it entries still hold."""
+    counted: Counted
+
+    @property
+    def entries(self) -> Mapping[str, Sequence[Version]]:
+        """The versions of each entry, by its name then."""
+        found: dict[str, list[Version]] = {}
+        for one in self.readable:
+            found.setdefault(one.path.removesuffix(self.extension), []).append(one)
+        return found
 
 
-async def still_known(store: WorkingStore, people: Sequence[Reader]) -> list[Unchanged]:
-    """Give every entry of which these people could read what it holds now.
+async def still_known(
+    store: WorkingStore, people: Sequence[Reader], memory: Remembering | None = None
+) -> Sequence[Unchanged]:
+    """Give every entry of which these people could read what it holds now."""
+    return (await look_back(store, people, memory)).unchanged
+
+
+async def look_back(
+    store: WorkingStore, people: Sequence[Reader], memory: Remembering | None = None,
+    watch: Watch | None = None,
+) -> Hindsight:  # fmt: skip
+    """Look through everything that these people could ever read.
 
     A folder without a repository remembers only what it holds.
     """
-    tree = store.tree()
-    messages = dict(_messages(tree))
+    digests = Digests(store.crypto, memory or Forgetting(), watch)
+    memory, counted = digests.memory, digests.counted
+    messages = dict(_messages(store.tree()))
+    now = {name: Clone.blob_id(data) for name, data in messages.items()}
+    held = dict(zip(now.values(), messages.values(), strict=True))
     head = await store.clone.head() if store.clone is not None else None
+    extension = store.crypto.layout.extension
     if store.clone is None or head is None:
+        past = None
         marks = frozenset(mark for one in people for mark in one.marks | one.older)
-        found = [(Version("", 0, name, ""), data) for name, data in messages.items()
+        found = [Version("", 0, name + extension, now[name]) for name, data in messages.items()
                  if store.crypto.audience(data).marks & marks]  # fmt: skip
     else:
-        found = await _Past(store.clone, head, store.crypto, people).readable()
+        past = _Past(store.clone, head, store.crypto, people)
+        found = await past.readable()
     if not found:
-        return []
-    parts = await _parts(store.crypto, [*messages.values(), *(data for _, data in found)])
-    extension = store.crypto.layout.extension
+        return Hindsight((), extension, (), counted)
+
+    def read(blob: str) -> bytes:
+        return held[blob] if blob in held or past is None else past.read(blob)
+
+    each = [*now.values(), *(one.blob for one in found)]
+    parts = await digests.of(each, read)
+    memory.keep({*memory.records, *each})
     readings = (
-        Reading(version.path.removesuffix(extension), version.commit, version.when, parts[data])
-        for version, data in found
+        Reading(one.path.removesuffix(extension), one.commit, one.when, parts[one.blob])
+        for one in found
     )
-    return unchanged({name: parts[data] for name, data in messages.items()}, readings)
+    known = unchanged({name: parts[blob] for name, blob in now.items()}, readings)
+    named = [await _named(store.crypto, one, messages[one.entry], memory) for one in known]
+    return Hindsight(found, extension, named, counted)
+
+
+async def _named(crypto: Crypto, one: Unchanged, message: bytes, memory: Remembering) -> Unchanged:
+    """Name keys that are only remembered as digests."""
+    opaque = {digest.hex() for digest in _remembered(memory, message)}
+    if not opaque & set(one.what):
+        return one
+    text = (await crypto.decrypt_all([message]))[0]
+    if isinstance(text, DecryptError):  # it was readable once
+        return one
+    what = tuple(sorted(names_of(Parts.of(text, memory.key), one.what)))
+    return dataclasses.replace(one, what=what)
+
+
+def _remembered(memory: Remembering, message: bytes) -> Collection[bytes]:
+    record = memory.records.get(Clone.blob_id(message))
+    parts = Parts.remembered(record) if record is not None else None
+    return parts.keys.values() if parts is not None else ()
 
 
 def _messages(tree: StoreTree) -> Iterator[tuple[str, bytes]]:
@@ -56,17 +125,6 @@ def _messages(tree: StoreTree) -> Iterator[tuple[str, bytes]]:
             yield name, tree.ciphertext(blob)
 
 
-async def _parts(crypto: Crypto, messages: Iterable[bytes]) -> dict[bytes, Parts | None]:
-    """Decrypt each message once; give the digests of what is in it."""
-    key, each = secrets.token_bytes(32), list(dict.fromkeys(messages))
-    parts: dict[bytes, Parts | None] = {}
-    for at in range(0, len(each), _PORTION):
-        portion = each[at : at + _PORTION]
-        for data, text in zip(portion, await crypto.decrypt_all(portion), strict=True):
-            parts[data] = None if isinstance(text, DecryptError) else Parts.of(text, key)
-    return parts
-
-
 class _Past:
     """One look through a clone's history."""
 
@@ -74,36 +132,44 @@ class _Past:
         self._clone, self._crypto, self._people = clone, crypto, people
         self._at_head = clone.at(head)
         self._versions = list(versions(clone, head))
+        self._audiences: dict[str, Audience] = {}
         self._trees: dict[str, StoreTree] = {}
         self._named: dict[tuple[str, ...], bool] = {}
 
-    async def readable(self) -> list[tuple[Version, bytes]]:
-        """Give every version of an entry that they could read, and its bytes."""
+    async def readable(self) -> list[Version]:
+        """Give every version of an entry that they could read."""
         marks = frozenset(mark for one in self._people for mark in self._marks(one))
         found = []
-        for version, data in self._files(self._is_entry):
-            audience = self._crypto.audience(data)
+        for version in self._files(self._is_entry):
+            audience = self._audience(version.blob)
             hidden = audience.hidden or not marks
             if audience.marks & marks or (hidden and await self._was_named(version)):
-                found.append((version, data))
+                found.append(version)
         return found
+
+    def read(self, blob: str) -> bytes:
+        """Give a version's bytes."""
+        return self._at_head.read(blob)
+
+    def _audience(self, blob: str) -> Audience:
+        if blob not in self._audiences:
+            self._audiences[blob] = self._crypto.audience(self.read(blob))
+        return self._audiences[blob]
 
     def _is_entry(self, path: str) -> bool:
         parts = path.split("/")
         hidden = any(part.startswith(".") for part in parts[:-1])
         return path.endswith(self._crypto.layout.extension) and not hidden
 
-    def _files(self, wanted: Callable[[str], bool]) -> Iterator[tuple[Version, bytes]]:
-        for version in self._versions:
-            if wanted(version.path):
-                yield version, self._at_head.read(version.blob)
+    def _files(self, wanted: Callable[[str], bool]) -> Iterator[Version]:
+        return (version for version in self._versions if wanted(version.path))
 
     def _marks(self, one: Reader) -> Collection[str]:
         """Give what messages for somebody name, from their key now or as the store ever had it."""
         marks = {*one.marks, *one.older}
         paths = (f"{EXPORTS}/{one.id}", f"{OLDER_EXPORTS}/{one.id}")
-        for _, data in self._files(paths.__contains__):
-            marks |= set(self._crypto.key_ids(data))
+        for version in self._files(paths.__contains__):
+            marks |= set(self._crypto.key_ids(self.read(version.blob)))
         return marks
 
     async def _was_named(self, version: Version) -> bool:

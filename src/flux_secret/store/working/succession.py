@@ -70,7 +70,7 @@ async def holds(store: WorkingStore, operators: Sequence[Operator]) -> bool:
     return bool(await named(Draft(store, store.tree()), operators))
 
 
-async def known(store: WorkingStore, operators: Sequence[Operator]) -> list[Unchanged]:
+async def known(store: WorkingStore, operators: Sequence[Operator]) -> Sequence[Unchanged]:
     """Give the entries of which these keys could ever read what they hold now."""
     if store.crypto.layout != GPG:
         return []

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flux_secret.model.plaintext import Plaintext
-from flux_secret.store.working.exposure import Parts, Reading, Unchanged, unchanged
+from flux_secret.store.working.exposure import Reading, Unchanged, unchanged
+from flux_secret.store.working.parts import Parts
 
 KEY = b"k" * 32
 

@@ -1,0 +1,1 @@
+"""How `age` writes what it found: a table, data, a calendar, metrics."""
