@@ -1,1 +1,1 @@
-"""Recipients, owners, references and rights → who can come to which value, and why; pure."""
+"""Recipients, owners, references, rights → who can come to a value, and what owners agreed to."""

@@ -15,6 +15,7 @@ as the entry itself. gopass and pass pass over folders that begin with a dot (AD
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -87,10 +88,13 @@ class Owners:
     rules: tuple[Rule, ...]
     """Sorted by prefix, each prefix once."""
     _by_prefix: Mapping[str, Rule] = field(init=False, repr=False, compare=False)
+    _sorted: Sequence[tuple[str, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Index the rules."""
         object.__setattr__(self, "_by_prefix", {rule.prefix: rule for rule in self.rules})
+        # by parts, so that what lies below a folder follows it at once
+        object.__setattr__(self, "_sorted", sorted(map(_parts, self._by_prefix)))
 
     def rule(self, entry: str) -> Rule | None:
         """Give the rule with the longest prefix of an entry, or of a folder."""
@@ -105,9 +109,29 @@ class Owners:
         """Give the rule of exactly this prefix."""
         return self._by_prefix.get(prefix)
 
+    @property
+    def keys(self) -> frozenset[OwnerKey]:
+        """Give everybody's keys."""
+        return frozenset(key for person in self.people.values() for key in person.keys)
+
+    def below(self, prefix: str) -> tuple[str, ...]:
+        """Give the nearest longer prefixes that have rules of their own: what others answer for."""
+        start = _parts(prefix)
+        found: list[tuple[str, ...]] = []
+        for parts in self._sorted[bisect.bisect_right(self._sorted, start) :]:
+            if parts[: len(start)] != start:
+                break
+            if not found or parts[: len(found[-1])] != found[-1]:
+                found.append(parts)
+        return tuple("/".join(parts) for parts in found)
+
     def of(self, rule: Rule) -> tuple[Owner, ...]:
         """Give the people whom a rule names."""
         return tuple(self.people[name] for name in rule.owners)
+
+
+def _parts(prefix: str) -> tuple[str, ...]:
+    return tuple(prefix.split("/")) if prefix else ()
 
 
 NOBODY: Final = Owners({}, ())

@@ -61,12 +61,14 @@ class Entry:
 class Commit:
     """The tree of one pinned commit."""
 
-    def __init__(self, repository: Path, commit: str) -> None:
+    def __init__(self, repository: Path | pygit2.Repository, commit: str) -> None:
+        """`repository` is a bare one's folder, or one that is open, for many commits."""
         self.commit = commit
         with self._reading(commit):
-            self._repository = pygit2.Repository(
-                str(repository), pygit2.enums.RepositoryOpenFlag.BARE
-            )
+            if isinstance(repository, Path):
+                flags = pygit2.enums.RepositoryOpenFlag.BARE
+                repository = pygit2.Repository(str(repository), flags)
+            self._repository = repository
             self._objects = self._repository.odb
             self._root = self._repository[commit].peel(pygit2.Tree)
 

@@ -36,8 +36,7 @@ class FakeReader:
             raise AccessError("the link leads in circles")
         return found
 
-    async def read(self, lookup: Lookup, reason: str = "") -> Plaintext:
-        del reason
+    async def read(self, lookup: Lookup) -> Plaintext:
         self.read_.append(lookup)
         if self.failure:
             raise self.failure

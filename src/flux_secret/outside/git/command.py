@@ -26,6 +26,7 @@ from flux_secret.outside.files import scratch, write_atomic
 from flux_secret.outside.git.access import GitAccess
 from flux_secret.outside.git.failure import failure, refused_push
 from flux_secret.outside.git.heard import Heard, heard, noting_http, noting_ssh
+from flux_secret.outside.git.person import BLOCK, LIMITED
 from flux_secret.outside.git.ssh import readable, ssh_command
 from flux_secret.outside.process import (
     CommandNotFoundError,
@@ -53,10 +54,6 @@ _SAFE: Final = (
     "gpg.x509.program=/bin/false",
     "advice.defaultBranchName=false",
 )
-# git has no limit of its own for a fetch; the unit of `ulimit -f` is 512 bytes in POSIX, and when
-# the signal is ignored git says "File too large" and ends as it should
-_LIMITED: Final = ("/bin/sh", "-c", 'trap \'\' XFSZ && ulimit -f "$0" && exec "$@"')
-_BLOCK: Final = 512
 
 
 class Git:
@@ -70,13 +67,19 @@ class Git:
         """Run a command that needs no mirror, such as `ls-remote`."""
         return await self._checked(None, arguments, self._access.timeout_seconds)
 
-    async def fetch(self, mirror: Path, *refspecs: str, seconds: float) -> None:
-        """Fetch these refs into a mirror; submodules and everything else stay away."""
+    async def fetch(
+        self, mirror: Path, *refspecs: str, seconds: float, prune: bool = False
+    ) -> None:
+        """Fetch these refs into a mirror; submodules and everything else stay away.
+
+        `prune`: remove those of them that the remote has no more.
+        """
+        pruned = ("--prune",) if prune else ()
         await self._checked(
             mirror,
             (
                 "fetch", "--quiet", "--force", "--no-tags", "--no-auto-maintenance",
-                "--no-write-fetch-head", "--no-recurse-submodules", "--",
+                "--no-write-fetch-head", "--no-recurse-submodules", *pruned, "--",
                 self._url.address, *refspecs,
             ),
             seconds,
@@ -145,8 +148,8 @@ class Git:
                 argv += ["-c", "gpg.format=openpgp", "-c", f"gpg.program={self._program('gpg')}"]
                 environment["GNUPGHOME"] = str(gnupg)
             if arguments[0] == "fetch":
-                blocks = max(1, self._access.max_fetch_bytes // _BLOCK)
-                argv = [*_LIMITED, str(blocks), *argv]
+                blocks = max(1, self._access.max_fetch_bytes // BLOCK)
+                argv = [*LIMITED, str(blocks), *argv]
             done = await run(
                 [*argv, *arguments],
                 env=environment,

@@ -16,6 +16,10 @@ from flux_secret.errors import ConfigurationError, UnreachableError
 from flux_secret.outside.git.failure import kind_of
 from flux_secret.outside.process import Completed, Limits, ProcessTimeoutError, run
 
+# git has no limit of its own for a fetch; the unit of `ulimit -f` is 512 bytes in POSIX, and when
+# the signal is ignored git says "File too large" and ends as it should
+LIMITED: Final = ("/bin/sh", "-c", 'trap \'\' XFSZ && ulimit -f "$0" && exec "$@"')
+BLOCK: Final = 512
 _LOGIN: Final = re.compile(r"(?<=://)[^/@\s]+@")
 _MAX_SHOWN: Final = 2000  # characters of git's own words
 
@@ -28,14 +32,25 @@ class PersonGit:
     timeout_seconds: float = 60.0
 
     async def run(
-        self, root: Path, *words: str, stdin: bytes = b"", seconds: float = 0
+        self,
+        root: Path,
+        *words: str,
+        stdin: bytes = b"",
+        seconds: float = 0,
+        max_file_bytes: int | None = None,
     ) -> Completed:
-        """Run git in a folder; whatever its exit status."""
+        """Run git in a folder; whatever its exit status.
+
+        `max_file_bytes`: how large a file it may write, as the pack of a fetch.
+        """
+        limited = [] if max_file_bytes is None else [*LIMITED, str(max_file_bytes // BLOCK)]
         env = {**self.env, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
         limit = seconds or self.timeout_seconds
         limits = Limits(timeout_seconds=limit, keep_stderr_tail=True)
         try:
-            return await run(["git", *words], env=env, cwd=root, stdin=stdin, limits=limits)
+            return await run(
+                [*limited, "git", *words], env=env, cwd=root, stdin=stdin, limits=limits
+            )
         except ProcessTimeoutError:
             raise UnreachableError(
                 f"git {words[0]} did not end within {limit:g} s in {root}",

@@ -1,0 +1,41 @@
+"""A store's `.public-keys`, in every commit that changed them → the certificates of owners.
+
+A key that was revoked there once stays revoked, though a later commit brings its old copy back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from flux_secret.access.interface import History
+from flux_secret.access.openpgp import MAX_CERTIFICATE, Certificates
+
+FOLDERS: Final = (".public-keys", ".gpg-keys")  # the second is gopass's older name
+MAX_FILES: Final = 5_000  # of all commits
+
+
+def certificates(history: History, head: str, more: Iterable[bytes] = ()) -> Certificates:
+    """Read what the commits up to `head` had; `more` are keys from elsewhere, as a keyring's."""
+    found = Certificates(more)
+    for untrusted in _files(history, head):
+        found.add(untrusted)
+    return found
+
+
+def _files(history: History, head: str) -> Iterator[bytes]:
+    folders: set[str] = set()
+    files: set[str] = set()
+    for step in reversed(history.steps(None, head)):  # the newest first, as files are counted
+        tree = history.tree(step.commit)
+        for path in FOLDERS:
+            folder = tree.entry(path)
+            if folder is None or not folder.is_folder or folder.blob in folders:
+                continue
+            folders.add(folder.blob)
+            for one in tree.children(path):
+                if one.is_folder or one.is_link or one.blob in files or len(files) >= MAX_FILES:
+                    continue
+                files.add(one.blob)
+                if tree.size(one.blob) <= MAX_CERTIFICATE:
+                    yield tree.read(one.blob)

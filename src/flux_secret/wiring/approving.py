@@ -1,0 +1,55 @@
+"""A repository → what judges its heads: history, certificates, ssh-keygen and approvals."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from flux_secret.access.judging import Judging
+from flux_secret.access.keys import certificates
+from flux_secret.access.openpgp import Certificates
+from flux_secret.access.rewinding import Rewinding
+from flux_secret.access.signatures import Signatures
+from flux_secret.model.approval import Approval
+from flux_secret.model.ownerkey import OwnerKey
+from flux_secret.outside.git.approvals import read_approvals
+from flux_secret.outside.git.lineage import Lineage
+from flux_secret.outside.sshkeygen import SshKeygen
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a store's heads are judged with."""
+
+    lineage: Lineage
+    judging: Judging
+    rewinding: Rewinding
+    certificates: Certificates
+    approvals: tuple[Approval, ...]
+    """Those that are in the repository, good or not."""
+
+
+def bench(
+    repository: Path,
+    head: str,
+    *,
+    path: str,
+    keyring: Iterable[bytes] = (),
+    trusted: Collection[OwnerKey] = (),
+) -> Bench:
+    """Connect it for one head: keys that are only in later commits are not known to it.
+
+    `path` is where ssh-keygen is looked for; `keyring` are more certificates; `trusted` are the
+    keys of a trust anchor, whose signatures are tried although no owner has them.
+    """
+    lineage = Lineage(repository)
+    known = certificates(lineage, head, keyring)
+
+    def owners() -> frozenset[OwnerKey]:
+        return judging.known_keys() | frozenset(trusted)
+
+    signatures = Signatures(known, SshKeygen(path).verify, owners)
+    judging = Judging(lineage, signatures)
+    rewinding = Rewinding(lineage, signatures, judging)
+    return Bench(lineage, judging, rewinding, known, tuple(read_approvals(repository)))
