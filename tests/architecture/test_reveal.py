@@ -22,7 +22,9 @@ ALLOWED = {
     ("generate/masking.py", "masked"): (1, "a value that a message quotes is replaced"),
     # resolve: values are decoded, and looked for where they may not stand
     ("resolve/secret.py", "SecretFolder._value"): (1, "a reference is recognised"),
-    ("resolve/secret.py", "SecretFolder._read"): (2, "base64 is decoded; references in values"),
+    ("resolve/secret.py", "SecretFolder._read"): (1, "base64 is decoded"),
+    ("resolve/secret.py", "SecretFolder._is_from_a_script"): (1, "references in values"),
+    ("resolve/secret.py", "SecretFolder.foresee"): (1, "a reference is recognised"),
     ("resolve/leak.py", "_needles"): (1, "looked for outside Secrets"),
     # apply: values become a request's body; our own HMAC key is made, kept and used
     ("apply/payload.py", "to_bytes"): (1, "base64 in a body, wrapped again"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from flux_secret.errors import DecryptError, EntryNotFoundError, FluxSecretError, KeyNotFoundError
 from flux_secret.model.names import SecretPath
@@ -17,6 +17,8 @@ class SimulatedReader:
         self._entries = dict(entries)
         self._damaged = frozenset(damaged)
         self.asked: list[Lookup] = []
+        self.reasons: list[str] = []
+        self.foreseen: list[tuple[Lookup, str]] = []
         self._handed_out: list[tuple[Lookup, Plaintext]] = []
         self._refusal: FluxSecretError | None = None
 
@@ -28,8 +30,12 @@ class SimulatedReader:
     def handed_out(self) -> Sequence[tuple[Lookup, Plaintext]]:
         return tuple(self._handed_out)
 
-    async def read(self, lookup: Lookup) -> Plaintext:
+    async def foresee(self, asked: Iterable[tuple[Lookup, str]]) -> None:
+        self.foreseen += asked
+
+    async def read(self, lookup: Lookup, reason: str = "") -> Plaintext:
         self.asked.append(lookup)
+        self.reasons.append(reason)
         try:
             value = Plaintext(self._value(lookup))
         except FluxSecretError as failure:

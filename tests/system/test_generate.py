@@ -47,7 +47,8 @@ class Reader:
     refusal: FluxSecretError | None = None
     handed_out: list[tuple[Lookup, Plaintext]] = field(default_factory=list)
 
-    async def read(self, lookup: Lookup) -> Plaintext:
+    async def read(self, lookup: Lookup, reason: str = "") -> Plaintext:
+        del reason
         found = self.entries_.get(str(lookup), EntryNotFoundError(f"no entry {lookup}"))
         if isinstance(found, FluxSecretError):
             self.refusal = self.refusal or found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
@@ -12,12 +13,14 @@ from flux_secret.apply.established import Established
 from flux_secret.apply.inventory import Entry, Inventory
 from flux_secret.apply.lists import Lists
 from flux_secret.apply.plan import Write
+from flux_secret.apply.recorded import came_of, intent
 from flux_secret.apply.unsaid import unsaid
 from flux_secret.apply.write import Written, write
-from flux_secret.errors import FluxSecretError, ObjectError
+from flux_secret.errors import FluxSecretError, ObjectError, RecordError
 from flux_secret.model.change import Action, Change, ChangeSet
 from flux_secret.model.names import ObjectKey
 from flux_secret.model.plaintext import Plaintext
+from flux_secret.model.record import Note
 from flux_secret.outside.kubernetes import ServedKind, crd_kinds
 
 
@@ -42,20 +45,27 @@ class Actor:
         self._entries: dict[ObjectKey, Entry] = {}
         self._stopped: FluxSecretError | None = None
         self._inventory: Inventory | None = None
+        self._known: Collection[ObjectKey] = ()
+        self._noted: list[Note] = []
 
     async def act(
         self, inventory: Inventory, writes: Sequence[Write], kept: Iterable[Entry] = ()
     ) -> Inventory:
         """Write the list, the objects, and the list again; `kept` is listed without a write.
 
-        Raises what stops everything (`UnreachableError`); the objects written until then are in the
+        What is to be written is on the record before, what came of it after. Raises what stops
+        everything (`RecordError`, `UnreachableError`); the objects written until then are in the
         change set, and the list stays the union.
         """
+        if writes:
+            keys = [one.key for one in writes]
+            await self._cluster.recorder.write([intent("apply", inventory, keys, self._revision)])
+        self._known = inventory.entries.keys()
         self._entries = {**inventory.entries, **{one.key: one for one in kept}}
         for one in writes:
             # Of a new Secret, pods may see the values before we list it a second time.
-            intent = Entry(one.key, one.uid, one.adopted, values=one.values)
-            entry = self._entries.get(one.key, intent)
+            ahead = Entry(one.key, one.uid, one.adopted, values=one.values)
+            entry = self._entries.get(one.key, ahead)
             # Until it is listed again nobody knows what is there: who is killed leaves that behind.
             self._entries[one.key] = replace(entry, digest="")
         begin = self._lists.claim if writes else self._lists.write
@@ -63,8 +73,16 @@ class Actor:
         for rank in order.in_ranks(writes, lambda one: one.key):
             await asyncio.gather(*map(self._one, rank))
             if self._stopped is not None:
+                with contextlib.suppress(RecordError):  # what stopped it is the news
+                    await self._record()
                 raise self._stopped
+        await self._record()
         return await self._lists.write(inventory, self._entries, self._revision)
+
+    async def _record(self) -> None:
+        noted, self._noted = self._noted, []
+        if noted:
+            await self._cluster.recorder.write(noted)
 
     async def _one(self, one: Write) -> None:
         try:
@@ -80,6 +98,7 @@ class Actor:
         if done is None:
             return
         self._changes.add(done.change)
+        self._noted += came_of(one, done, is_new=one.key not in self._known)
         if done.entry is not None:
             self._entries[one.key] = done.entry
             if one.want.is_crd:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn, Self
 
@@ -24,6 +24,7 @@ from flux_secret.apply.fluxv1 import DEPLOYMENTS, is_running_flux
 from flux_secret.apply.inventory import Entry, Inventory, TargetId
 from flux_secret.apply.leftovers import Leftover, Search
 from flux_secret.apply.payload import LAST_APPLIED, PART_OF
+from flux_secret.apply.recorded import adopted, intent
 from flux_secret.apply.scope import Wanted, place
 from flux_secret.apply.unsaid import unsaid
 from flux_secret.errors import (
@@ -41,6 +42,7 @@ from flux_secret.model.flux_v1 import MARK, Ignore, ignored, resource_id
 from flux_secret.model.manifest import Bundle
 from flux_secret.model.names import ObjectKey
 from flux_secret.model.plaintext import Plaintext
+from flux_secret.model.record import Recorder
 from flux_secret.model.target import Target
 from flux_secret.outside.kubernetes import (
     FIELD_MANAGER,
@@ -69,8 +71,14 @@ class _Patch:
 class Adopter:
     """Changes owners, not objects."""
 
-    def __init__(self, client: Client, options: ApplyOptions, mode: Mode) -> None:
-        self._cluster = Cluster(client, options)
+    def __init__(
+        self,
+        client: Client,
+        options: ApplyOptions,
+        mode: Mode,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self._cluster = Cluster(client, options, recorder=recorder)
         self._mode = mode
         self._wanted: set[str] = set()
         self._values: list[Plaintext] = []
@@ -146,8 +154,9 @@ class Adopter:
                 where = f"in {one.key.namespace}: " if one.key.namespace else ""
                 patches.append(_Patch(one.key, one.kind, operations, where + note))
             if not self._mode.dry:
+                await self._intend(inventory, patches, revision)
                 await ledger.write(inventory, entries, revision)
-        await asyncio.gather(*(self._act(one, changes, new=True) for one in patches))
+        await self._act_on(patches, changes)
 
     async def apply(self, delivery: Delivery, bundle: Bundle, changes: ChangeSet) -> None:
         """Take the bundle's objects over, or give back what the target lists.
@@ -190,8 +199,9 @@ class Adopter:
                 patches.append(_Patch(key, want.kind, adoption(there), origin=want.origin))
         new = {one.key for one in patches if entries[one.key] != inventory.entries.get(one.key)}
         if not self._mode.dry:
+            await self._intend(inventory, patches, revision)
             await self._cluster.ledger.write(inventory, entries, revision)
-        await asyncio.gather(*(self._act(one, changes, new=one.key in new) for one in patches))
+        await self._act_on(patches, changes, new)
 
     def _not_to_take(
         self, want: Wanted, live: LiveObject | None, target: TargetId
@@ -235,7 +245,8 @@ class Adopter:
             else:
                 remembered = _last_applied(wanted.get(key), daemon.mark(key))
                 patches.append(_Patch(key, kind, release(there, daemon.mark(key), remembered)))
-        done = await asyncio.gather(*(self._act(one, changes, new=True) for one in patches))
+        await self._intend(inventory, patches, revision)
+        done = await self._act_on(patches, changes)
         if not self._mode.dry:
             released = {one.key for one, ok in zip(patches, done, strict=True) if ok}
             left = {
@@ -256,6 +267,36 @@ class Adopter:
             origin = wanted[key].origin if key in wanted else ""
             changes.add(Change(key, Action.FAILED, error=error, origin=origin))
         return found.live
+
+    async def _intend(self, inventory: Inventory, patches: Sequence[_Patch], revision: str) -> None:
+        """Record what is going to be patched, if anything is."""
+        keys = [one.key for one in patches if one.operations]
+        if keys and not self._mode.dry:
+            word = "adopt" if self._mode.direction is Direction.OURS else "release"
+            await self._cluster.recorder.write([intent(word, inventory, keys, revision)])
+
+    async def _act_on(
+        self,
+        patches: Sequence[_Patch],
+        changes: ChangeSet,
+        new: Collection[ObjectKey] | None = None,
+    ) -> Sequence[bool]:
+        """Patch objects, and record it; say of each whether it is as it should be.
+
+        `new` are those that were not ours before; None: all of them.
+        """
+        done = await asyncio.gather(
+            *(self._act(one, changes, new=new is None or one.key in new) for one in patches)
+        )
+        word = Action(self._mode.direction.value)
+        notes = [
+            adopted(one.key, word, one.note)
+            for one, is_done in zip(patches, done, strict=True)
+            if is_done and one.operations and not self._mode.dry
+        ]
+        if notes:
+            await self._cluster.recorder.write(notes)
+        return done
 
     async def _act(self, one: _Patch, changes: ChangeSet, *, new: bool) -> bool:
         """Patch one object; say whether it is as it should be now."""

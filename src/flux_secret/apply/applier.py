@@ -21,6 +21,7 @@ from flux_secret.model.change import Action, Change, ChangeSet
 from flux_secret.model.delivery import Delivery
 from flux_secret.model.manifest import Bundle
 from flux_secret.model.names import ObjectKey
+from flux_secret.model.record import Recorder
 from flux_secret.model.target import Target
 from flux_secret.outside.kubernetes import Client, Kinds
 
@@ -37,8 +38,14 @@ class Owed:
 class ClusterApplier:
     """Makes a cluster equal to bundles, a round at a time; several rounds may run at once."""
 
-    def __init__(self, client: Client, options: ApplyOptions | None = None) -> None:
-        self._cluster = Cluster(client, options or ApplyOptions())
+    def __init__(
+        self,
+        client: Client,
+        options: ApplyOptions | None = None,
+        recorder: Recorder | None = None,
+    ) -> None:
+        """Begin; `recorder` has what is going to be done before it is, and what came of it."""
+        self._cluster = Cluster(client, options or ApplyOptions(), recorder=recorder)
         self._glance = Glance(self._cluster)
         self._known = Known()
 

@@ -17,6 +17,7 @@ from flux_secret.apply.state import digest_key
 from flux_secret.errors import ObjectError
 from flux_secret.model.flux_v1 import SyncSet
 from flux_secret.model.names import ObjectKey
+from flux_secret.model.record import Recorder, Unrecorded
 from flux_secret.outside.kubernetes import Client, Kinds, LiveObject, ServedKind
 
 Result = TypeVar("Result")
@@ -97,8 +98,14 @@ class Cluster:
     """One API server, as it was when it was last looked at."""
 
     def __init__(
-        self, client: Client, options: ApplyOptions, clock: Callable[[], float] = time.monotonic
+        self,
+        client: Client,
+        options: ApplyOptions,
+        clock: Callable[[], float] = time.monotonic,
+        recorder: Recorder | None = None,
     ) -> None:
+        self.recorder = recorder or Unrecorded()
+        """Has what is going to be done before it is, and what came of it."""
         self.client = client
         """In whose name objects of targets are read and written."""
         self.options = options
@@ -216,7 +223,7 @@ class _Acting(Cluster):
     """A cluster in a service account's name; what is ours is asked of the one it stands for."""
 
     def __init__(self, base: Cluster, client: Client) -> None:
-        super().__init__(client, base.options)
+        super().__init__(client, base.options, recorder=base.recorder)
         self._base = base
         self.ledger, self.confirmed = base.ledger, base.confirmed
 

@@ -11,6 +11,7 @@ from flux_secret.errors import BugError
 from flux_secret.model.change import ChangeSet
 from flux_secret.model.delivery import Delivery
 from flux_secret.model.manifest import Bundle
+from flux_secret.model.record import Recorder
 from flux_secret.outside.kubernetes import Client
 
 
@@ -22,12 +23,15 @@ class Elsewhere:
     options: ApplyOptions
     order: Order
     ask: Ask
+    recorder: Recorder | None = None
+    """Has what is going to be done before it is, and what came of it."""
 
     async def apply(self, delivery: Delivery, bundle: Bundle, changes: ChangeSet) -> None:
         """Apply, as `ApplyRound.apply` does; what it decides is told without values."""
         if delivery.revision is None:
             raise BugError("a delivery is applied before its revision is known")
-        cluster = Cluster(self.client, replace(self.options, confirmations=self.order.confirmed))
+        options = replace(self.options, confirmations=self.order.confirmed)
+        cluster = Cluster(self.client, options, recorder=self.recorder)
         cluster.learn(self.order.kinds)
         acting = cluster.acting_as(delivery.target.service_account)
         applying = Applying(acting, AskedLists(self.ask), self.order, self._tell)

@@ -11,10 +11,12 @@ from flux_secret.apply.allowed import OUTSIDE, is_allowed
 from flux_secret.apply.cluster import Cluster, Found, Sought
 from flux_secret.apply.inventory import Entry, Inventory, TargetId
 from flux_secret.apply.prune import Fate, fate
+from flux_secret.apply.recorded import failed, intent, pruned
 from flux_secret.apply.write import TRIES
 from flux_secret.errors import FluxSecretError, ObjectError
 from flux_secret.model.change import Action, Change, ChangeSet
 from flux_secret.model.names import ObjectKey
+from flux_secret.model.record import Note
 from flux_secret.outside.kubernetes import (
     ConflictError,
     Kinds,
@@ -70,6 +72,7 @@ class Remover:
         self._cluster = cluster
         self._told = told
         self._changes = changes
+        self._noted: list[Note] = []
 
     async def remove(self, leaving: Leaving) -> None:
         """Remove what may go; the inventory keeps what could not (kustomize-controller #1664)."""
@@ -95,6 +98,7 @@ class Remover:
                 self._tell(inventory, key, "would be pruned (--sync-garbage-collection-dry)")
         elif going and self._may(leaving, going):
             ledger = self._cluster.ledger
+            await self._cluster.recorder.write([intent("prune", inventory, going)])
             inventory = await ledger.claim(inventory, inventory.entries, inventory.revision)
             live = {key: one for key in going if (one := found.live[key]) is not None}
             await self._delete_all(_Going(inventory, live, kinds), entries)
@@ -167,6 +171,9 @@ class Remover:
         for rank in order.in_ranks(going.live, lambda key: key, reverse=True):
             deletions = (self._delete(key, going) for key in rank)
             ended = await asyncio.gather(*deletions, return_exceptions=True)
+            noted, self._noted = self._noted, []
+            if noted:
+                await self._cluster.recorder.write(noted)
             for key, is_gone in zip(rank, ended, strict=True):
                 if isinstance(is_gone, BaseException):
                     raise is_gone
@@ -184,7 +191,9 @@ class Remover:
             error = refused
         else:
             self._changes.add(Change(key, Action.DELETED))
+            self._noted.append(pruned(key, going.live[key].uid))
             return True
+        self._noted.append(failed(key, error))
         self._changes.add(Change(key, Action.FAILED, error=error))
         return False
 

@@ -33,6 +33,9 @@ class Written:
     """What to list; None leaves the list as it is."""
     is_foreign: bool = False
     """Whether somebody else made the object while we did: it must leave our list."""
+    uid: str = ""
+    version: str = ""
+    """Its resourceVersion as it was answered."""
 
 
 class StillOurs(Protocol):
@@ -63,7 +66,8 @@ async def write(client: Client, one: Write, kind: ServedKind, still_ours: StillO
     own = live.applied_by(FIELD_MANAGER)
     ours = own.digest if own else ""
     entry = Entry(key, live.uid, one.adopted, one.digest, ours, one.values)
-    return Written(Change(key, _action(one, live), one.note), entry)
+    change = Change(key, _action(one, live), one.note)
+    return Written(change, entry, uid=live.uid, version=live.resource_version)
 
 
 async def _applied(

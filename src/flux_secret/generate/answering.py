@@ -27,8 +27,10 @@ _VERSION: Final = f"gopass 1.16.1 (answered by flux-secret {flux_secret.__versio
 class GopassAnswers:
     """Answers for one generation."""
 
-    def __init__(self, reader: SecretReader) -> None:
+    def __init__(self, reader: SecretReader, reason: str = "") -> None:
+        """`reason` says for the record who asks."""
         self._reader = reader
+        self._reason = reason
         self._refusal: FluxSecretError | None = None
 
     @property
@@ -72,7 +74,7 @@ class GopassAnswers:
 
     async def _read(self, lookup: Lookup) -> bytes:
         try:
-            return (await self._reader.read(lookup)).reveal()
+            return (await self._reader.read(lookup, self._reason)).reveal()
         except EntryNotFoundError:
             below = await self._reader.entries(str(lookup.path))
             if not below:

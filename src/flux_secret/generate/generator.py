@@ -100,7 +100,7 @@ class Generator:
         if isinstance(found.config, ScanForFiles):
             raise BugError("a plain tree runs no command")
         generation = given.target.generation
-        answers = GopassAnswers(given.reader)
+        answers = GopassAnswers(given.reader, f"a command of {found.source}")
         manifests: list[Manifest] = []
         async with self._open_workshop(generation, root, answers.answer) as workshop:
             run = _Run(given, found, workshop, answers)

@@ -30,8 +30,8 @@ class Checkout(Protocol):
 class SecretReader(Protocol):
     """Answers questions, and remembers the first one it refused."""
 
-    async def read(self, lookup: Lookup) -> Plaintext:
-        """Answer one question, or raise."""
+    async def read(self, lookup: Lookup, reason: str) -> Plaintext:
+        """Answer one question, or raise; `reason` says who asks, for the record."""
 
     async def entries(self, prefix: str) -> Sequence[SecretPath]:
         """List entries below a folder."""

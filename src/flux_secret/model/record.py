@@ -88,3 +88,10 @@ class Recorder(Protocol):
 
         Raises `RecordError` when they cannot be: then what they say must not happen.
         """
+
+
+class Unrecorded:
+    """Keeps nothing: nobody has named a place for the record."""
+
+    async def write(self, notes: Sequence[Note]) -> None:
+        """Forget them."""

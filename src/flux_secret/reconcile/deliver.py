@@ -12,8 +12,9 @@ from structlog.contextvars import bound_contextvars
 from flux_secret.errors import FluxSecretError
 from flux_secret.model.delivery import Delivery
 from flux_secret.model.target import Target
-from flux_secret.reconcile.interface import DeliveryStages
+from flux_secret.reconcile.interface import AuditStage, DeliveryStages
 from flux_secret.reconcile.memory import Memory
+from flux_secret.reconcile.undertaking import Undertaking, undertaking
 
 ID_BYTES: Final = 4
 """A delivery's id is random, and unique enough for a log: 8 hex digits."""
@@ -24,21 +25,43 @@ async def deliver(target: Target, stages: DeliveryStages, memory: Memory | None 
 
     Nothing is made again that `memory` knows to hold. Nothing is removed here: what a target no
     longer contains is swept once every target of the pass has been applied, so that an object that
-    moved between targets is handed over. Every line of the log about it has its id.
+    moved between targets is handed over. Every line of the log about it has its id, and every note
+    of it on the record.
     """
-    with bound_contextvars(delivery=secrets.token_hex(ID_BYTES)):
-        return await _deliver(Delivery(target), stages, memory or Memory())
+    one = secrets.token_hex(ID_BYTES)
+    with (
+        bound_contextvars(delivery=one),
+        undertaking(target.name, delivery=one, app=target.app, target=target.name) as doing,
+    ):
+        return await _deliver(Delivery(target), stages, memory or Memory(), doing)
 
 
-async def _deliver(delivery: Delivery, stages: DeliveryStages, memory: Memory) -> Delivery:
+async def _deliver(
+    delivery: Delivery, stages: DeliveryStages, memory: Memory, doing: Undertaking
+) -> Delivery:
+    ended = False
     try:
         if not await memory.holds(delivery, stages.source, stages.stores, stages.applier):
             memory.keep(delivery, listed=await stages.maker.make(delivery, stages))
+        ended = True
     except FluxSecretError as failure:
-        delivery.error = failure
+        delivery.error, ended = failure, True
     finally:
-        await _shielded(stages.auditor.record(delivery))
+        await _shielded(_recorded(delivery, stages.auditor, doing, ended=ended))
     return delivery
+
+
+async def _recorded(
+    delivery: Delivery, auditor: AuditStage, doing: Undertaking, *, ended: bool
+) -> None:
+    """End what is on the record of it, and log it; an outcome that cannot be recorded fails it."""
+    error = delivery.error.what if delivery.error else None if ended else "it was interrupted"
+    failed = len(delivery.changes.failed)
+    try:
+        await doing.end({"error": error, "objects": len(delivery.changes), "failed": failed})
+    except FluxSecretError as failure:
+        delivery.error = delivery.error or failure
+    await auditor.record(delivery)
 
 
 async def _shielded(record: Awaitable[None]) -> None:

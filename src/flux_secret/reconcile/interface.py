@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,8 +47,14 @@ class Checkout(Head, Protocol):
 class SecretReader(Protocol):
     """Answers questions from stores pinned for one delivery; remembers what it refused."""
 
-    async def read(self, lookup: Lookup) -> Plaintext:
-        """Answer one question; raise `AccessError` and remember the refusal."""
+    async def read(self, lookup: Lookup, reason: str) -> Plaintext:
+        """Answer one question; raise `AccessError` and remember the refusal.
+
+        It is on the record before it is answered; `reason` says there who asks.
+        """
+
+    async def foresee(self, asked: Iterable[tuple[Lookup, str]]) -> None:
+        """Record at once what is going to be read, and why; raise `RecordError`."""
 
     async def entries(self, prefix: str) -> Sequence[SecretPath]:
         """List the entries whose names start with `prefix` (folder-wise), sorted bytewise."""

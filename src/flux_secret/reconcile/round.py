@@ -9,20 +9,23 @@ back: as under Flux v1 they are reported by themselves, and tried again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from flux_secret.errors import FluxSecretError
+from flux_secret.errors import FluxSecretError, RecordError
 from flux_secret.model.app import Followed
 from flux_secret.model.change import ChangeSet
 from flux_secret.model.delivery import Delivery
 from flux_secret.model.sync import Sync
 from flux_secret.model.target import Source, Target
 from flux_secret.reconcile import events
-from flux_secret.reconcile.deliver import deliver
-from flux_secret.reconcile.interface import Owed, Stages, pinned
+from flux_secret.reconcile.deliver import ID_BYTES, deliver
+from flux_secret.reconcile.interface import Owed, Pinned, Stages, pinned
 from flux_secret.reconcile.memory import Memory
+from flux_secret.reconcile.undertaking import undertaking
 
 CONCURRENT_DELIVERIES: Final = 4  # generators are processes; more only queue for the same cores
 
@@ -87,7 +90,7 @@ async def deliver_round(
 
         done = Round(tuple(await asyncio.gather(*(one(target) for target in targets))))
         try:
-            for owed in await now.applier.sweep(done.deliveries, done.swept):
+            for owed in await _swept(done, now):
                 pay(owed, await deliver(owed.delivery.target, now, memory), done.swept)
         except FluxSecretError as failure:
             done.sweep_error = failure
@@ -97,6 +100,21 @@ async def deliver_round(
         await stages.restarter.after(done.deliveries)
     _tell(done, in_full)
     return done
+
+
+async def _swept(done: Round, now: Pinned) -> Sequence[Owed]:
+    """Sweep; what that puts on the record is an undertaking of its own."""
+    apps = sorted({one.target.app for one in done.deliveries} - {""})
+    with undertaking("sweep", delivery=secrets.token_hex(ID_BYTES), app=" ".join(apps)) as doing:
+        try:
+            owed = await now.applier.sweep(done.deliveries, done.swept)
+        except FluxSecretError as failure:
+            with contextlib.suppress(RecordError):  # what went wrong is the news
+                await doing.end({"error": failure.what})
+            raise
+        failed = len(done.swept.failed)
+        await doing.end({"objects": len(done.swept), "failed": failed})
+        return owed
 
 
 def pay(owed: Owed, again: Delivery, swept: ChangeSet) -> None:

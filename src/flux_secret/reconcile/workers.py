@@ -7,12 +7,13 @@ the same way, as far as it came; values end with it (design decision 7).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from flux_secret.errors import BugError, FluxSecretError
 from flux_secret.model.delivery import Delivery, Revision
+from flux_secret.model.record import Kind, Note
 from flux_secret.model.target import Target
 from flux_secret.reconcile.interface import (
     Checkout,
@@ -83,6 +84,22 @@ def _note(delivery: Delivery, done: Delivery) -> None:
     delivery.remarks += done.remarks
     if done.error is not None:
         raise done.error
+
+
+MADE_BY_WORKERS: Final = frozenset(
+    {
+        Kind.READ, Kind.REFUSED, Kind.KEY, Kind.INTENT, Kind.DELIVERED, Kind.FAILED, Kind.ADOPTED,
+        Kind.HELD,
+    }
+)  # fmt: skip
+"""What a worker may put on the record; whose delivery it is of is not for it to say."""
+
+
+def permitted(notes: Sequence[Note]) -> Sequence[Note]:
+    """Give what a worker wants recorded; raise `BugError` when that is not for it to say."""
+    if not all(note.kind in MADE_BY_WORKERS for note in notes):
+        raise BugError("a worker wanted something recorded that no worker does")
+    return notes
 
 
 async def work(job: Job, stages: MakingStages) -> Made:

@@ -17,12 +17,14 @@ class Resolver:
     """Fills in values."""
 
     async def resolve(self, manifests: Manifests, reader: SecretReader) -> Bundle:
-        """Give the bundle.
+        """Give the bundle; what is read for it is recorded first, together.
 
-        Raises `AccessError` when a value cannot be read, is null or stands outside a `Secret`, and
-        `SecretRefError` or `ManifestError` when a manifest cannot mean what it says.
+        Raises `RecordError` when that cannot be, `AccessError` when a value cannot be read, is null
+        or stands outside a `Secret`, and `SecretRefError` or `ManifestError` when a manifest cannot
+        mean what it says.
         """
         folder = SecretFolder(reader)
+        await folder.foresee(manifests.items)
         items = [await self._item(manifest, folder) for manifest in manifests.items]
         detector = LeakDetector(reader.handed_out)
         for item in items:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from flux_secret.errors import EmptyValueError, ManifestError, SecretRefError
@@ -30,6 +31,23 @@ class SecretFolder:
         self._reader = reader
         self._given_to_scripts = tuple(value for _, value in reader.handed_out)
 
+    async def foresee(self, manifests: Iterable[Manifest]) -> None:
+        """Let the reader record together what all of them refer to; raises `RecordError`.
+
+        A reference that is none is passed over: folding says what is wrong with it.
+        """
+        asked = []
+        for manifest in filter(is_secret, manifests):
+            for field, key, value in _fields_of(manifest):
+                text = value.reveal() if isinstance(value, Plaintext) else b""
+                if text.startswith(_SCHEME) and not self._is_from_a_script(text):
+                    with contextlib.suppress(SecretRefError):
+                        reference = SecretRef.parse(text.decode(errors="replace"))
+                        asked.append(
+                            (reference.lookup, _reason(manifest, _where(manifest, field, key)))
+                        )
+        await self._reader.foresee(asked)
+
     async def fold(self, manifest: Manifest) -> BundleItem:
         """Give the manifest without `data` and `stringData`, and the values beside it.
 
@@ -52,7 +70,7 @@ class SecretFolder:
         return BundleItem(replace(manifest, body=body), values)
 
     async def _value(self, manifest: Manifest, field: str, key: str, value: Value) -> Plaintext:
-        where = f"{manifest.key.long}: {field}.{key}"
+        where = _where(manifest, field, key)
         if value is None:
             raise EmptyValueError(
                 f"{where} is null, which would empty the Secret, in {manifest.origin}",
@@ -80,13 +98,13 @@ class SecretFolder:
         return value if field == "stringData" else _decoded(text, f"{where}, {manifest.origin},")
 
     async def _read(self, manifest: Manifest, where: str, text: bytes) -> Plaintext:
-        if any(text in given.reveal() for given in self._given_to_scripts):
+        if self._is_from_a_script(text):
             raise SecretRefError(
                 f"{where} holds a reference that came out of a secret, in {manifest.origin}",
                 remedy="write references in manifests; one inside an entry is never followed",
             )
         reference = SecretRef.parse(text.decode(errors="replace"))
-        value = await self._reader.read(reference.lookup)
+        value = await self._reader.read(reference.lookup, _reason(manifest, where))
         if value.is_empty:
             raise EmptyValueError(
                 f"{where}: {reference.lookup} is empty, in {manifest.origin}",
@@ -95,6 +113,26 @@ class SecretFolder:
         if reference.encoding is Encoding.BASE64:
             return _decoded(value.reveal(), f"{reference.lookup}, wanted by {where},")
         return value
+
+    def _is_from_a_script(self, text: bytes) -> bool:
+        return any(text in given.reveal() for given in self._given_to_scripts)
+
+
+def _fields_of(manifest: Manifest) -> Iterator[tuple[str, str, Value]]:
+    for field in _FIELDS:
+        section = manifest.body.get(field)
+        if isinstance(section, Mapping):
+            for key, value in section.items():
+                yield field, key, value
+
+
+def _where(manifest: Manifest, field: str, key: str) -> str:
+    return f"{manifest.key.long}: {field}.{key}"
+
+
+def _reason(manifest: Manifest, where: str) -> str:
+    """Say for the record who asks."""
+    return f"{where}, in {manifest.origin}"
 
 
 def _decoded(text: bytes, what: str) -> Plaintext:

@@ -12,9 +12,11 @@ from pathlib import Path
 
 from flux_secret.model.delivery import Read, StoreRevision
 from flux_secret.model.names import StoreName
+from flux_secret.model.record import Recorder
 from flux_secret.model.target import Target
 from flux_secret.store.interface import Decryptors, OpenCommit
 from flux_secret.store.reader import PinnedStores
+from flux_secret.store.recorded import Reads
 from flux_secret.store.tree import StoreTree, layout_of
 
 
@@ -48,6 +50,8 @@ class OpenedPins:
     pins: Pins
     open_commit: OpenCommit
     decryptors: Decryptors
+    recorder: Recorder | None = None
+    """Has what is read before anybody gets it."""
 
     @asynccontextmanager
     async def reader(self, target: Target, reads: list[Read]) -> AsyncIterator[PinnedStores]:
@@ -59,4 +63,6 @@ class OpenedPins:
         for name, pinned in self.pins.stores.items():
             commit = self.open_commit(pinned.repository, pinned.commit)
             trees[name] = StoreTree(commit, layout_of(commit))
-        yield PinnedStores(target, trees, self.decryptors, reads, self.pins.notes)
+        notes = self.pins.notes
+        noted = Reads(reads, self.recorder)
+        yield PinnedStores(target, trees, self.decryptors, noted, notes)

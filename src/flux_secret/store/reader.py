@@ -1,12 +1,14 @@
 """Look-ups → values, from stores pinned at one commit each; every question is noted first.
 
-A read that fails, is empty or is refused is remembered: it poisons the whole generation, whatever
-the script that asked makes of it (design decision 2).
+What is given is on the record before it is given: no read is unrecorded (design §2). One that
+cannot be recorded is refused. A read that fails, is empty or is refused is remembered: it poisons
+the whole generation, whatever the script that asked makes of it (design decision 2).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +19,7 @@ from flux_secret.errors import (
     EntryNotFoundError,
     FluxSecretError,
     ReadRefusedError,
+    RecordError,
 )
 from flux_secret.model.delivery import Read, StoreRevision
 from flux_secret.model.names import SecretPath, StoreName
@@ -29,6 +32,7 @@ from flux_secret.store.crypto.packets import HIDDEN, recipients
 from flux_secret.store.format.document import SecretDocument
 from flux_secret.store.format.names import meant
 from flux_secret.store.interface import Decryptor, Decryptors
+from flux_secret.store.recorded import Given, Reads
 from flux_secret.store.refusal import Unopened, explained
 from flux_secret.store.tree import AGE, StoreTree
 
@@ -54,9 +58,10 @@ class PinnedStores:
         target: Target,
         trees: Mapping[StoreName, StoreTree],
         decryptors: Decryptors,
-        reads: list[Read],
+        reads: Reads,
         notes: Sequence[str] = (),
     ) -> None:
+        """Begin; each question is noted in `reads` before it is answered."""
         self._target = target
         self._trees = trees
         self.notes = tuple(notes)
@@ -65,6 +70,7 @@ class PinnedStores:
         self._decryptors = decryptors
         self._reads = reads
         self._documents: dict[tuple[StoreName, str], SecretDocument] = {}
+        self._opened_by: dict[tuple[StoreName, str], Sequence[str]] = {}
         self._handed_out: list[tuple[Lookup, Plaintext]] = []
         self._refusal: FluxSecretError | None = None
         self.listed = False
@@ -85,25 +91,43 @@ class PinnedStores:
         """Every value given away so far."""
         return tuple(self._handed_out)
 
-    async def read(self, lookup: Lookup) -> Plaintext:
-        """Answer, or raise `AccessError`; either way the question is noted before the answer."""
+    async def read(self, lookup: Lookup, reason: str = "") -> Plaintext:
+        """Answer, or raise `AccessError` or `RecordError`; the question is noted before the answer.
+
+        `reason` says who asks, for the record: a place in the repository.
+        """
         found: _Found | None = None
         try:
             found = self._find(lookup)
-            value = (await self._document(found)).part(lookup)
-            if not value.strip(b"\r\n"):
-                raise EmptyValueError(
-                    f"{lookup} is empty in store {found.store} at {found.tree.commit[:12]}",
-                    remedy=f"set a value: gopass edit {lookup.path}",
-                )
+            value = await self._value(lookup, found)
+            await self._reads.given([self._given(lookup, found, reason)])
         except FluxSecretError as failure:
-            self._note(lookup, found, failure)
             self._refusal = self._refusal or failure
+            refused = self._note(lookup, found, failure)
+            if not isinstance(failure, RecordError):  # it would fail once more
+                await self._reads.refused(refused, failure, reason)
             raise
         self._note(lookup, found, None)
         answer = Plaintext(value)
         self._handed_out.append((lookup, answer))
         return answer
+
+    async def foresee(self, asked: Iterable[tuple[Lookup, str]]) -> None:
+        """Record at once what is going to be read, and why: one write instead of one a question.
+
+        What cannot be read is left for `read` to refuse. Raises `RecordError`.
+        """
+        soon = []
+        for lookup, reason in asked:
+            with contextlib.suppress(FluxSecretError):
+                found = self._find(lookup)
+                await self._value(lookup, found)
+                soon.append(self._given(lookup, found, reason))
+        try:
+            await self._reads.given(soon)
+        except FluxSecretError as failure:
+            self._refusal = self._refusal or failure
+            raise
 
     async def entries(self, prefix: str) -> Sequence[SecretPath]:
         """List the entries below a folder, or all; sorted bytewise."""
@@ -139,10 +163,25 @@ class PinnedStores:
             return False
         return (found.store, found.blob) == (read.store, read.blob)
 
-    def _note(self, lookup: Lookup, found: _Found | None, error: FluxSecretError | None) -> None:
+    def _note(self, lookup: Lookup, found: _Found | None, error: FluxSecretError | None) -> Read:
         store = found.store if found else self._mount(lookup.path)
         commit = self._trees[store].commit if store else ""
-        self._reads.append(Read(lookup, store, commit, found.blob if found else "", error))
+        read = Read(lookup, store, commit, found.blob if found else "", error)
+        self._reads.asked(read)
+        return read
+
+    def _given(self, lookup: Lookup, found: _Found, reason: str) -> Given:
+        read = Read(lookup, found.store, found.tree.commit, found.blob)
+        return Given(read, reason, self._opened_by.get((found.store, found.blob), ()))
+
+    async def _value(self, lookup: Lookup, found: _Found) -> bytes:
+        value = (await self._document(found)).part(lookup)
+        if not value.strip(b"\r\n"):
+            raise EmptyValueError(
+                f"{lookup} is empty in store {found.store} at {found.tree.commit[:12]}",
+                remedy=f"set a value: gopass edit {lookup.path}",
+            )
+        return value
 
     def _mount(self, path: SecretPath) -> StoreName | None:
         """Find the store of an entry: the longest mount name wins, as in gopass."""
@@ -214,4 +253,11 @@ class PinnedStores:
             raise EmptyValueError(
                 f"{where} decrypts to nothing", remedy="look at it with `gopass show`, set it again"
             )
+        self._opened_by[found.store, found.blob] = self._keys(found, ciphertext)
         return plain
+
+    def _keys(self, found: _Found, ciphertext: bytes) -> Sequence[str]:
+        """Say which of the keys opened a message, as far as it names them."""
+        held = self._decryptor(found).key_ids
+        named = () if found.tree.layout is AGE else recipients(ciphertext)
+        return [key for key in held if key in named] or held

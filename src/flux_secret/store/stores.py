@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 from flux_secret.model.delivery import Read, StoreRevision
 from flux_secret.model.names import StoreName
+from flux_secret.model.record import Recorder
 from flux_secret.model.target import Target
 from flux_secret.outside.objects import DamagedRepositoryError
 from flux_secret.outside.once import Lately, Once
 from flux_secret.store.interface import Decryptors, MirrorOf, OpenCommit
 from flux_secret.store.pinned import PinnedStore, Pins
 from flux_secret.store.reader import PinnedStores
+from flux_secret.store.recorded import Reads
 from flux_secret.store.tree import StoreTree, layout_of
 
 
@@ -35,8 +37,13 @@ class Stores:
         open_commit: OpenCommit,
         decryptors: Decryptors,
         fresh_seconds: float = 0.0,
+        recorder: Recorder | None = None,
     ) -> None:
-        """Begin; a store that was fetched is not fetched again for `fresh_seconds`."""
+        """Begin; a store that was fetched is not fetched again for `fresh_seconds`.
+
+        `recorder` has what is read before anybody gets it.
+        """
+        self._recorder = recorder
         self._lately = Lately[StoreName, Pin](self._pin, fresh_seconds)
         self._mirror_of = mirror_of
         self._open_commit = open_commit
@@ -50,7 +57,7 @@ class Stores:
     async def round(self) -> AsyncIterator[StoresRound]:
         """Pin each store once, however many targets read it: all get the same commit."""
         async with Once[StoreName, Pin](self._lately) as pins:
-            yield StoresRound(self._mirror_of, self._decryptors, pins)
+            yield StoresRound(self._mirror_of, self._decryptors, pins, self._recorder)
 
     @asynccontextmanager
     async def reader(self, target: Target, reads: list[Read]) -> AsyncIterator[PinnedStores]:
@@ -88,8 +95,13 @@ class StoresRound:
     """The stores at the commits that one round reads."""
 
     def __init__(
-        self, mirror_of: MirrorOf, decryptors: Decryptors, pins: Once[StoreName, Pin]
+        self,
+        mirror_of: MirrorOf,
+        decryptors: Decryptors,
+        pins: Once[StoreName, Pin],
+        recorder: Recorder | None = None,
     ) -> None:
+        self._recorder = recorder
         self._mirror_of = mirror_of
         self._decryptors = decryptors
         self._pins = pins
@@ -99,7 +111,9 @@ class StoresRound:
         """Open every store that the target may read; note every question in `reads`."""
         async with self._pinned(target) as pins:
             trees = {name: pin.tree for name, pin in pins.items()}
-            yield PinnedStores(target, trees, self._decryptors, reads, _notes(pins.values()))
+            notes = _notes(pins.values())
+            noted = Reads(reads, self._recorder)
+            yield PinnedStores(target, trees, self._decryptors, noted, notes)
 
     @asynccontextmanager
     async def pins(self, target: Target) -> AsyncIterator[Pins]:

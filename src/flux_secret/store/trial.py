@@ -25,8 +25,8 @@ class Reader(Protocol):
     def recipients(self, path: SecretPath) -> Sequence[str]:
         """Give the ids of the keys that an entry is encrypted to."""
 
-    async def read(self, lookup: Lookup) -> Plaintext:
-        """Decrypt an entry; raise `AccessError`."""
+    async def read(self, lookup: Lookup, reason: str) -> Plaintext:
+        """Decrypt an entry; raise `AccessError`. `reason` is for the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ async def trial(reader: Reader, own: Collection[str]) -> Trial:
         return Trial(0)
     chosen, keys = ours[0] if ours else (paths[0], ())
     with contextlib.suppress(EmptyValueError):  # it opens; a delivery that asks for it says more
-        await reader.read(Lookup(chosen, Part.RAW))
+        await reader.read(Lookup(chosen, Part.RAW), "it is tried whether a key opens it")
     return Trial(len(paths), min(len(paths), MAX_ENTRIES), chosen, keys, others, unsaid)
 
 

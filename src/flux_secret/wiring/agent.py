@@ -24,6 +24,7 @@ from flux_secret.model.adoption import Mode
 from flux_secret.model.app import App, AppName, Followed
 from flux_secret.model.identity import DeployKey
 from flux_secret.model.names import StoreName
+from flux_secret.model.record import Recorder
 from flux_secret.model.target import Source, Target
 from flux_secret.outside import kubernetes
 from flux_secret.outside.deadline import Deadline
@@ -43,6 +44,7 @@ from flux_secret.reconcile.making import Here
 from flux_secret.reconcile.memory import Memory
 from flux_secret.reconcile.replicas import Replicas
 from flux_secret.reconcile.round import Round, deliver_round
+from flux_secret.reconcile.undertaking import Marked
 from flux_secret.reconcile.vitals import Vitals
 from flux_secret.reconcile.workers import Workers
 from flux_secret.resolve.resolver import Resolver
@@ -149,12 +151,15 @@ async def connect(
     held: Deadline | None = None,
     *,
     workers: bool = False,
+    recorder: Recorder | None = None,
 ) -> AsyncIterator[Connected]:
     """Connect the rooms; private keys are read here, once.
 
     `vitals` learn how stores are; when what is `held` has run out, nothing is written.
     `workers`: each delivery is made by a process of its own, and this one holds no value.
+    `recorder` has what is done before it is; without one nothing is recorded.
     """
+    recorder = Marked(recorder) if recorder is not None else None
     async with contextlib.AsyncExitStack() as resources:
         held = held or Deadline()
         git = git_access(settings)
@@ -166,9 +171,9 @@ async def connect(
             repositories.branch, Layouts(settings.tool_path).lay_out, fresh_seconds=fresh
         )
         noted = noting(repositories, vitals)
-        stores = Stores(noted, Commit, keys.decryptors, fresh_seconds=fresh)
+        stores = Stores(noted, Commit, keys.decryptors, fresh, recorder)
         options = _options(settings)
-        applier = ClusterApplier(client, options)
+        applier = ClusterApplier(client, options, recorder)
         supervisors = await resources.enter_async_context(Supervisors())
         sandbox = await _sandbox(settings, supervisors)
         workshops = Workshops(settings.tool_path, sandbox, supervisors, settings.generator_bounds)
@@ -180,15 +185,17 @@ async def connect(
             applier=applier,
             auditor=LogAuditor(),
             maker=Here(),
-            restarter=(restarter := await _restarter(settings, client, resources)),
+            restarter=(restarter := await _restarter(settings, client, resources, recorder)),
         )
         if workers:
             nursery = nursery_of(settings, supervisors, options, sandbox, held)
             await resources.enter_async_context(nursery)
-            crew = Crew(nursery, keys, client.traffic, workshops.tools, settings.tool_path)
+            crew = Crew(
+                nursery, keys, client.traffic, workshops.tools, settings.tool_path, recorder
+            )
             stages = replace(stages, maker=Workers(crew))
         memory = Memory(settings.regenerate_interval_seconds)
-        adopter = partial(Adopter, client, options)
+        adopter = partial(Adopter, client, options, recorder=recorder)
         namespace = _namespace(settings, client)
         targets = tuple(
             target for app in settings.apps for target in placed(app, namespace).targets
@@ -212,12 +219,17 @@ async def connect(
 
 
 async def _restarter(
-    settings: Settings, client: kubernetes.Client, resources: contextlib.AsyncExitStack
+    settings: Settings,
+    client: kubernetes.Client,
+    resources: contextlib.AsyncExitStack,
+    recorder: Recorder | None,
 ) -> Restarter | None:
     """Restart workloads while this agent runs, if any target asks for it."""
     if not settings.custom_resources and not any(target.restart for target in settings.targets):
         return None
-    restarter = Restarter(client, settings.cluster.namespace, acting=client.acting_as)
+    restarter = Restarter(
+        client, settings.cluster.namespace, acting=client.acting_as, recorder=recorder
+    )
     await resources.enter_async_context(restarter.running())
     return restarter
 

@@ -8,16 +8,17 @@ from typing import Any, Final
 
 from flux_secret.apply.cluster import ApplyOptions
 from flux_secret.errors import ConfigurationError
+from flux_secret.model.record import Recorder
 from flux_secret.outside.deadline import Deadline
 from flux_secret.outside.kubernetes import Traffic
 from flux_secret.outside.sandbox import view
 from flux_secret.outside.sandbox.sandbox import Sandbox
 from flux_secret.outside.supervision.supervisors import Supervisors
 from flux_secret.outside.workers.nursery import Nursery, Program
-from flux_secret.reconcile.workers import Job
+from flux_secret.reconcile.workers import Job, permitted
 from flux_secret.settings import Settings
 from flux_secret.wiring.keys import Keys
-from flux_secret.wiring.worker import Asked, HomeOfGpg, Prepared, Task
+from flux_secret.wiring.worker import Asked, HomeOfGpg, Noted, Prepared, Task
 
 _PROGRAM: Final = "flux_secret.wiring.worker"
 
@@ -31,6 +32,8 @@ class Crew:
     traffic: Traffic
     tools: view.Tools
     tool_path: str
+    recorder: Recorder | None = None
+    """Has what workers are about to do."""
 
     async def work(self, job: Job, answer: Callable[[Any], Awaitable[object]]) -> Any:  # noqa: ANN401 -- what came of it
         """Have one done."""
@@ -39,13 +42,17 @@ class Crew:
             match question:
                 case HomeOfGpg(imported):
                     return await (self.keys.gpg if imported else self.keys.home).serve()
+                case Noted(notes) if self.recorder is not None:
+                    await self.recorder.write(permitted(notes))
+                    return None
                 case Asked(requests):
                     self.traffic.add(requests)
                     return None
             return await answer(question)
 
         path = job.target.generation.env.get("PATH", self.tool_path)
-        task = Task(job, {path: self.tools.of(path)} if job.target.generation.enabled else {})
+        tools = {path: self.tools.of(path)} if job.target.generation.enabled else {}
+        task = Task(job, tools, is_recorded=self.recorder is not None)
         return await self.nursery.work(task, answered)
 
 

@@ -11,7 +11,7 @@ import contextlib
 import importlib
 import logging
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -25,9 +25,11 @@ from structlog.typing import EventDict, WrappedLogger
 from flux_secret.apply.applying import Order
 from flux_secret.apply.cluster import ApplyOptions
 from flux_secret.apply.elsewhere import Elsewhere
+from flux_secret.audit.gathered import Gathered
 from flux_secret.errors import BugError, ConfigurationError
 from flux_secret.generate.generator import Generator
 from flux_secret.model.bounds import Bounds
+from flux_secret.model.record import Note
 from flux_secret.model.target import Target
 from flux_secret.outside import kubernetes
 from flux_secret.outside.deadline import Deadline
@@ -75,6 +77,8 @@ class Task:
     job: Job
     tools: Mapping[str, tuple[str, ...]]
     """What a PATH leads to, as its parent has just looked up."""
+    is_recorded: bool = False
+    """Whether its parent keeps a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,13 @@ class HomeOfGpg:
 
     imported: bool
     """Whether the one with imported keys is meant, or the person's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A worker is about to do this: it goes on once it is on the record."""
+
+    notes: Sequence[Note]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +152,14 @@ async def _work(kit: _Kit, task: Task, parent: cradle.Parent, supervisors: Super
     if not isinstance(job.pins, Pins):
         raise BugError("a job has no stores")
     limits = _limits(job, kit.held)
+    recorder = Gathered(_AskedToRecord(parent)) if task.is_recorded else None
     async with kubernetes.connect(kit.connection, limits, trust=kit.trust) as client:
         stages = _Stages(
             source=_LaidOut(job.checkout),
-            stores=OpenedPins(job.pins, Commit, keys.decryptors),
+            stores=OpenedPins(job.pins, Commit, keys.decryptors, recorder),
             generator=Generator(workshops.open, opener(given.keys.age_file, keys, workshops)),
             resolver=Resolver(),
-            applier=Elsewhere(client, given.options, job.order, parent.ask),
+            applier=Elsewhere(client, given.options, job.order, parent.ask, recorder),
         )
         made = await work(job, stages)
         await parent.ask(Asked(client.traffic.requests))
@@ -158,6 +170,17 @@ def _limits(job: Job, held: Deadline) -> kubernetes.Limits:
     objects = len(job.order.inventory.entries) if isinstance(job.order, Order) else 0
     connections = min(_CONNECTIONS + objects // _MORE, _MOST)
     return kubernetes.Limits(connections=connections, seconds_left=held.seconds_left)
+
+
+@dataclass(frozen=True, slots=True)
+class _AskedToRecord:
+    """The agent's record, from here."""
+
+    parent: cradle.Parent
+
+    async def write(self, notes: Sequence[Note]) -> None:
+        """Return once they are durable; raise `RecordError`."""
+        await self.parent.ask(Noted(tuple(notes)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,8 +122,11 @@ class World:
         self.questions.append(question)
         return f"answer to {question}"
 
-    async def read(self, lookup: Lookup) -> Plaintext:
-        raise NotImplementedError(lookup)  # no stage of this world reads
+    async def read(self, lookup: Lookup, reason: str) -> Plaintext:
+        raise NotImplementedError(lookup, reason)  # no stage of this world reads
+
+    async def foresee(self, asked: Iterable[tuple[Lookup, str]]) -> None:
+        raise NotImplementedError(asked)  # the same
 
     async def entries(self, prefix: str) -> Sequence[SecretPath]:
         raise NotImplementedError(prefix)  # the same

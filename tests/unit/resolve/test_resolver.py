@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -34,12 +34,16 @@ class FakeReader:
         self._entries = entries
         self._handed_out: list[tuple[Lookup, Plaintext]] = []
 
-    async def read(self, lookup: Lookup) -> Plaintext:
+    async def read(self, lookup: Lookup, reason: str = "") -> Plaintext:
+        del reason
         if str(lookup) not in self._entries:
             raise EntryNotFoundError(f"no entry {lookup}")
         value = Plaintext(self._entries[str(lookup)])
         self._handed_out.append((lookup, value))
         return value
+
+    async def foresee(self, asked: Iterable[tuple[Lookup, str]]) -> None:
+        self.foreseen = [(str(lookup), reason) for lookup, reason in asked]
 
     @property
     def handed_out(self) -> Sequence[tuple[Lookup, Plaintext]]:

@@ -25,6 +25,7 @@ from flux_secret.store.crypto.age import AgeDecryptor
 from flux_secret.store.crypto.ageidentities import Identities
 from flux_secret.store.interface import Decryptors
 from flux_secret.store.reader import PinnedStores
+from flux_secret.store.recorded import Reads
 from flux_secret.store.tree import StoreTree
 
 COMMIT = "c" * 40
@@ -85,7 +86,7 @@ def pinned(**stores: Mapping[str, bytes]) -> tuple[PinnedStores, list[Read]]:
     target = Target(Source(GitUrl.parse("file:///ops"), "main"), "demo", frozenset(trees))
     reads: list[Read] = []
     return PinnedStores(
-        target, trees, Decryptors(FakeDecryptor(), AgeDecryptor(Identities())), reads
+        target, trees, Decryptors(FakeDecryptor(), AgeDecryptor(Identities())), Reads(reads)
     ), reads
 
 

@@ -36,7 +36,8 @@ class FakeReader:
             raise AccessError("the link leads in circles")
         return found
 
-    async def read(self, lookup: Lookup) -> Plaintext:
+    async def read(self, lookup: Lookup, reason: str = "") -> Plaintext:
+        del reason
         self.read_.append(lookup)
         if self.failure:
             raise self.failure

@@ -32,6 +32,7 @@ from flux_secret.errors import FluxSecretError
 from flux_secret.model.change import Action
 from flux_secret.model.delivery import Delivery
 from flux_secret.model.names import ObjectKey
+from flux_secret.model.record import Recorder, Unrecorded
 from flux_secret.model.restart import SecretRollout
 from flux_secret.model.target import Target
 from flux_secret.outside.kubernetes import Client, ConflictError
@@ -55,14 +56,17 @@ class Restarter:
         namespace: str,
         clock: Callable[[], dt.datetime] = utc_now,
         acting: Callable[[str], Client] | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         """`namespace` is the agent's, where the records lie.
 
         `acting` gives a client in the name of a target's service account; in the agent's for none.
+        `recorder` has each restart before it happens, and after.
         """
         self.owns: Callable[[Target], bool] = lambda _target: True
         """Says whether a target is delivered here now: not by another replica, not suspended."""
         self._client = client
+        self._recorder = recorder or Unrecorded()
         self._acting = acting or client.acting_as
         self._namespace = namespace
         self._clock = clock
@@ -243,7 +247,9 @@ class Restarter:
         for key in before:
             del self._waits[key]
         if record.due:
-            turn = Turn(self._acting, await self._key(), space, record, self._clock, before)
+            turn = Turn(
+                self._acting, await self._key(), space, record, self._clock, before, self._recorder
+            )
             try:
                 await turn.take()
             finally:

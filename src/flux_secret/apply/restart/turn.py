@@ -5,7 +5,9 @@ The oldest goes first. A workload that is restarted stays in the record until it
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -21,8 +23,9 @@ from flux_secret.apply.restart.record import Due, Record
 from flux_secret.apply.restart.values import mark
 from flux_secret.apply.restart.workloads import MARKED, SERVED, marked, one_of, seen
 from flux_secret.apply.running import workload as standing
-from flux_secret.errors import ObjectError
+from flux_secret.errors import FluxSecretError, ObjectError, RecordError
 from flux_secret.model.names import ObjectKey
+from flux_secret.model.record import Kind, Note, Recorder, Unrecorded
 from flux_secret.model.restart import RestartPolicy
 from flux_secret.model.workload import State
 from flux_secret.outside.kubernetes import Client, Json
@@ -31,6 +34,7 @@ from flux_secret.outside.kubernetes.body import encoded
 MANAGER: Final = "flux-secret-restart"
 """Field manager of the mark: apart from the manifest's, so that neither removes the other's."""
 ROLLOUT: Final = "its rollout"
+_ID_BYTES: Final = 4  # as a delivery's
 LOOK: Final = dt.timedelta(seconds=15)
 """Between two looks at a rollout, or tries of what was refused."""
 _log = structlog.get_logger(component="restarts")
@@ -57,6 +61,8 @@ class Turn:
     clock: Callable[[], dt.datetime]
     before: Mapping[ObjectKey, Wait]
     """What was waited for at the last look."""
+    recorder: Recorder = field(default_factory=Unrecorded)
+    """Has each restart before it happens, and after."""
     waits: dict[ObjectKey, Wait] = field(default_factory=dict)
 
     async def take(self) -> None:
@@ -121,7 +127,19 @@ class Turn:
             "metadata": {"name": key.name, "namespace": key.namespace, "uid": one.uid},
             "spec": {"template": {"metadata": {"annotations": {MARKED: new}}}},
         }
-        await client.own(kind, key.namespace, key.name, encoded(body), MANAGER)
+        undertaking = {"delivery": secrets.token_hex(_ID_BYTES)}
+        details = {"doing": "restart", "uid": one.uid, "secrets": sorted(one.ran), **undertaking}
+        await self.recorder.write([Note(Kind.INTENT, key.long, details)])
+        try:
+            done = await client.own(kind, key.namespace, key.name, encoded(body), MANAGER)
+        except FluxSecretError as failure:
+            error = {"error": failure.what, **undertaking}
+            with contextlib.suppress(RecordError):  # what went wrong is the news
+                await self.recorder.write([Note(Kind.OUTCOME, key.long, error)])
+            raise
+        version = {"resourceVersion": done.live.resource_version}
+        restarted = Note(Kind.RESTARTED, key.long, {**details, **version})
+        await self.recorder.write([restarted, Note(Kind.OUTCOME, key.long, undertaking)])
         _log.info("restart.done", workload=key.long, secrets=" ".join(sorted(one.ran)))
 
     async def _rolling(self, one: Due) -> None:

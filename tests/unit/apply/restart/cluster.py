@@ -19,9 +19,17 @@ from flux_secret.model.delivery import Delivery
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import ObjectKey
 from flux_secret.model.plaintext import Plaintext
+from flux_secret.model.record import Recorder
 from flux_secret.model.restart import RestartPolicy
 from flux_secret.model.target import Source, Target
-from flux_secret.outside.kubernetes import Client, ConflictError, Kinds, LiveObject, ServedKind
+from flux_secret.outside.kubernetes import (
+    Applied,
+    Client,
+    ConflictError,
+    Kinds,
+    LiveObject,
+    ServedKind,
+)
 from unit.apply.builders import CONFIG_MAPS, DEPLOYMENTS, SECRETS
 
 SOURCE = Source(GitUrl.parse("ssh://git@example.org/ops"), "main")
@@ -100,11 +108,15 @@ class FakeCluster:
     def restarted(self) -> list[str]:
         return [name for name, mark in self.marks().items() if mark]
 
-    def restarter(self, accounts: Mapping[str, FakeCluster] | None = None) -> Restarter:
+    def restarter(
+        self,
+        accounts: Mapping[str, FakeCluster] | None = None,
+        recorder: Recorder | None = None,
+    ) -> Restarter:
         def acting(account: str) -> Client:
             return cast("Client", (accounts or {}).get(account, self))
 
-        return Restarter(cast("Client", self), "flux", lambda: self.now, acting)
+        return Restarter(cast("Client", self), "flux", lambda: self.now, acting, recorder)
 
     # -- what is asked --
 
@@ -155,7 +167,7 @@ class FakeCluster:
 
     async def own(
         self, kind: ServedKind, namespace: str, name: str, body: bytes, manager: str
-    ) -> None:
+    ) -> Applied:
         self._ask(f"patch {kind.plural} {namespace}/{name} as {manager}")
         tree = json.loads(body)
         noted = tree["spec"]["template"]["metadata"]["annotations"]
@@ -163,6 +175,7 @@ class FakeCluster:
         assert tree["metadata"]["uid"] == live["metadata"]["uid"]
         template = live["spec"]["template"]
         template["metadata"] = {"annotations": {**template["metadata"]["annotations"], **noted}}
+        return Applied(LiveObject(name, namespace, "uid", "8", {}, {}, ()), created=False)
 
 
 def _has(labels: Mapping[str, str], selector: str) -> bool:
