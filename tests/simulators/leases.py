@@ -42,7 +42,7 @@ class LeaseServer:
     hints: bool = True
     """Whether watches tell anything."""
     strips: bool = False
-    """Whether something on the way takes our annotation away."""
+    """Whether something on the way takes our annotations away."""
     requests: int = 0
     writes: int = 0
     _version: int = 0
@@ -51,7 +51,7 @@ class LeaseServer:
     def stored(self, lease: Lease, uid: str = "") -> Lease:
         self._version += 1
         self.writes += 1
-        lease = replace(lease, sees=frozenset()) if self.strips else lease
+        lease = replace(lease, sees=frozenset(), says="") if self.strips else lease
         kept = replace(lease, version=str(self._version), uid=uid or f"uid-{self._version}")
         self.leases[lease.name] = kept
         tree = parse(kept.to_body("flux", "flux-secret"))

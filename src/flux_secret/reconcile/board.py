@@ -26,6 +26,7 @@ from flux_secret.reconcile import standing
 from flux_secret.reconcile.health import Limits
 from flux_secret.reconcile.interface import LiveObjects
 from flux_secret.reconcile.poller import Answers
+from flux_secret.reconcile.relay import Elsewhere, joined
 from flux_secret.reconcile.round import Round
 from flux_secret.reconcile.scheduler import Scheduler, Told
 from flux_secret.reconcile.standing import errors_of, failed, said
@@ -57,6 +58,9 @@ class Board:
         self._owns = owns
         told = Told(self._begins, self._ended, self._polled)
         self.scheduler = Scheduler(poll_seconds, told, owns=owns)
+        self.spread: Callable[[Collection[str]], None] = lambda _urls: None
+        """Has the other replicas look for commits, too."""
+        self.elsewhere: Elsewhere = _nowhere
         self.vitals = Vitals(limits, overdue=self.scheduler.overdue)
         self._statuses: dict[AppName, AppStatus] = {}
         self.changed: Callable[[AppStatus, Round | None], None] = lambda _status, _round: None
@@ -97,7 +101,21 @@ class Board:
     async def sync(
         self, confirmed: Collection[str] = (), *, begun: Callable[[], None] = lambda: None
     ) -> SyncOutcome:
-        """Do a round, everything made anew; `confirmed` are tokens of held changes."""
+        """Do a round, everything made anew; other replicas do theirs, and are waited for.
+
+        `confirmed` are tokens of held changes.
+        """
+        elsewhere = asyncio.ensure_future(self.elsewhere(confirmed))
+        try:
+            here = await self.sync_here(confirmed, begun=begun)
+            return joined([here, *await elsewhere])
+        finally:
+            elsewhere.cancel()
+
+    async def sync_here(
+        self, confirmed: Collection[str] = (), *, begun: Callable[[], None] = lambda: None
+    ) -> SyncOutcome:
+        """Do it for what this replica delivers."""
         asked = time.monotonic()
         started: float | None = None
 
@@ -127,7 +145,12 @@ class Board:
         return self._metrics.called
 
     def hint(self, urls: Collection[str] = ()) -> None:
-        """Look for new commits now: at these addresses, or at all."""
+        """Look for new commits now: at these addresses, or at all; and so shall others."""
+        self.look_at(urls)
+        self.spread(urls)
+
+    def look_at(self, urls: Collection[str]) -> None:
+        """Do it in this replica."""
         self.scheduler.poller.hint(urls)
 
     async def workloads(self, namespace: str) -> Sequence[Workload]:
@@ -174,8 +197,8 @@ class Board:
                     yield change.key, whole or failed(change)
 
     def look(self) -> None:
-        """Look now for new commits, and at every App: SIGHUP asks for it."""
-        self.hint()
+        """Look now for new commits, and at every App: SIGHUP asks this process for it."""
+        self.look_at(())
         self.scheduler.wake()
 
     def status(self, name: AppName) -> AppStatus:
@@ -298,6 +321,11 @@ class Board:
         for one in done.deliveries:
             at = time.time() if one.exit_code == 0 else None
             self._metrics.delivered(one.target.name, at=at)
+
+
+async def _nowhere(_confirmed: Collection[str]) -> Sequence[SyncOutcome]:
+    """There are no others."""
+    return ()
 
 
 def _nobody(_before: AppStatus, _after: AppStatus, _done: Round | None) -> None:

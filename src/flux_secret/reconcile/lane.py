@@ -14,6 +14,7 @@ from typing import Protocol
 import structlog
 from structlog.contextvars import bound_contextvars
 
+from flux_secret.errors import UnreachableError
 from flux_secret.model.app import App, AppName, Followed
 from flux_secret.reconcile.requests import Asked, Requests, answer
 from flux_secret.reconcile.round import Round
@@ -49,6 +50,8 @@ class Driver:
     """Whether an App is delivered by this replica now."""
     jitter: Callable[[float], float]
     """Seconds to wait → a little more or less, so that Apps that failed together part."""
+    is_anothers: Callable[[AppName], bool] = lambda _name: False
+    """Whether it is another replica's, as far as is known."""
 
 
 class Lane:
@@ -101,6 +104,8 @@ class Lane:
             asked = self.requests.take()
             if self._may(driver) and (asked.hinted or asked.waiting or now() >= self.due):
                 await self._turn(asked, driver, stopping)
+            elif asked.waiting is not None and driver.is_anothers(self.app.name):
+                answer(asked.waiting, _moved(self.app.name))
             elif asked.waiting is not None:
                 self.requests.give_back(asked)  # answered when the App is delivered here again
                 self.due = math.inf
@@ -166,3 +171,10 @@ class Lane:
         finally:
             for event in events:
                 event.cancel()
+
+
+def _moved(name: AppName) -> UnreachableError:
+    return UnreachableError(
+        f"App {name} went to another replica before its sync began",
+        remedy="that one delivers it by now: see flux-secret status, or ask again",
+    )

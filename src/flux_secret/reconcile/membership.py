@@ -10,7 +10,8 @@ Each replica keeps a Lease of its own and reads those of the others, all on one 
 4. What was read and renewed counts for `renew_seconds` from the moment the beat *began*; from then
    on nothing is ours until a beat succeeds. Others wait `lease_seconds`, which is longer.
 
-A watch of the Leases only hints at when to beat sooner; what counts is always read.
+A watch of the Leases only hints at when to beat sooner; what counts is always read. What the others
+pass on (`relay`) stands in their Leases, too, and is taken from the watch at once: it is a hint.
 """
 
 from __future__ import annotations
@@ -89,6 +90,8 @@ class Membership:
         self._leases = leases
         self._timing = timing
         self._listeners: list[Callable[[], None]] = []
+        self._says = "{}"  # something, so that others know that we understand
+        self._hear: Callable[[str, str], None] = lambda _who, _text: None
         self._clock = clock.uptime
         self._now = clock.now
         self._observed = Observed()
@@ -112,6 +115,10 @@ class Membership:
     def owns(self, app: str) -> bool:
         """Whether the App is ours to deliver now."""
         return self.held.seconds_left() > 0 and self._ring.owns(app)
+
+    def is_anothers(self, app: str) -> bool:
+        """Whether the App is another replica's; not when nobody's share is known now."""
+        return self.held.seconds_left() > 0 and self._ring.owner(app) != self.identity
 
     @property
     def is_leader(self) -> bool:
@@ -137,6 +144,25 @@ class Membership:
     def members(self) -> frozenset[str]:
         """Who shares the Apps, as it was last read; empty when our own lease has run out."""
         return self._ring.members if self.held.seconds_left() > 0 else frozenset()
+
+    @property
+    def others(self) -> frozenset[str]:
+        """Who of them is not us."""
+        return self.members - {self.identity}
+
+    def say(self, text: str, *, soon: bool) -> None:
+        """Have the others read this; `soon`: with the next beat, which comes now.
+
+        However often it is called, there are no more beats than `Timing.shortest_seconds` allow.
+        """
+        if text != self._says:
+            self._says = text
+            if soon:
+                self._hint.set()
+
+    def listen(self, hear: Callable[[str, str], None]) -> None:
+        """Call `hear`, which must not raise, with who said what: at each reading, and sooner."""
+        self._hear = hear
 
     # -- life --
 
@@ -225,6 +251,8 @@ class Membership:
         if not joins or others:
             await self._renew(frozenset(one.holder for one in others))
         self.held.move(began + self._timing.renew_seconds)
+        for one in others:
+            self._hear(one.holder, one.says)
         await self._lead(leases.get(self._timing.leader_name), began)
         if self._clock() < self._leader_until:
             await self._remove_dead(leases)
@@ -252,7 +280,8 @@ class Membership:
 
     async def _renew(self, sees: frozenset[str]) -> None:
         name = self._timing.member_name(self.identity)
-        wanted = leader.claim(self._mine, replace(self._lease(name), sees=sees), live=False)
+        ours = replace(self._lease(name), sees=sees, says=self._says)
+        wanted = leader.claim(self._mine, ours, live=False)
         if wanted is None:
             return
         try:
@@ -298,6 +327,9 @@ class Membership:
             if lease.holder != self.identity and self._hinted.get(lease.name) != said:
                 self._hint.set()
             self._hinted[lease.name] = said
+            is_member = lease.name == self._timing.member_name(lease.holder)
+            if is_member and lease.holder in self.others:
+                self._hear(lease.holder, lease.says)
         elif isinstance(told, Gone):
             self._hinted.pop(told.name, None)
             self._hint.set()

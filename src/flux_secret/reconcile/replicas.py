@@ -19,8 +19,25 @@ _JITTER: Final = 1.2  # client-go's JitterFactor
 class Replicas(Protocol):
     """What the loop asks before it delivers, and while it does."""
 
+    @property
+    def identity(self) -> str:
+        """This process's own name among them."""
+
+    @property
+    def others(self) -> frozenset[str]:
+        """Who lives beside us, as it was last read; nobody when our own lease has run out."""
+
     def owns(self, app: str) -> bool:
         """Whether the App is ours to deliver now."""
+
+    def is_anothers(self, app: str) -> bool:
+        """Whether the App is another replica's; not when nobody's share is known now."""
+
+    def say(self, text: str, *, soon: bool) -> None:
+        """Have the others read this; `soon`: now, not with the next renewal."""
+
+    def listen(self, hear: Callable[[str, str], None]) -> None:
+        """Call `hear` with who said what, again and again; it must not raise."""
 
     @property
     def is_leader(self) -> bool:
@@ -40,8 +57,22 @@ class Replicas(Protocol):
 class Solo:
     """The only replica: everything is its own, for ever."""
 
+    identity = "agent"
+    others: frozenset[str] = frozenset()
+
     def __init__(self) -> None:
         self.held = Deadline()
+
+    def is_anothers(self, app: str) -> bool:
+        """Whether the App is another replica's: none is."""
+        del app
+        return False
+
+    def say(self, text: str, *, soon: bool) -> None:
+        """Nobody listens."""
+
+    def listen(self, hear: Callable[[str, str], None]) -> None:
+        """Nobody says anything."""
 
     def owns(self, app: str) -> bool:
         """Whether the App is ours: each is."""

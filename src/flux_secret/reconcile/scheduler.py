@@ -58,6 +58,8 @@ class Scheduler:
         """`owns` says which Apps this replica delivers now."""
         self._told = told
         self._owns = owns
+        self.is_anothers: Callable[[AppName], bool] = lambda _name: False
+        """Says which Apps one of the others delivers; there are moments at which nobody does."""
         self._jitter = jitter or _jittered
         self._slots = Slots(places)
         self._lanes: dict[AppName, Lane] = {}
@@ -96,6 +98,9 @@ class Scheduler:
     def _may(self, lane: Lane) -> bool:
         return not lane.app.suspended and self._owns(lane.app.name)
 
+    def _went(self, name: AppName) -> bool:
+        return self.is_anothers(name)
+
     def delivers(self, name: AppName) -> bool:
         """Whether an App is delivered here: by this replica, and not suspended."""
         return name in self._lanes and self._may(self._lanes[name])
@@ -133,14 +138,16 @@ class Scheduler:
         confirmed: Collection[str] = (),
         begun: Callable[[], None] = lambda: None,
     ) -> Round:
-        """Deliver these, or all, everything made anew; wait for it.
+        """Deliver these, or all that are not another replica's, everything made anew; wait for it.
 
         `begun` is called when the first round begins. Raises `UsageError` for an App that is not
         there, `ConfigurationError` for one that is suspended, `UnreachableError` when the agent
         stops first.
         """
         lanes = [self._asked(name) for name in names] or [
-            lane for lane in self._lanes.values() if not lane.app.suspended
+            lane
+            for lane in self._lanes.values()
+            if not lane.app.suspended and not self.is_anothers(lane.app.name)
         ]
         if len(lanes) == 1:
             return await lanes[0].requests.sync(confirmed, begun)
@@ -188,7 +195,13 @@ class Scheduler:
         self._forget, self._touched = forget, touched or _everybody
         self._failed = asyncio.get_running_loop().create_future()
         self._driver = Driver(
-            run_round, self._slots, self._told.ended, self._told.begins, self._owns, self._jitter
+            run_round,
+            self._slots,
+            self._told.ended,
+            self._told.begins,
+            self._owns,
+            self._jitter,
+            self._went,
         )
         polling = asyncio.ensure_future(self.poller.run(heads))
         stopped = asyncio.ensure_future(self._stopping.wait())

@@ -56,7 +56,7 @@ from flux_secret.wiring.crew import Crew, nursery_of
 from flux_secret.wiring.encrypted import needs_sandbox, opener
 from flux_secret.wiring.keys import load_keys
 from flux_secret.wiring.listeners import listen_for_strangers, noting
-from flux_secret.wiring.replicas import deliver_what_is_ours
+from flux_secret.wiring.replicas import deliver_what_is_ours, pass_on
 from flux_secret.wiring.repositories import Repositories
 
 _log = structlog.get_logger()
@@ -251,6 +251,7 @@ async def serving(settings: Settings, replicas: Replicas) -> AsyncIterator[Board
     deliver_what_is_ours(board, replicas)
     async with contextlib.AsyncExitStack() as resources:
         resources.callback(board.scheduler.close)
+        pass_on(board, replicas, resources)
         await listen_for_strangers(settings, board, resources)
         if listen.api is not None:
             address = await resources.enter_async_context(

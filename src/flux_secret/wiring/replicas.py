@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from flux_secret.apply.restart.restarter import Restarter
 from flux_secret.model.app import AppName
@@ -13,6 +13,7 @@ from flux_secret.outside.kubernetes import Limits
 from flux_secret.outside.kubernetes.lease import Leases
 from flux_secret.reconcile.board import Board
 from flux_secret.reconcile.membership import Membership
+from flux_secret.reconcile.relay import Relay
 from flux_secret.reconcile.replicas import Replicas, Solo, identity_of
 from flux_secret.settings import Settings
 from flux_secret.wiring.access import connection_of
@@ -61,10 +62,20 @@ def deliver_what_is_ours(board: Board, replicas: Replicas) -> None:
 
     def changed() -> None:
         now = {app.name for app in board.scheduler.apps if replicas.owns(str(app.name))}
-        new = now - ours
+        moved = now ^ ours  # whoever waits for what is ours no more is told
         ours.clear()
         ours.update(now)
-        if new:
-            board.scheduler.wake(new)
+        if moved:
+            board.scheduler.wake(moved)
 
     replicas.subscribe(changed)
+
+
+def pass_on(board: Board, replicas: Replicas, resources: AsyncExitStack) -> None:
+    """Let hints and syncs that reach one replica reach all, until the resources are closed."""
+    relay = Relay(replicas, board)
+    board.scheduler.is_anothers = lambda name: replicas.is_anothers(str(name))
+    board.spread, board.elsewhere = relay.hint, relay.sync
+    replicas.listen(relay.hear)
+    resources.push_async_callback(relay.close)
+    resources.callback(replicas.subscribe(relay.changed))

@@ -11,11 +11,12 @@ from itertools import pairwise
 
 import pytest
 
-from flux_secret.errors import ConfigurationError, UsageError
+from flux_secret.errors import ConfigurationError, UnreachableError, UsageError
 from flux_secret.model.app import AppName
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import StoreName
 from flux_secret.model.target import Source
+from flux_secret.reconcile.round import Round
 from flux_secret.reconcile.scheduler import Scheduler
 from unit.reconcile.scheduled import OPS, STORE, History, World, app, every
 
@@ -101,6 +102,26 @@ def test_an_app_of_another_replica_is_delivered_once_it_is_ours() -> None:
         scheduler.wake()
 
     assert world.live((200, take)) == {"a": [200]}
+
+
+def test_a_sync_is_for_what_is_not_anothers_and_who_waits_is_told_when_it_moves() -> None:
+    world = World(until=250, apps=[app("a"), app("b"), app("c")], not_owned={"b", "c"})
+    syncs: list[asyncio.Future[Round]] = []
+
+    def ask(scheduler: Scheduler) -> None:
+        scheduler.is_anothers = lambda name: name.name == "b"
+        syncs.append(asyncio.ensure_future(scheduler.sync()))
+        syncs.append(asyncio.ensure_future(scheduler.sync([AppName("dev", "c")])))
+
+    def move(scheduler: Scheduler) -> None:
+        assert not syncs[0].done(), "nobody has App c: it may come here"
+        scheduler.is_anothers = lambda name: name.name in {"b", "c"}
+        scheduler.wake()
+
+    assert world.live((100, ask), (200, move)) == {"a": [0, 100, 200]}
+    for sync in syncs:
+        with pytest.raises(UnreachableError, match="App dev/c went to another replica"):
+            sync.result()
 
 
 def test_an_app_comes_changes_and_goes_while_the_others_run() -> None:

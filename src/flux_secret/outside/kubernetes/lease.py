@@ -17,6 +17,7 @@ LEASES: Final = ServedKind("coordination.k8s.io", "v1", "Lease", "leases", names
 NAMESPACES: Final = ServedKind("", "v1", "Namespace", "namespaces", namespaced=False)
 LABEL: Final = "flux-secret.io/replica-of"
 SEES: Final = "flux-secret.io/sees"
+SAYS: Final = "flux-secret.io/says"
 MAX_DURATION_SECONDS: Final = 3600
 """Whatever another's Lease says: nobody waits longer for it."""
 
@@ -36,6 +37,8 @@ class Lease:
     """The other replicas that its holder knows of, and leaves their share to."""
     uid: str = ""
     version: str = ""
+    says: str = ""
+    """What its holder passes on to the other replicas; no part of who holds what."""
 
     @classmethod
     def parse(cls, tree: Json) -> Lease:
@@ -52,6 +55,7 @@ class Lease:
             sees=frozenset(filter(None, seen.split(","))),
             uid=text(tree, "metadata", "uid"),
             version=text(tree, "metadata", "resourceVersion"),
+            says=text(tree, "metadata", "annotations", SAYS),
         )
 
     @property
@@ -61,11 +65,12 @@ class Lease:
 
     def to_body(self, namespace: str, group: str) -> bytes:
         """Give its JSON."""
+        annotations = {SEES: ",".join(sorted(self.sees))} | ({SAYS: self.says} if self.says else {})
         metadata: dict[str, Json] = {
             "name": self.name,
             "namespace": namespace,
             "labels": {LABEL: group},
-            "annotations": {SEES: ",".join(sorted(self.sees))},
+            "annotations": annotations,
         }
         if self.version:
             metadata |= {"uid": self.uid, "resourceVersion": self.version}

@@ -11,7 +11,7 @@ from flux_secret.outside.kubernetes.lease import MAX_DURATION_SECONDS, Lease
 
 WHOLE = Lease(
     "flux-secret-member-a", "a", 35, "2026-01-01T00:00:00.000001Z", "2026-01-01T00:00:00.000000Z",
-    3, frozenset({"b", "c"}), "uid", "7",
+    3, frozenset({"b", "c"}), "uid", "7", "{}",
 )  # fmt: skip
 
 
