@@ -17,6 +17,7 @@ from flux_secret.cli.agent_options import agent_options
 from flux_secret.cli.flux_v1 import flux_v1_options, warn_of
 from flux_secret.cli.logformat import as_json
 from flux_secret.cli.options import delivery_options, flags
+from flux_secret.cli.record_options import record_options
 from flux_secret.cli.sync_options import agent_marker_options
 from flux_secret.errors import FluxSecretError
 from flux_secret.outside.files import remove_stale_scratch
@@ -42,6 +43,7 @@ _log = structlog.get_logger()
 @delivery_options
 @agent_options
 @agent_marker_options
+@record_options
 @flux_v1_options
 @click.version_option(flux_secret.__version__, message="%(version)s")
 def agent(**given: Any) -> None:  # noqa: ANN401 -- click's own options

@@ -14,6 +14,7 @@ from flux_secret.cli import voice
 from flux_secret.cli.agent_options import agent_options
 from flux_secret.cli.flux_v1 import flux_v1_options, without_effect
 from flux_secret.cli.options import delivery_options, flags
+from flux_secret.cli.record_options import record_options
 from flux_secret.cli.sync_options import every_marker_option
 from flux_secret.errors import FluxSecretError
 from flux_secret.model.finding import Finding, Level
@@ -25,6 +26,7 @@ from flux_secret.wiring.doctor import examine
 @delivery_options
 @agent_options
 @every_marker_option
+@record_options
 @flux_v1_options
 @click.version_option(flux_secret.__version__, message="%(version)s")
 @click.pass_context

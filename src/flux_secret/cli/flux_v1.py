@@ -76,7 +76,9 @@ AGENTS: Final = (
     "--git-email", "--git-notes-ref", "--git-poll-interval", "--git-signing-key", "--git-user",
     "--delivery-memory", "--delivery-timeout", "--leader-election-id", "--lease-duration",
     "--listen", "--listen-health", "--listen-metrics", "--listen-token-file", "--listen-webhook",
-    "--log-format", "--regenerate-interval", "--renew-deadline",
+    "--log-format", "--record-dir", "--record-git-branch", "--record-git-interval",
+    "--record-git-url", "--record-keep", "--record-name", "--record-pseudonyms",
+    "--record-signing-key", "--regenerate-interval", "--renew-deadline",
     "--restart-budget", "--restart-freeze", "--retry-period",
     "--sync-interval", "--unhealthy-after", "--webhook-secret-file",
 )  # fmt: skip

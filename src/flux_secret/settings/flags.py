@@ -87,4 +87,12 @@ class Flags:
     webhook_secret_file: Path | None = None
     listen_health: str = ""
     unhealthy_after: str = "15m"
+    record_dir: Path | None = None
+    record_name: str = "agent"
+    record_keep: str = "0"
+    record_signing_key: str | None = None
+    record_git_url: str | None = None
+    record_git_branch: str = "flux-secret/record"
+    record_git_interval: str = "1m"
+    record_pseudonyms: Path | None = None
     cache_dir: Path | None = None

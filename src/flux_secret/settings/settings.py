@@ -26,6 +26,7 @@ from flux_secret.settings.flags import Flags
 from flux_secret.settings.generators import bounds_of, worker_bounds_of
 from flux_secret.settings.groups import ClusterSettings, GitSettings, KeySettings
 from flux_secret.settings.listening import ListenSettings
+from flux_secret.settings.record import RecordSettings
 from flux_secret.settings.replicas import timing_of
 from flux_secret.settings.stores import registered, stores_of
 from flux_secret.settings.sync import SyncSettings
@@ -52,6 +53,8 @@ class Settings:
     git_poll_interval_seconds: float = 300.0
     regenerate_interval_seconds: float = 3600.0
     """How long what was generated counts as made from the same inputs; 0: not at all."""
+    record: RecordSettings | None = None
+    """Where the record is kept; None for an agent that keeps none."""
     replicas: Timing | None = None
     """The times of leases; None for an agent that shares its work with no other."""
     generator_bounds: Bounds = BOUNDS
@@ -127,6 +130,7 @@ class Settings:
             listen=ListenSettings.load(flags),
             git_poll_interval_seconds=seconds("--git-poll-interval", flags.git_poll_interval),
             regenerate_interval_seconds=seconds("--regenerate-interval", flags.regenerate_interval),
+            record=RecordSettings.load(flags, cache),
             replicas=timing_of(flags),
             generator_bounds=bounds_of(flags),
             worker_bounds=worker_bounds_of(flags),

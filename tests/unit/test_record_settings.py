@@ -1,0 +1,66 @@
+"""Where the record is kept, as flags and environments say it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flux_secret.errors import UsageError
+from flux_secret.settings import Flags, Settings
+from flux_secret.settings.record import RecordSettings
+
+MIB = 1024 * 1024
+
+
+def _load(**given: object) -> RecordSettings | None:
+    flags = Flags(git_url="file:///ops", cache_dir=Path("/cache"), **given)  # type: ignore[arg-type]
+    return Settings.load(flags, {}).record
+
+
+def _some(**given: object) -> RecordSettings:
+    found = _load(**given)
+    assert found is not None
+    return found
+
+
+def test_an_agent_that_is_told_no_place_keeps_no_record() -> None:
+    assert _load() is None
+
+
+def test_a_branch_alone_has_its_spool_in_the_cache() -> None:
+    found = _some(record_git_url="https://git.example.org/record.git", record_git_interval="30s")
+    assert (found.folder, found.push_seconds) == (Path("/cache/record"), 30.0)
+    assert str(found.git_url) == "https://git.example.org/record.git"
+
+
+def test_a_bounded_record_has_files_that_can_go() -> None:
+    assert (_some(record_dir=Path("/r")).segment_bytes, _some(record_dir=Path("/r")).keep_bytes) == (
+        64 * MIB, 0,
+    )  # fmt: skip
+    found = _some(record_dir=Path("/r"), record_keep="16Mi")
+    assert (found.keep_bytes, found.segment_bytes) == (16 * MIB, 2 * MIB)
+    with pytest.raises(UsageError, match="--record-keep 1Mi is too little"):
+        _load(record_dir=Path("/r"), record_keep="1Mi")
+
+
+def test_the_key_of_the_sync_tag_signs_unless_another_is_named() -> None:
+    assert _some(record_dir=Path("/r"), git_signing_key="A").signing_key == "A"
+    assert (
+        _some(record_dir=Path("/r"), git_signing_key="A", record_signing_key="B").signing_key == "B"
+    )
+
+
+@pytest.mark.parametrize(
+    ("environ", "folder"),
+    [
+        ({"HOME": "/home/jane"}, "/home/jane/.local/state/flux-secret/record"),
+        ({"HOME": "/home/jane", "XDG_STATE_HOME": "/s"}, "/s/flux-secret/record"),
+        ({"FLUX_SECRET_RECORD_DIR": "/r", "XDG_STATE_HOME": "/s"}, "/r"),
+    ],
+)
+def test_a_persons_record_is_in_their_state_directory(environ: dict[str, str], folder: str) -> None:
+    found = RecordSettings.of_person({**environ, "USER": "jane"})
+    assert found.folder == Path(folder)
+    assert found.name.startswith("jane@")
+    assert found.signing_key is None
