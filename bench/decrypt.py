@@ -30,7 +30,7 @@ from flux_secret.store.crypto.age import AgeDecryptor
 from flux_secret.store.crypto.ageidentities import Identities
 from flux_secret.store.crypto.openpgp import OpenPgp
 from flux_secret.store.interface import Decryptors
-from flux_secret.store.stores import Stores
+from flux_secret.store.stores import Mirrors, Stores
 from simulators.gnupg import Home, home
 from simulators.repositories import Repository
 
@@ -64,7 +64,8 @@ async def side_by_side(place: Path, gnupg: Home, email: str, store: Repository) 
     gpg = Gpg.private([key], b"", path=os.environ["PATH"])
     mirror = Mirror(GitUrl.parse(store.url), place / "cache", GitAccess(path=os.environ["PATH"]))
     decryptors = Decryptors(OpenPgp([key], None, gpg), AgeDecryptor(Identities()))
-    stores = Stores({name: LastGood(mirror, allowed=False)}.__getitem__, Commit, decryptors)
+    mirrors = Mirrors({name: LastGood(mirror, allowed=False)}.__getitem__)
+    stores = Stores(mirrors, Commit, decryptors)
     target = Target(Source(GitUrl.parse("file:///ops"), "main"), "", frozenset({name}))
     reads: list[Read] = []
     lookups = [Lookup(SecretPath.parse(f"apps/e/{number:04}")) for number in range(ENTRIES)]

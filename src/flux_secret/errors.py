@@ -23,6 +23,7 @@ FluxSecretError
 ├── UnreachableError      5   retry helps: git host, API server
 ├── RecordError           5   what is to happen cannot be recorded, so it does not happen
 ├── IntegrityError        6   signatures, rollbacks, a broken chain
+│   └── StoreRewoundError     a store's newest commit takes back what was delivered
 ├── ObjectError           7   one object could not be applied; the others were
 │   ├── ForbiddenError        the API server says 403
 │   ├── RejectedError         the API server says the object is invalid
@@ -182,6 +183,10 @@ class IntegrityError(FluxSecretError):
     """Something is not what was signed, pinned or recorded."""
 
     exit_code = 6
+
+
+class StoreRewoundError(IntegrityError):
+    """A store's newest commit does not contain what was delivered of it."""
 
 
 class ObjectError(FluxSecretError):

@@ -23,7 +23,7 @@ from flux_secret.store.crypto.ageidentities import Identities
 from flux_secret.store.crypto.openpgp import OpenPgp
 from flux_secret.store.interface import Decryptors
 from flux_secret.store.reader import PinnedStores
-from flux_secret.store.stores import Stores
+from flux_secret.store.stores import Mirrors, Stores
 from simulators.gnupg import Home, home
 from simulators.repositories import Repository
 
@@ -125,7 +125,8 @@ async def reader(world: World, tmp_path: Path) -> AsyncIterator[PinnedStores]:
     access = GitAccess(path=os.environ["PATH"])
     mirror = Mirror(GitUrl.parse(world.store.url), tmp_path, access)
     decryptors = Decryptors(OpenPgp([key], None, gpg), AgeDecryptor(Identities()))
-    stores = Stores({name: LastGood(mirror, allowed=False)}.__getitem__, Commit, decryptors)
+    mirrors = Mirrors({name: LastGood(mirror, allowed=False)}.__getitem__)
+    stores = Stores(mirrors, Commit, decryptors)
     target = Target(Source(GitUrl.parse("file:///ops"), "main"), "", frozenset({name}))
     reads: list[Read] = []
     async with stores.reader(target, reads) as opened:

@@ -35,9 +35,8 @@ def test_a_branch_alone_has_its_spool_in_the_cache() -> None:
 
 
 def test_a_bounded_record_has_files_that_can_go() -> None:
-    assert (_some(record_dir=Path("/r")).segment_bytes, _some(record_dir=Path("/r")).keep_bytes) == (
-        64 * MIB, 0,
-    )  # fmt: skip
+    some = _some(record_dir=Path("/r"))
+    assert (some.segment_bytes, some.keep_bytes) == (64 * MIB, 0)
     found = _some(record_dir=Path("/r"), record_keep="16Mi")
     assert (found.keep_bytes, found.segment_bytes) == (16 * MIB, 2 * MIB)
     with pytest.raises(UsageError, match="--record-keep 1Mi is too little"):

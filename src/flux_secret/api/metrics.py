@@ -84,6 +84,11 @@ class Metrics:
             "flux_secret_webhook_calls", "Calls of webhooks, by host and outcome.",
             ["host", "outcome"], registry=registry,
         )  # fmt: skip
+        self._rewound = Gauge(
+            "flux_secret_store_rewound",
+            "Whether a store's newest commit is refused: it takes back what was delivered.",
+            ["store"], registry=registry,
+        )  # fmt: skip
         self._apps = AppMetrics(registry)
         for target, may in targets:
             network.labels(target).set(may)
@@ -113,6 +118,10 @@ class Metrics:
         self._failed.labels(target).set(at is None)
         if at is not None:
             self._delivered_at.labels(target).set(at)
+
+    def read_from(self, store: str, *, rewound: bool) -> None:
+        """Note that a delivery was made from a store, and whether its head was refused."""
+        self._rewound.labels(store).set(rewound)
 
     @property
     def apps(self) -> AppMetrics:

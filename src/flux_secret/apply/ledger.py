@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import Final
 
 from flux_secret.apply.inventory import ID_LABEL, LABEL, Entry, Inventory, TargetId, read_inventory
-from flux_secret.apply.state import CONFIG_MAPS, create
 from flux_secret.errors import IntegrityError, UnreachableError
 from flux_secret.model.names import ObjectKey
 from flux_secret.outside.kubernetes import (
@@ -25,6 +24,7 @@ from flux_secret.outside.kubernetes import (
     Preconditions,
 )
 from flux_secret.outside.kubernetes.body import text
+from flux_secret.outside.kubernetes.home import CONFIG_MAPS, create
 
 SELECTOR: Final = LABEL
 CHECKS: Final = 5

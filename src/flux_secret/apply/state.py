@@ -7,28 +7,19 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
 import secrets
 from typing import Final
 
 from flux_secret.apply.digest import KEY_BYTES, DigestKey
 from flux_secret.errors import IntegrityError
 from flux_secret.model.plaintext import Plaintext
-from flux_secret.outside.kubernetes import (
-    AlreadyExistsError,
-    Client,
-    Json,
-    LiveObject,
-    NotFoundError,
-    ServedKind,
-)
+from flux_secret.outside.kubernetes import AlreadyExistsError, Client, Json, ServedKind
 from flux_secret.outside.kubernetes.body import encoded, text
+from flux_secret.outside.kubernetes.home import create
 
 STATE_SECRET: Final = "flux-secret-state"  # noqa: S105 -- the name of a Secret
 KEY_NAME: Final = "digest-key"
-NAMESPACES: Final = ServedKind("", "v1", "Namespace", "namespaces", namespaced=False)
 SECRETS: Final = ServedKind("", "v1", "Secret", "secrets", namespaced=True)
-CONFIG_MAPS: Final = ServedKind("", "v1", "ConfigMap", "configmaps", namespaced=True)
 
 
 async def digest_key(client: Client, namespace: str, *, make: bool = True) -> DigestKey:
@@ -49,21 +40,6 @@ async def digest_key(client: Client, namespace: str, *, make: bool = True) -> Di
             continue
         return DigestKey(key)
     raise _unusable(namespace)
-
-
-async def create(
-    client: Client, kind: ServedKind, namespace: str, name: str, body: bytes
-) -> LiveObject:
-    """Create an object of ours; its namespace too when there is none."""
-    try:
-        return await client.create(kind, namespace, name, body)
-    except NotFoundError as error:
-        if error.missing_namespace != namespace:
-            raise
-    tree: Json = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
-    with contextlib.suppress(AlreadyExistsError):
-        await client.create(NAMESPACES, "", namespace, encoded(tree))
-    return await client.create(kind, namespace, name, body)
 
 
 def _parsed(secret: Json, namespace: str) -> DigestKey:

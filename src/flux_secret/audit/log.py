@@ -36,6 +36,14 @@ class LogAuditor:
                 about=remark.about,
                 says=remark.says,
             )
+        for held in delivery.held:
+            _log.warning(
+                "approval.missing",
+                target=delivery.target.name,
+                store=str(held.store),
+                prefix=held.prefix,
+                says=held.says,
+            )
         for change in delivery.changes.failed:
             _log.error(
                 "object.failed",

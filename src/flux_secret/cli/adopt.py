@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -45,7 +46,7 @@ def adopt(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401 -- c
 
 
 async def _adopt(settings: Settings, mode: Mode) -> int:
-    async with connect(settings) as agent:
+    async with connect(replace(settings, delivers=False)) as agent:
         done = await agent.adopt(mode)
     voice.report_round(done, word="examined" if mode.dry else mode.direction.value)
     if mode.dry and done.exit_code == 0:

@@ -55,6 +55,8 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
                  help="A gopass or pass store and the name scripts call it by; may be repeated."),
     click.option("--stores-from", type=click.Path(path_type=Path), metavar="DIRECTORY",
                  help="More stores: one file each, named as the store, its address in it."),
+    click.option("--accept-store-rewind", multiple=True, metavar="NAME=COMMIT",
+                 help="Let a store be set back to this commit, once; may be repeated."),
     go_bool("--manifest-generation", "Honour .flux.yaml."),
     click.option("--generator-env", multiple=True, metavar="NAME[=VALUE]",
                  help="Pass a variable to generators; may be repeated."),

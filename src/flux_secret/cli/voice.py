@@ -101,7 +101,7 @@ def _report_notes(done: Round) -> None:
     """Print each note once: a host that is down is the same news for every target."""
     about: dict[str, list[str]] = {}
     for delivery in done.deliveries:
-        for note in [*delivery.notes, *map(str, delivery.remarks)]:
+        for note in [*delivery.notes, *map(str, [*delivery.held, *delivery.remarks])]:
             about.setdefault(note, []).append(delivery.target.name)
     for note, names in about.items():
         more = f" and {len(names) - 1} more" * (len(names) > 1)

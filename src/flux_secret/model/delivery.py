@@ -17,6 +17,23 @@ class StoreRevision:
     """The commit of a store that one delivery reads (40 or 64 hex digits)."""
 
     commit: str
+    head: str = ""
+    """What its remote had, where that was refused; empty where it is `commit`."""
+    approved: tuple[tuple[str, str], ...] = ()
+    """Prefixes that are read at the commit which their owners have agreed to, and that commit;
+    the longest prefix of an entry counts. Empty where all of the store is as `commit` has it."""
+    approvals: str = ""
+    """Names what its remote had of owners' approvals; empty for none."""
+
+    @property
+    def seen(self) -> str:
+        """What whoever pinned it saw at its remote: the newest commit, and approvals."""
+        return seen(self.head or self.commit, self.approvals)
+
+
+def seen(head: str, approvals: str) -> str:
+    """Give one word for what a store's remote has: it changes when there is something to do."""
+    return f"{head}+{approvals}" if approvals else head
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +79,25 @@ class Remark:
         return f"{self.about}:{said}"
 
 
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """A change of a store that its owners have not agreed to: what they agreed to last is read."""
+
+    store: StoreName
+    prefix: str
+    """Whose owners; empty for the whole store."""
+    says: str
+    """Whose signature is missing, and the command that gives it; never a value."""
+
+    def concerns(self, store: StoreName | None, name: str) -> bool:
+        """Whether an entry is read as it was, or is not there yet, because of it."""
+        below = not self.prefix or name == self.prefix or name.startswith(f"{self.prefix}/")
+        return store == self.store and below
+
+    def __str__(self) -> str:
+        return f"store {self.store}: {self.says}"
+
+
 @dataclass(slots=True)
 class Delivery:
     """One try, filled in place: what was done stays known whatever happens next."""
@@ -75,6 +111,8 @@ class Delivery:
     """What people should know though nothing failed: `delivered from the last good copy of …`."""
     remarks: list[Remark] = field(default_factory=list)
     """What its generation gave to remark; empty when nothing was generated anew."""
+    held: list[HeldBack] = field(default_factory=list)
+    """What is delivered as it was, for want of owners' signatures; that is no failure."""
     repeated: bool = False
     """Whether the last delivery still holds: nothing was made anew, and nothing written."""
 

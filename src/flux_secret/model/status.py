@@ -46,6 +46,8 @@ class Reason(enum.Enum):
     SECRET_FAILED = "SecretSyncedError"  # noqa: S105 -- a word
     INVALID = "InvalidSpec"
     VERIFICATION_FAILED = "VerificationError"
+    APPROVAL_MISSING = "ApprovalMissing"
+    APPROVED = "Approved"
 
 
 _BY_ERROR: Sequence[tuple[type[FluxSecretError], Reason]] = (
@@ -102,5 +104,7 @@ class AppStatus:
     """How many objects it consists of."""
     notes: Sequence[str] = ()
     """What to look at though nothing failed."""
+    held: Sequence[str] = ()
+    """Changes of stores that are not delivered yet, for want of owners' signatures."""
     rollouts: Sequence[SecretRollout] = ()
     """Workloads some of whose pods still have the old value of a Secret."""

@@ -321,6 +321,8 @@ class Board:
         for one in done.deliveries:
             at = time.time() if one.exit_code == 0 else None
             self._metrics.delivered(one.target.name, at=at)
+            for store, revision in (one.revision.stores if one.revision else {}).items():
+                self._metrics.read_from(store.value, rewound=bool(revision.head))
 
 
 async def _nowhere(_confirmed: Collection[str]) -> Sequence[SyncOutcome]:
@@ -353,5 +355,5 @@ def _target(one: Delivery) -> TargetOutcome:
         revision=str(one.revision) if one.revision else "",
         error=said(one.error) if one.error else "",
         changes=[str(change) for change in one.changes],
-        notes=[*one.notes, *map(str, one.remarks)],
+        notes=[*one.notes, *map(str, [*one.held, *one.remarks])],
     )

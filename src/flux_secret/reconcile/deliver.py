@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Awaitable
 from typing import Final
@@ -41,11 +42,9 @@ async def _deliver(
 ) -> Delivery:
     ended = False
     try:
-        if not await memory.holds(delivery, stages.source, stages.stores, stages.applier):
-            memory.keep(delivery, listed=await stages.maker.make(delivery, stages))
+        await _try(delivery, stages, memory)
+        await _note_held(delivery, stages, memory)
         ended = True
-    except FluxSecretError as failure:
-        delivery.error, ended = failure, True
     finally:
         await _shielded(_recorded(delivery, stages.auditor, doing, ended=ended))
     return delivery
@@ -62,6 +61,24 @@ async def _recorded(
     except FluxSecretError as failure:
         delivery.error = delivery.error or failure
     await auditor.record(delivery)
+
+
+async def _try(delivery: Delivery, stages: DeliveryStages, memory: Memory) -> None:
+    try:
+        if not await memory.holds(delivery, stages.source, stages.stores, stages.applier):
+            memory.keep(delivery, listed=await stages.maker.make(delivery, stages))
+        # a store whose head is refused was read as it was before: that is delivered, and is a fault
+        delivery.error = await stages.stores.refused(delivery.target)
+    except FluxSecretError as failure:
+        delivery.error = failure
+
+
+async def _note_held(delivery: Delivery, stages: DeliveryStages, memory: Memory) -> None:
+    """Say what is delivered as it was; a store that cannot be read is said elsewhere."""
+    reads, listed = memory.asked(delivery)
+    with contextlib.suppress(FluxSecretError):
+        held = await stages.stores.held_back(delivery.target, reads, listed=listed)
+        delivery.held = list(held)
 
 
 async def _shielded(record: Awaitable[None]) -> None:

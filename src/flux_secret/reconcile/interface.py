@@ -10,7 +10,7 @@ from typing import Protocol
 
 from flux_secret.errors import FluxSecretError
 from flux_secret.model.change import ChangeSet
-from flux_secret.model.delivery import Delivery, Read, Remark, StoreRevision
+from flux_secret.model.delivery import Delivery, HeldBack, Read, Remark, StoreRevision
 from flux_secret.model.manifest import Bundle, Manifests
 from flux_secret.model.names import ObjectKey, SecretPath, StoreName
 from flux_secret.model.plaintext import Plaintext
@@ -126,6 +126,14 @@ class Readers(OpensStores, Protocol):
 
     async def outages(self, target: Target) -> Sequence[str]:
         """Fetch; say which stores that it may read cannot be reached now."""
+
+    async def held_back(
+        self, target: Target, reads: Sequence[Read], *, listed: bool
+    ) -> Sequence[HeldBack]:
+        """Fetch; say which changes of what was read, or listed, wait for owners."""
+
+    async def refused(self, target: Target) -> FluxSecretError | None:
+        """Fetch; give why the newest commit of a store is not what a target is made of."""
 
 
 class StoreStage(Readers, Protocol):

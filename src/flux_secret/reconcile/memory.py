@@ -9,7 +9,7 @@ never a value. The inputs are still coarse: the whole commit of the repository c
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -68,6 +68,16 @@ class Memory:
                 listed,
                 self.clock(),
             )
+
+    def asked(self, delivery: Delivery) -> tuple[Sequence[Read], bool]:
+        """Give which questions a delivery, or the one that it repeats, asked of stores.
+
+        And whether a script asked which entries there are.
+        """
+        known = self._inputs.get(_key(delivery.target))
+        if known is None:
+            return delivery.reads, False
+        return [*delivery.reads, *known.reads], known.listed
 
     async def is_touched(self, target: Target, stores: Readers) -> bool:
         """Whether the newest commits of its stores may give the target other values.

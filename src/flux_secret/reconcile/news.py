@@ -42,6 +42,7 @@ def news(before: AppStatus, after: AppStatus, done: Round | None) -> Sequence[Ne
     found = [*_suspended(before, after)]
     if done is not None:
         found += _done(before, after, done)
+    found += _held(before, after)
     found += _rollouts(before, after)
     if after.ready is False and _is_other(before, after):
         found.append(_failed(after, done))
@@ -54,6 +55,16 @@ def _suspended(before: AppStatus, after: AppStatus) -> Iterator[News]:
         yield News(Reason.SUSPENDED.value, says, after.applied)
     elif before.suspended and not after.suspended:
         yield News(RESUMED, "resumed: it is delivered again", after.applied)
+
+
+def _held(before: AppStatus, after: AppStatus) -> Iterator[News]:
+    """Say which changes of stores wait for owners, or no longer do."""
+    new = [one for one in after.held if one not in before.held]
+    if new:
+        yield _news(Reason.APPROVAL_MISSING.value, "\n".join(new), after.applied, is_warning=True)
+    elif before.held and not after.held:
+        says = "no change of a store waits for its owners any more"
+        yield _news(Reason.APPROVED.value, says, after.applied)
 
 
 def _rollouts(before: AppStatus, after: AppStatus) -> Iterator[News]:

@@ -59,7 +59,7 @@ class Round:
         if isinstance(repository, Source):
             return any((sync.source, sync.head) == (repository, head) for sync in self.syncs)
         revisions = [one.revision.stores for one in self.deliveries if one.revision]
-        pinned = [stores[repository].commit for stores in revisions if repository in stores]
+        pinned = [stores[repository].seen for stores in revisions if repository in stores]
         return bool(pinned) and all(commit == head for commit in pinned)
 
     @property

@@ -42,7 +42,7 @@ def ended(app: App, done: Round, before: AppStatus, outlook: Outlook) -> AppStat
     ready, now = not errors, outlook.now
     if ready and before.ready and all(one.repeated for one in done.deliveries):
         return replace(  # nothing was applied: what was said of the last delivery still holds
-            before, reconciling=False, suspended=app.suspended, delivered_at=now,
+            before, held=_held(done), reconciling=False, suspended=app.suspended, delivered_at=now,
             next_try=outlook.next_try,
         )  # fmt: skip
     whole = _whole(done)
@@ -64,6 +64,7 @@ def ended(app: App, done: Round, before: AppStatus, outlook: Outlook) -> AppStat
         failures=outlook.failures,
         objects=sum(len(one.changes) for one in done.deliveries) or before.objects,
         notes=[note for one in done.deliveries for note in (*one.notes, *map(str, one.remarks))],
+        held=_held(done),
         rollouts=before.rollouts,
     )
 
@@ -98,6 +99,10 @@ def failed(change: Change) -> str:
 def said(error: FluxSecretError) -> str:
     """Say what went wrong, and what to do."""
     return f"{error.what} ({error.remedy})" if error.remedy else error.what
+
+
+def _held(done: Round) -> Sequence[str]:
+    return tuple(dict.fromkeys(str(held) for one in done.deliveries for held in one.held))
 
 
 def _reason(done: Round) -> Reason:

@@ -43,6 +43,7 @@ class Flags:
     """Set by the agent, not typed: it moves the sync marker, and goes on in an outage."""
     store: Sequence[str] = ()
     stores_from: Path | None = None
+    accept_store_rewind: Sequence[str] = ()
     manifest_generation: bool = False
     generator_env: Sequence[str] = ()
     generator_network: Sequence[str] = ()

@@ -28,7 +28,7 @@ from flux_secret.settings.groups import ClusterSettings, GitSettings, KeySetting
 from flux_secret.settings.listening import ListenSettings
 from flux_secret.settings.record import RecordSettings
 from flux_secret.settings.replicas import timing_of
-from flux_secret.settings.stores import registered, stores_of
+from flux_secret.settings.stores import registered, rewinds_of, stores_of
 from flux_secret.settings.sync import SyncSettings
 from flux_secret.settings.targets import daemon_of, parts, seconds, targets_of
 
@@ -57,6 +57,10 @@ class Settings:
     """Where the record is kept; None for an agent that keeps none."""
     replicas: Timing | None = None
     """The times of leases; None for an agent that shares its work with no other."""
+    delivers: bool = True
+    """Whether it delivers; else what it reads of stores is not put on record."""
+    accepted_rewinds: Mapping[StoreName, str] = field(default_factory=dict)
+    """Commits that stores may be set back to, each once."""
     generator_bounds: Bounds = BOUNDS
     worker_bounds: WorkerBounds = field(default_factory=WorkerBounds)
     unsafe_no_sandbox: bool = False
@@ -132,6 +136,7 @@ class Settings:
             regenerate_interval_seconds=seconds("--regenerate-interval", flags.regenerate_interval),
             record=RecordSettings.load(flags, cache),
             replicas=timing_of(flags),
+            accepted_rewinds=rewinds_of(flags.accept_store_rewind),
             generator_bounds=bounds_of(flags),
             worker_bounds=worker_bounds_of(flags),
             unsafe_no_sandbox=flags.unsafe_no_sandbox,

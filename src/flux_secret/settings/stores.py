@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from flux_secret.errors import ConfigurationError, UsageError
 from flux_secret.model.giturl import MAX_GIT_URL, GitUrl
 from flux_secret.model.names import StoreName
 from flux_secret.settings.address import expanded
+
+_COMMIT: Final = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 
 
 def stores_of(
@@ -28,6 +32,20 @@ def stores_of(
             raise UsageError(f"--store {store} is given twice", remedy="name each store once")
         seen.add(store)
         yield store, GitUrl.parse(expanded(url, environ))
+
+
+def rewinds_of(texts: Sequence[str]) -> Mapping[StoreName, str]:
+    """Read `--accept-store-rewind NAME=COMMIT`; raise `UsageError`."""
+    found: dict[StoreName, str] = {}
+    for text in texts:
+        name, _, commit = text.partition("=")
+        if not _COMMIT.match(commit):
+            raise UsageError(
+                f"--accept-store-rewind {text[:120]!a} names no commit by its whole id",
+                remedy="write --accept-store-rewind NAME=COMMIT, with 40 or 64 hex digits",
+            )
+        found[StoreName.parse(name)] = commit
+    return found
 
 
 def registered(folder: Path | None) -> list[str]:

@@ -14,10 +14,10 @@ from flux_secret.model.delivery import Read, StoreRevision
 from flux_secret.model.names import StoreName
 from flux_secret.model.record import Recorder
 from flux_secret.model.target import Target
+from flux_secret.store.composed import opened
 from flux_secret.store.interface import Decryptors, OpenCommit
-from flux_secret.store.reader import PinnedStores
+from flux_secret.store.reader import About, PinnedStores
 from flux_secret.store.recorded import Reads
-from flux_secret.store.tree import StoreTree, layout_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class PinnedStore:
 
     repository: Path
     """Bare."""
-    commit: str
+    revision: StoreRevision
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Pins:
     @property
     def revisions(self) -> Mapping[StoreName, StoreRevision]:
         """The commit of each."""
-        return {name: StoreRevision(pinned.commit) for name, pinned in self.stores.items()}
+        return {name: pinned.revision for name, pinned in self.stores.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,10 @@ class OpenedPins:
 
         Raises `DamagedRepositoryError`, which whoever pinned them must hear of.
         """
-        trees = {}
-        for name, pinned in self.pins.stores.items():
-            commit = self.open_commit(pinned.repository, pinned.commit)
-            trees[name] = StoreTree(commit, layout_of(commit))
-        notes = self.pins.notes
+        trees = {
+            name: opened(self.open_commit, pinned.repository, pinned.revision)
+            for name, pinned in self.pins.stores.items()
+        }
+        about = About(self.pins.notes, self.pins.revisions)
         noted = Reads(reads, self.recorder)
-        yield PinnedStores(target, trees, self.decryptors, noted, notes)
+        yield PinnedStores(target, trees, self.decryptors, noted, about)

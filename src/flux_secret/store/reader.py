@@ -27,6 +27,7 @@ from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.reference import Lookup
 from flux_secret.model.store import covers
 from flux_secret.model.target import Target
+from flux_secret.store.composed import AnyTree
 from flux_secret.store.crypto.agerecipients import stanzas
 from flux_secret.store.crypto.packets import HIDDEN, recipients
 from flux_secret.store.format.document import SecretDocument
@@ -50,22 +51,39 @@ class _Found:
     blob: str
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What whoever pinned the stores says of them."""
+
+    notes: Sequence[str] = ()
+    """What people should know."""
+    revisions: Mapping[StoreName, StoreRevision] | None = None
+    """None: the commit of each tree."""
+
+
+NOTHING: Final = About()
+
+
 class PinnedStores:
     """Answers one delivery's questions."""
 
     def __init__(
         self,
         target: Target,
-        trees: Mapping[StoreName, StoreTree],
+        trees: Mapping[StoreName, AnyTree],
         decryptors: Decryptors,
         reads: Reads,
-        notes: Sequence[str] = (),
+        about: About = NOTHING,
     ) -> None:
         """Begin; each question is noted in `reads` before it is answered."""
         self._target = target
         self._trees = trees
-        self.notes = tuple(notes)
+        self.notes = tuple(about.notes)
         """What people should know of the stores."""
+        self.revisions = about.revisions or {
+            name: StoreRevision(tree.commit) for name, tree in trees.items()
+        }
+        """The commit of each store that may be read."""
         self._longest_first = sorted(trees, key=lambda name: -name.value.count("/"))
         self._decryptors = decryptors
         self._reads = reads
@@ -75,11 +93,6 @@ class PinnedStores:
         self._refusal: FluxSecretError | None = None
         self.listed = False
         """Whether anybody asked which entries there are."""
-
-    @property
-    def revisions(self) -> Mapping[StoreName, StoreRevision]:
-        """The commit of each store that may be read."""
-        return {name: StoreRevision(tree.commit) for name, tree in self._trees.items()}
 
     @property
     def refusal(self) -> FluxSecretError | None:
@@ -165,7 +178,9 @@ class PinnedStores:
 
     def _note(self, lookup: Lookup, found: _Found | None, error: FluxSecretError | None) -> Read:
         store = found.store if found else self._mount(lookup.path)
-        commit = self._trees[store].commit if store else ""
+        name = store and lookup.path.under(store)
+        commit = self._trees[store].at(name or "").commit if store else ""
+        commit = found.tree.commit if found else commit
         read = Read(lookup, store, commit, found.blob if found else "", error)
         self._reads.asked(read)
         return read
@@ -198,14 +213,14 @@ class PinnedStores:
             )
         tree, name = self._trees[store], lookup.path.under(store) or ""
         self._check(lookup, store, name)
-        blob = tree.blob(name)
-        if blob is None:
+        located = tree.find(name)
+        if located is None:
             hint = meant(str(lookup.path), (f"{store}/{other}" for other in tree.names))
             raise EntryNotFoundError(
-                f"no entry {lookup.path} in store {store} at {tree.commit[:12]}",
+                f"no entry {lookup.path} in store {store} at {tree.at(name).commit[:12]}",
                 remedy=f"{hint}add it: gopass insert {lookup.path}, then gopass sync",
             )
-        return _Found(store, tree, name, blob)
+        return _Found(store, located.tree, name, located.blob)
 
     def _check(self, lookup: Lookup, store: StoreName, name: str) -> None:
         """Raise `ReadRefusedError` for what nobody lets this target read (design decision 14)."""

@@ -4,28 +4,44 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from flux_secret.model.delivery import Read, StoreRevision
+from flux_secret.errors import FluxSecretError
+from flux_secret.model.delivery import HeldBack, Read, StoreRevision
 from flux_secret.model.names import StoreName
 from flux_secret.model.record import Recorder
 from flux_secret.model.target import Target
 from flux_secret.outside.objects import DamagedRepositoryError
 from flux_secret.outside.once import Lately, Once
+from flux_secret.store.advance import Gate, Ungated
+from flux_secret.store.composed import AnyTree, opened
 from flux_secret.store.interface import Decryptors, MirrorOf, OpenCommit
 from flux_secret.store.pinned import PinnedStore, Pins
-from flux_secret.store.reader import PinnedStores
+from flux_secret.store.reader import About, PinnedStores
 from flux_secret.store.recorded import Reads
-from flux_secret.store.tree import StoreTree, layout_of
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
     """A store at one commit."""
 
-    tree: StoreTree
+    tree: AnyTree
+    revision: StoreRevision
     note: str = ""
     """What people should know of it; empty when it is the newest."""
+    refusal: FluxSecretError | None = None
+    """Why the head of its remote is not what is read."""
+    held: tuple[HeldBack, ...] = ()
+    """Changes of it that wait for owners."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mirrors:
+    """Where stores come from."""
+
+    of: MirrorOf
+    gate: Gate = field(default_factory=Ungated)
+    """What may be read of each; else whatever is newest."""
 
 
 class Stores:
@@ -33,7 +49,7 @@ class Stores:
 
     def __init__(
         self,
-        mirror_of: MirrorOf,
+        mirrors: Mirrors,
         open_commit: OpenCommit,
         decryptors: Decryptors,
         fresh_seconds: float = 0.0,
@@ -44,8 +60,9 @@ class Stores:
         `recorder` has what is read before anybody gets it.
         """
         self._recorder = recorder
+        self._gate = mirrors.gate
         self._lately = Lately[StoreName, Pin](self._pin, fresh_seconds)
-        self._mirror_of = mirror_of
+        self._mirror_of = mirrors.of
         self._open_commit = open_commit
         self._decryptors = decryptors
 
@@ -83,12 +100,24 @@ class Stores:
         async with self.round() as one:
             return await one.outages(target)
 
+    async def held_back(
+        self, target: Target, reads: Sequence[Read], *, listed: bool
+    ) -> Sequence[HeldBack]:
+        """Do it for one delivery alone."""
+        async with self.round() as one:
+            return await one.held_back(target, reads, listed=listed)
+
+    async def refused(self, target: Target) -> FluxSecretError | None:
+        """Do it for one delivery alone."""
+        async with self.round() as one:
+            return await one.refused(target)
+
     async def _pin(self, name: StoreName) -> Pin:
         mirror = self._mirror_of(name)
-        fetched = await mirror.fetch(None)
-        note = f"store {name} is read {fetched.outage}" if fetched.outage else ""
-        commit = self._open_commit(mirror.path, fetched.commit)
-        return Pin(StoreTree(commit, layout_of(commit)), note)
+        admitted = await self._gate.admit(name, mirror)
+        note = f"store {name} is read {admitted.outage}" if admitted.outage else ""
+        tree = opened(self._open_commit, mirror.path, admitted.revision)
+        return Pin(tree, admitted.revision, note, admitted.refusal, admitted.held)
 
 
 class StoresRound:
@@ -111,16 +140,17 @@ class StoresRound:
         """Open every store that the target may read; note every question in `reads`."""
         async with self._pinned(target) as pins:
             trees = {name: pin.tree for name, pin in pins.items()}
-            notes = _notes(pins.values())
+            revisions = {name: pin.revision for name, pin in pins.items()}
+            about = About(_notes(pins.values()), revisions)
             noted = Reads(reads, self._recorder)
-            yield PinnedStores(target, trees, self._decryptors, noted, notes)
+            yield PinnedStores(target, trees, self._decryptors, noted, about)
 
     @asynccontextmanager
     async def pins(self, target: Target) -> AsyncIterator[Pins]:
         """Pin every store that the target may read; somebody else opens them, and tells us here."""
         async with self._pinned(target) as pins:
             places = {
-                name: PinnedStore(self._mirror_of(name).path, pin.tree.commit)
+                name: PinnedStore(self._mirror_of(name).path, pin.revision)
                 for name, pin in pins.items()
             }
             yield Pins(places, _notes(pins.values()))
@@ -146,6 +176,23 @@ class StoresRound:
     async def outages(self, target: Target) -> Sequence[str]:
         """Say which stores that a target may read cannot be reached now."""
         return _notes([await self._pins(name) for name in sorted(target.stores)])
+
+    async def held_back(
+        self, target: Target, reads: Sequence[Read], *, listed: bool
+    ) -> Sequence[HeldBack]:
+        """Say which changes of what was read, or listed, wait for owners."""
+        held = [one for name in sorted(target.stores) for one in (await self._pins(name)).held]
+        asked = [(read.store, read.lookup.path) for read in reads if read.store]
+        return [
+            one
+            for one in held
+            if listed or any(one.concerns(store, path.under(store) or "") for store, path in asked)
+        ]
+
+    async def refused(self, target: Target) -> FluxSecretError | None:
+        """Give why the newest commit of a store is not what a target is made of."""
+        pins = [await self._pins(name) for name in sorted(target.stores)]
+        return next((pin.refusal for pin in pins if pin.refusal), None)
 
 
 def _notes(pins: Iterable[Pin]) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
@@ -25,6 +26,33 @@ def layout_of(commit: Commit) -> Layout:
     return AGE if is_age else GPG
 
 
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where an entry's ciphertext is."""
+
+    tree: StoreTree
+    path: str
+    """Of its file, links followed."""
+    blob: str
+
+
+def located(name: str, at: Callable[[str], StoreTree]) -> Located | None:
+    """Find an entry in whichever tree it, and each link on the way, is read from."""
+    path = f"{name}{at(name).layout.extension}"
+    for _ in range(_MAX_LINKS):
+        tree = at(path)
+        entry = tree.lookup(path)
+        if entry is None or entry.is_folder:
+            return None
+        if not entry.is_link:
+            return Located(tree, path, entry.blob)
+        path = tree.follow(path, entry)
+    raise AccessError(
+        f"the link {name!r} in the store leads in circles",
+        remedy="remove it, and make it anew with `gopass link`",
+    )
+
+
 class StoreTree:
     """Entries by name, as gopass lists them (facts: gopass §1.2)."""
 
@@ -40,33 +68,27 @@ class StoreTree:
         """The pinned commit's id."""
         return self._commit.commit
 
+    def at(self, _path: str) -> StoreTree:
+        """Give the tree that an entry is read from."""
+        return self
+
     def blob(self, name: str) -> str | None:
         """Find an entry's ciphertext; None when there is no such entry.
 
         A link, as `gopass link` makes it, is followed inside the store; one that leads out of it,
         or in circles, raises `AccessError`.
         """
-        found = self._found(name)
-        return found and found[1].blob
+        found = self.find(name)
+        return found.blob if found else None
 
     def file(self, name: str) -> str | None:
         """Find the file that holds an entry, links followed as in `blob`; None for no entry."""
-        found = self._found(name)
-        return found and found[0]
+        found = self.find(name)
+        return found.path if found else None
 
-    def _found(self, name: str) -> tuple[str, Entry] | None:
-        path = f"{name}{self.layout.extension}"
-        for _ in range(_MAX_LINKS):
-            entry = self._entry(path)
-            if entry is None or entry.is_folder:
-                return None
-            if not entry.is_link:
-                return path, entry
-            path = self._follow(path, entry)
-        raise AccessError(
-            f"the link {name!r} in the store leads in circles",
-            remedy="remove it, and make it anew with `gopass link`",
-        )
+    def find(self, name: str) -> Located | None:
+        """Find both."""
+        return located(name, self.at)
 
     def ciphertext(self, blob: str) -> bytes:
         """Give an entry's bytes as they are in git."""
@@ -157,8 +179,11 @@ class StoreTree:
             self._files[entry.blob] = RecipientsFile(self._commit.read(entry.blob))
         return self._files[entry.blob]
 
-    def _entry(self, path: str) -> Entry | None:
-        """Find a file; a folder is listed once: git would parse it again for each of its files."""
+    def lookup(self, path: str) -> Entry | None:
+        """Find a file or a link.
+
+        A folder is listed once: git would parse it again for each of its files.
+        """
         folder, name = posixpath.split(path)
         if folder not in self._folders:
             found = self._commit.entry(folder)
@@ -167,7 +192,8 @@ class StoreTree:
             self._folders[folder] = {child.name: child for child in children}
         return self._folders[folder].get(name)
 
-    def _follow(self, path: str, entry: Entry) -> str:
+    def follow(self, path: str, entry: Entry) -> str:
+        """Give where a link leads; raise `AccessError` when that is out of the store."""
         to = self._commit.read(entry.blob).decode(errors="replace")
         end = posixpath.normpath(posixpath.join(posixpath.dirname(path), to))
         if to.startswith("/") or end.startswith(".."):

@@ -50,7 +50,9 @@ from flux_secret.reconcile.workers import Workers
 from flux_secret.resolve.resolver import Resolver
 from flux_secret.settings import Settings
 from flux_secret.source.checkout import GitSource
-from flux_secret.store.stores import Stores
+from flux_secret.store.advance import Advance
+from flux_secret.store.kept import Kept, Looked
+from flux_secret.store.stores import Mirrors, Stores
 from flux_secret.wiring.access import cluster_client, git_access
 from flux_secret.wiring.crew import Crew, nursery_of
 from flux_secret.wiring.encrypted import needs_sandbox, opener
@@ -103,7 +105,8 @@ class Connected:
             async with self.opened.round() as stores:
                 for app in apps:
                     for target in placed(app, self.namespace).targets:
-                        if await self.memory.is_touched(target, stores):
+                        is_refused = await stores.refused(target) is not None
+                        if is_refused or await self.memory.is_touched(target, stores):
                             found.add(app.name)
         except FluxSecretError:
             return [app.name for app in apps]  # each says itself what is wrong
@@ -171,7 +174,9 @@ async def connect(
             repositories.branch, Layouts(settings.tool_path).lay_out, fresh_seconds=fresh
         )
         noted = noting(repositories, vitals)
-        stores = Stores(noted, Commit, keys.decryptors, fresh, recorder)
+        records = (Kept if settings.delivers else Looked)(client, settings.cluster.namespace)
+        gate = Advance(records, repositories.ancestry, settings.accepted_rewinds)
+        stores = Stores(Mirrors(noted, gate), Commit, keys.decryptors, fresh, recorder)
         options = _options(settings)
         applier = ClusterApplier(client, options, recorder)
         supervisors = await resources.enter_async_context(Supervisors())

@@ -24,7 +24,7 @@ from flux_secret.outside.sandbox.probe import find_sandbox
 from flux_secret.outside.supervision.supervisors import Supervisors
 from flux_secret.settings import Settings
 from flux_secret.settings.risks import risks
-from flux_secret.store.stores import Stores
+from flux_secret.store.stores import Mirrors, Stores
 from flux_secret.store.trial import Trial, trial
 from flux_secret.wiring import encrypted
 from flux_secret.wiring.access import cluster_client, git_access
@@ -82,7 +82,7 @@ async def _trials(
     settings: Settings, stores: Mapping[StoreName, Mirror], keys: Keys, own: Collection[str]
 ) -> list[Finding]:
     last_good = {name: LastGood(mirror, allowed=False) for name, mirror in stores.items()}
-    pinned = Stores(last_good.__getitem__, Commit, keys.decryptors)
+    pinned = Stores(Mirrors(last_good.__getitem__), Commit, keys.decryptors)
     return list(await asyncio.gather(*(_trial(settings, name, pinned, own) for name in stores)))
 
 

@@ -10,6 +10,7 @@ import structlog
 
 from flux_secret.errors import FluxSecretError
 from flux_secret.model.app import Followed
+from flux_secret.model.delivery import seen
 from flux_secret.model.finding import Finding, Level
 from flux_secret.model.names import StoreName
 from flux_secret.model.target import Source
@@ -38,10 +39,10 @@ class Asked:
 
     async def head(self) -> str:
         """Ask it, and say so as Flux v1's log does."""
-        head = await self.mirror.remote_head(self.branch)
+        head, approvals = await self.mirror.remote_state(self.branch)
         named = {"branch": self.branch} if self.branch else {"store": str(self.repository)}
         _log.info("refreshed", headline="event", url=str(self.mirror.url), **named, HEAD=head)
-        return head
+        return seen(head, approvals)
 
     async def answer(self) -> str | FluxSecretError:
         """Give its newest commit, or why it cannot be asked."""

@@ -14,7 +14,6 @@ import structlog
 import flux_secret
 from flux_secret.apply.cluster import ApplyOptions
 from flux_secret.apply.installer import Installer
-from flux_secret.apply.state import CONFIG_MAPS
 from flux_secret.audit.log import LogAuditor
 from flux_secret.errors import ConfigurationError, KeyFileError
 from flux_secret.install.keys import Halves, OperatorKeys, read_keys
@@ -28,6 +27,7 @@ from flux_secret.model.reference import Lookup, Part
 from flux_secret.outside import kubernetes
 from flux_secret.outside.git import ssh_public
 from flux_secret.outside.kubernetes.body import text
+from flux_secret.outside.kubernetes.home import CONFIG_MAPS
 from flux_secret.settings import ClusterSettings, IdentitySettings, InstallSettings
 from flux_secret.settings.keyfolder import KeyFolder
 from flux_secret.settings.person import PersonSettings

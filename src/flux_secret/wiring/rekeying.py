@@ -11,13 +11,14 @@ from typing import Final
 
 from flux_secret.apply.fluxv1 import DEPLOYMENTS
 from flux_secret.apply.payload import to_bytes
-from flux_secret.apply.state import CONFIG_MAPS, SECRETS
+from flux_secret.apply.state import SECRETS
 from flux_secret.errors import ConfigurationError, UnreachableError
 from flux_secret.install.render import GPG_PUBLIC, GPG_SECRET, IDENTITY, KEYS_ANNOTATION
 from flux_secret.model.identity import OpenPgpPublic
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.outside.kubernetes import FIELD_MANAGER, Client, Json, ServedKind
 from flux_secret.outside.kubernetes.body import encoded, mapping, number, text, text_map
+from flux_secret.outside.kubernetes.home import CONFIG_MAPS
 from flux_secret.settings import ClusterSettings
 from flux_secret.wiring.installing import client_of
 

@@ -8,12 +8,14 @@ from functools import partial
 
 from flux_secret.errors import ReadRefusedError
 from flux_secret.model.app import Followed
+from flux_secret.model.approval import REFS
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import StoreName
 from flux_secret.model.sync import Verification
 from flux_secret.model.target import Source, Target
 from flux_secret.outside import kubernetes
 from flux_secret.outside.git import (
+    Ancestry,
     GitAccess,
     History,
     LastGood,
@@ -75,11 +77,17 @@ class Repositories:
             )
         return self._stores[name]
 
+    def ancestry(self, name: StoreName) -> Ancestry:
+        """Give which of a store's commits contains which; raises as `store` does."""
+        self.store(name)
+        return Ancestry(self._mirrors[name], name.value)
+
     def mount(self, name: StoreName, url: GitUrl) -> None:
         """Follow a store, or follow it at another address from now on."""
         if name in self._mirrors and self._mirrors[name].url == url:
             return
-        mirror = self._mirrors[name] = Mirror(url, self._settings.git.cache, self._git)
+        cache = self._settings.git.cache
+        mirror = self._mirrors[name] = Mirror(url, cache, self._git, beside=REFS)
         self._stores[name] = LastGood(mirror, allowed=self._settings.sync.goes_on)
 
     def unmount(self, name: StoreName) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flux_secret.errors import FluxSecretError
 from flux_secret.model.change import Action, Change, ChangeSet
-from flux_secret.model.delivery import Delivery, Read, Remark, StoreRevision
+from flux_secret.model.delivery import Delivery, HeldBack, Read, Remark, StoreRevision
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.manifest import Bundle, Manifests
 from flux_secret.model.names import ObjectKey, SecretPath, StoreName
@@ -52,6 +52,9 @@ class World:
     notes: Sequence[str] = ()
     remarks: Sequence[Remark] = ()
     down: Sequence[str] = ()
+    reads: Sequence[Read] = ()
+    held: Sequence[HeldBack] = ()
+    store_refusal: FluxSecretError | None = None
     delivered: frozenset[Source] = frozenset()
     owed: Mapping[ObjectKey, str] = field(default_factory=dict)
     maker: Maker = field(default_factory=Here)
@@ -94,6 +97,14 @@ class World:
         self._step("unchanged", target)
         return self.revisions if self.repeats else None
 
+    async def held_back(
+        self, _target: Target, reads: Sequence[Read], *, listed: bool
+    ) -> Sequence[HeldBack]:
+        return [one for one in self.held if listed or reads]
+
+    async def refused(self, _target: Target) -> FluxSecretError | None:
+        return self.store_refusal
+
     async def outages(self, _target: Target) -> Sequence[str]:
         return self.down
 
@@ -107,6 +118,7 @@ class World:
     async def reader(self, target: Target, reads: list[Read]) -> AsyncIterator[World]:
         self._step("reader", target)
         assert reads == []
+        reads += self.reads
         yield self
 
     @asynccontextmanager

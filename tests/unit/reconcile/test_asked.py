@@ -73,6 +73,15 @@ def shown(status: AppStatus, *, generation: int = 1, **spec: Json) -> AppReport:
     return report_of(one)
 
 
+def test_what_waits_for_owners_is_a_condition_of_its_own_beside_ready() -> None:
+    waits = ("store apps: demo/prod is not approved",)
+    said = of_app(AppStatus(DEMO, ready=True, reason=Reason.SUCCEEDED, held=waits), Shown(1, {}))
+    ready, approval = cast("list[dict[str, Json]]", said["conditions"])
+    assert (ready["type"], ready["status"]) == ("Ready", "True")
+    assert (approval["type"], approval["status"]) == ("ApprovalMissing", "True")
+    assert (approval["reason"], approval["message"]) == ("ApprovalMissing", waits[0])
+
+
 def test_an_object_says_what_is_wrong_and_what_comes_next() -> None:
     status = AppStatus(DEMO, ready=False, reason=Reason.FAILED, message="why", failures=3)
     report = shown(status)

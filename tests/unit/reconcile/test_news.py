@@ -122,3 +122,13 @@ def test_it_is_told_when_a_workload_waits_for_a_changed_secret_and_when_it_has_i
     (over,) = news(rolling, READY, None)
     assert (over.reason, over.is_warning) == (RESTARTED, False)
     assert "deployment" in over.message
+
+
+def test_it_is_told_once_that_a_change_waits_for_owners_and_that_none_does_any_more() -> None:
+    waits = replace(READY, held=("store apps: demo/prod is not approved",))
+    (told,) = news(READY, waits, done(Change(key("a"), Action.UNCHANGED)))
+    assert (told.reason, told.is_warning) == ("ApprovalMissing", True)
+    assert told.message == "store apps: demo/prod is not approved"
+    assert news(waits, waits, done()) == []
+    (told,) = news(waits, READY, done())
+    assert (told.reason, told.is_warning) == ("Approved", False)

@@ -8,14 +8,23 @@ import re
 import pytest
 from structlog.contextvars import get_contextvars
 
-from flux_secret.errors import DecryptError, FluxSecretError, HeldError, RejectedError
+from flux_secret.errors import (
+    DecryptError,
+    FluxSecretError,
+    HeldError,
+    RejectedError,
+    StoreRewoundError,
+)
 from flux_secret.errors import UnreachableError as Unreachable
 from flux_secret.model.change import Action, Change
-from flux_secret.model.delivery import Delivery, Remark
+from flux_secret.model.delivery import Delivery, HeldBack, Read, Remark
 from flux_secret.model.manifest import Manifests
+from flux_secret.model.names import SecretPath, StoreName
+from flux_secret.model.reference import Lookup
 from flux_secret.model.target import Target
 from flux_secret.reconcile.deliver import deliver
 from flux_secret.reconcile.interface import Checkout, SecretReader
+from flux_secret.reconcile.memory import Memory
 from flux_secret.reconcile.round import deliver_round
 from unit.reconcile.stages import KEY, World, target
 
@@ -117,3 +126,52 @@ async def test_a_second_delivery_that_fails_makes_the_target_fail() -> None:
     done = await deliver_round([target("a")], world.stages())
     assert [one.exit_code for one in done.deliveries] == [4]
     assert world.delivered == frozenset()
+
+
+async def test_a_store_whose_head_is_refused_is_read_as_before_and_is_a_fault() -> None:
+    world = World(store_refusal=StoreRewoundError("store apps was rewound"))
+    memory = Memory(3600.0)
+    for repeated in (False, True):
+        done = await deliver_round([target("a")], world.stages(), memory)
+        (one,) = done.deliveries
+        assert one.repeated is repeated
+        assert len(one.changes) == 1
+        assert (one.error, done.exit_code) == (world.store_refusal, 6)
+        assert world.delivered == frozenset()
+    world.store_refusal = None
+    done = await deliver_round([target("a")], world.stages(), memory)
+    assert done.exit_code == 0
+    assert world.delivered
+
+
+async def test_what_waits_for_owners_is_said_and_is_no_failure() -> None:
+    held = HeldBack(StoreName("apps"), "demo/prod", "it is not approved")
+    read = Read(Lookup(SecretPath.parse("apps/demo/prod/db")), StoreName("apps"), "c", "b")
+    world = World(held=[held])
+    memory = Memory(3600.0)
+    done = await deliver_round([target("a")], world.stages(), memory)
+    assert done.deliveries[0].held == [], "nothing was read of it"
+    world.reads = [read]
+    memory.forget([target("a")])
+    for repeated in (False, True):
+        done = await deliver_round([target("a")], world.stages(), memory)
+        (one,) = done.deliveries
+        assert (one.repeated, one.held, one.exit_code) == (repeated, [held], 0)
+        assert world.delivered
+    world.failing["checkout a"] = Unreachable("down")
+    memory.forget([target("a")])
+    world.reads = []
+    world.listed = True
+    done = await deliver_round([target("a")], world.stages(), memory)
+    assert done.deliveries[0].held == []
+
+
+def test_a_held_change_concerns_what_is_below_its_prefix() -> None:
+    apps = StoreName("apps")
+    held = HeldBack(apps, "demo/prod", "why")
+    assert held.concerns(apps, "demo/prod")
+    assert held.concerns(apps, "demo/prod/db")
+    assert not held.concerns(apps, "demo/production")
+    assert not held.concerns(StoreName("other"), "demo/prod/db")
+    assert HeldBack(apps, "", "why").concerns(apps, "anything")
+    assert str(held) == "store apps: why"

@@ -17,7 +17,7 @@ from flux_secret.store.crypto.age import AgeDecryptor
 from flux_secret.store.crypto.ageidentities import Identities
 from flux_secret.store.interface import Decryptors
 from flux_secret.store.pinned import OpenedPins
-from flux_secret.store.stores import Stores
+from flux_secret.store.stores import Mirrors, Stores
 from unit.store.test_reader import APPS, COMMIT, FakeCommit, FakeDecryptor, whole
 
 TARGET = Target(Source(GitUrl.parse("file:///ops"), "main"), "demo", frozenset({APPS}))
@@ -54,7 +54,7 @@ class Places:
 
 async def test_what_is_pinned_here_is_opened_elsewhere_and_answers_the_same() -> None:
     places, mirror = Places(), Mirror()
-    stores = Stores(lambda _name: mirror, places.open, DECRYPTORS)
+    stores = Stores(Mirrors(lambda _name: mirror), places.open, DECRYPTORS)
     async with stores.pins(TARGET) as pins:
         there = Places()
         opened = OpenedPins(unpacked(packed(pins)), there.open, DECRYPTORS)
@@ -72,14 +72,14 @@ async def test_what_is_pinned_here_is_opened_elsewhere_and_answers_the_same() ->
 
 async def test_a_store_that_a_target_may_not_read_is_not_pinned_for_it() -> None:
     mirrors = {APPS: Mirror(), StoreName("other"): Mirror()}
-    stores = Stores(mirrors.__getitem__, Places().open, DECRYPTORS)
+    stores = Stores(Mirrors(mirrors.__getitem__), Places().open, DECRYPTORS)
     async with stores.pins(TARGET) as pins:
         assert list(pins.stores) == [APPS]
 
 
 async def test_damage_that_is_found_elsewhere_condemns_the_mirror() -> None:
     mirror = Mirror()
-    stores = Stores(lambda _name: mirror, Places().open, DECRYPTORS)
+    stores = Stores(Mirrors(lambda _name: mirror), Places().open, DECRYPTORS)
     with pytest.raises(DamagedRepositoryError):
         async with stores.pins(TARGET):
             raise DamagedRepositoryError("object abc is missing")  # as its worker said

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from flux_secret.apply.restart.record import LABEL, PREFIX, Record, read_record
-from flux_secret.apply.state import CONFIG_MAPS, create
 from flux_secret.errors import IntegrityError
 from flux_secret.outside.kubernetes import Client, ConflictError, NotFoundError
 from flux_secret.outside.kubernetes.body import text
+from flux_secret.outside.kubernetes.home import CONFIG_MAPS, create
 
 
 class Records:

@@ -27,7 +27,7 @@ from flux_secret.apply.restart.owned import Lists, Space, is_restartable
 from flux_secret.apply.restart.records import Records
 from flux_secret.apply.restart.rollouts import Rollouts
 from flux_secret.apply.restart.turn import Turn, Wait
-from flux_secret.apply.state import CONFIG_MAPS, digest_key
+from flux_secret.apply.state import digest_key
 from flux_secret.errors import FluxSecretError
 from flux_secret.model.change import Action
 from flux_secret.model.delivery import Delivery
@@ -36,6 +36,7 @@ from flux_secret.model.record import Recorder, Unrecorded
 from flux_secret.model.restart import SecretRollout
 from flux_secret.model.target import Target
 from flux_secret.outside.kubernetes import Client, ConflictError
+from flux_secret.outside.kubernetes.home import CONFIG_MAPS
 
 RETRY_SECONDS: Final = 30.0  # after a failure
 MAX_PAUSE_SECONDS: Final = 60.0  # so that a clock that is set shows soon

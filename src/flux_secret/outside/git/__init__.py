@@ -1,6 +1,7 @@
 """The door to git: an address → a bare mirror and a commit; nothing of the repository runs."""
 
 from flux_secret.outside.git.access import GitAccess
+from flux_secret.outside.git.ancestry import Ancestry
 from flux_secret.outside.git.history import History, SignedCommit
 from flux_secret.outside.git.identity import public_identity, ssh_public
 from flux_secret.outside.git.lastgood import Fetched, LastGood
@@ -8,6 +9,7 @@ from flux_secret.outside.git.mirror import Mirror
 from flux_secret.outside.git.synctag import SyncTag, Tagger
 
 __all__ = [
+    "Ancestry",
     "Fetched",
     "GitAccess",
     "History",

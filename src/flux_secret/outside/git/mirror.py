@@ -20,9 +20,10 @@ from typing import Final
 from flux_secret.errors import ConfigurationError, SourceError, UnreachableError
 from flux_secret.model.giturl import GitUrl
 from flux_secret.outside.git.access import GitAccess
+from flux_secret.outside.git.beside import Beside
 from flux_secret.outside.git.command import Git
 from flux_secret.outside.git.failure import UnexplainedError, UnheardError
-from flux_secret.outside.git.refs import listed, our, ref_of, tag_ref
+from flux_secret.outside.git.refs import digest_of, listed, our, ref_of, tag_ref
 from flux_secret.outside.lock import locked
 
 MAX_PACKS: Final = 40  # one a fetch; then they are packed into one
@@ -38,13 +39,23 @@ class Mirror:
     """A bare mirror of one repository, kept between deliveries; several processes may share it."""
 
     def __init__(
-        self, url: GitUrl, cache: Path, access: GitAccess, *, tag: str | None = None
+        self,
+        url: GitUrl,
+        cache: Path,
+        access: GitAccess,
+        *,
+        tag: str | None = None,
+        beside: str | None = None,
     ) -> None:
-        """`tag` names a tag that is fetched along with each branch, where the remote has it."""
+        """`tag` names a tag that is fetched along with each branch, where the remote has it.
+
+        So are the refs below `beside`: small objects, at most `beside.MAX_REFS`.
+        """
         self.url = url
         self._access = access
         self._tag = None if tag is None else tag_ref(tag)
         self.git = Git(url, access)
+        self._beside = Beside(url, access, beside) if beside else None
         name = hashlib.sha256(url.address.encode()).hexdigest()[:24]
         self.path = cache.absolute() / "mirrors" / f"{name}.git"
 
@@ -67,8 +78,17 @@ class Mirror:
 
     async def remote_head(self, branch: str | None) -> str:
         """Ask the remote for the branch's commit without fetching anything."""
+        return (await self.remote_state(branch))[0]
+
+    async def remote_state(self, branch: str | None) -> tuple[str, str]:
+        """Ask also for what lies beside its branches, as `digest_of` names it."""
         ref = ref_of(branch)
-        return (await self._remote_refs(ref))[ref]
+        found = await self._remote_refs(ref)
+        return found[ref], digest_of(self._beside.of(found)) if self._beside else ""
+
+    async def beside(self) -> str:
+        """Name what was fetched of it, without asking anybody."""
+        return digest_of(await self._beside.known(self.path)) if self._beside else ""
 
     async def head(self, branch: str | None) -> str:
         """Give the commit that was fetched last, without asking anybody.
@@ -83,6 +103,11 @@ class Mirror:
                 remedy="it is made with the first fetch",
             )
         return commit
+
+    async def bring(self, commit: str, ref: str) -> None:
+        """Fetch one commit by its id under a ref of ours; raises as `fetch` does."""
+        async with self._alone():
+            await self.git.fetch(self.path, f"{commit}:{ref}", seconds=self._access.timeout_seconds)
 
     @property
     def answered(self) -> datetime | None:
@@ -100,6 +125,7 @@ class Mirror:
         """Give what the remote has for the branch and, if it is there, for the tag."""
         url = self.url.address
         asked = [ref] if self._tag is None else [ref, self._tag]
+        asked += [self._beside.pattern] if self._beside else []
         found = listed(await self.git.ask("ls-remote", "--quiet", "--", url, *asked))
         if ref not in found:
             heads = listed(await self.git.ask("ls-remote", "--quiet", "--heads", "--", url))
@@ -108,7 +134,8 @@ class Mirror:
             raise self._no_branch(ref, [head.removeprefix("refs/heads/") for head in heads])
         if forget and self._tag is not None and self._tag not in found:
             await self._forget(self._tag)
-        return {name: found[name] for name in asked if name in found}
+        wanted = {name: found[name] for name in asked if name in found}
+        return {**wanted, **(self._beside.of(found) if self._beside else {})}
 
     async def _bring(self, mirror: Path, ref: str, wanted: Mapping[str, str]) -> str:
         """Fetch into a mirror that may not be there yet what it does not have."""
@@ -120,13 +147,16 @@ class Mirror:
         missing = [
             name
             for name, object_id in wanted.items()
-            if object_id != (known if name == ref else await self._object(mirror, name))
+            if not (self._beside and self._beside.has(name))
+            and object_id != (known if name == ref else await self._object(mirror, name))
         ]
         if known is None or missing:
             await self._fetch(mirror, missing, first=known is None)
             known = await self._known(mirror, ref)
         if known is None:
             raise _DamagedError(f"the mirror of {self.url} is damaged")
+        if self._beside is not None:
+            await self._beside.bring(mirror, wanted)
         with contextlib.suppress(OSError):  # it is for people only
             (mirror / _ANSWERED).touch()
         return known

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from flux_secret.errors import UsageError
@@ -12,6 +14,11 @@ _OBJECT_ID: Final = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _MAX_NAME: Final = 250  # bytes, as file systems have it
 # git-check-ref-format(1), rules 1 to 10
 _UNUSABLE: Final = re.compile(r"^$|^[-./]|[./]$|\.\.|//|/\.|\.lock(?:/|$)|@\{|^@$|[\s~^:?*\[\\]")
+
+
+def is_object_id(untrusted: str) -> bool:
+    """Whether it is the whole id of an object, of SHA-1 or of SHA-256."""
+    return _OBJECT_ID.match(untrusted) is not None
 
 
 def ref_of(branch: str | None) -> str:
@@ -37,6 +44,12 @@ def tag_ref(tag: str) -> str:
 def our(ref: str) -> str:
     """Give the name that our mirrors keep a remote's ref under."""
     return f"{OURS}/{ref}"
+
+
+def digest_of(refs: Mapping[str, str]) -> str:
+    """Name a set of refs in 16 hex digits; empty for none."""
+    text = "".join(f"{object_id} {ref}\n" for ref, object_id in sorted(refs.items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:16] if refs else ""
 
 
 def _usable(name: str) -> bool:

@@ -19,6 +19,8 @@ from flux_secret.model.status import AppStatus, Reason, reason_of
 from flux_secret.outside.kubernetes import Json
 from flux_secret.outside.kubernetes.body import items, text
 
+APPROVAL: Final = "ApprovalMissing"
+"""There while something is not delivered for want of owners' signatures; that alone is no fault."""
 MAX_ROLLOUTS: Final = 1000  # that a status may list
 MAX_MESSAGE: Final = 4000  # characters; a Condition's message may have 32,768
 
@@ -91,7 +93,7 @@ def of_store(head: Head, shown: Shown) -> Mapping[str, Json]:
         ready = Condition("Ready", "Unknown", Reason.PROGRESSING, "not asked yet")
     else:
         ready = Condition("Ready", "True", Reason.SUCCEEDED, f"its newest commit is {head[:12]}")
-        tree["revision"] = head
+        tree["revision"] = head.partition("+")[0]
     tree["conditions"] = _conditions([ready], shown)
     return tree
 
@@ -113,6 +115,9 @@ def _app_conditions(status: AppStatus) -> list[Condition]:
         found.append(Condition("Stalled", "True", status.reason, status.message))
     elif status.failures:
         found.append(Condition("Reconciling", "True", Reason.RETRYING, outlook(status)))
+    if status.held:
+        missing = "\n".join(status.held)
+        found.append(Condition(APPROVAL, "True", Reason.APPROVAL_MISSING, missing))
     return found
 
 

@@ -56,7 +56,12 @@ def delivery() -> Delivery:
 
 def job() -> Job:
     checkout = Checkout(Path("/x"), Path("/x/demo"), "a" * 40, ("note",))
-    return Job(TARGET, checkout, Pins({APPS: PinnedStore(Path("/s.git"), "b" * 40)}), "order")
+    return Job(
+        TARGET,
+        checkout,
+        Pins({APPS: PinnedStore(Path("/s.git"), StoreRevision("b" * 40))}),
+        "order",
+    )
 
 
 def test_what_a_worker_did_says_the_same_after_crossing() -> None:
