@@ -25,11 +25,13 @@ ALLOWED = {
     ("resolve/secret.py", "SecretFolder._read"): (1, "base64 is decoded"),
     ("resolve/secret.py", "SecretFolder._is_from_a_script"): (1, "references in values"),
     ("resolve/secret.py", "SecretFolder.foresee"): (1, "a reference is recognised"),
+    ("resolve/holders.py", "holders"): (2, "which Secret holds which entry's value"),
     ("resolve/leak.py", "_needles"): (1, "looked for outside Secrets"),
     # apply: values become a request's body; our own HMAC key is made, kept and used
     ("apply/payload.py", "to_bytes"): (1, "base64 in a body, wrapped again"),
     ("apply/unsaid.py", "_forms"): (1, "looked for in the API server's words"),
     ("apply/write.py", "_applied"): (1, "the body is sent"),
+    ("apply/trying.py", "_refusal"): (1, "the body is sent, and nothing of it is kept"),
     ("apply/digest.py", "DigestKey.__init__"): (1, "only its size is looked at"),
     ("apply/digest.py", "DigestKey.digest"): (2, "key and value enter an HMAC"),
     ("apply/state.py", "digest_key"): (1, "the Secret with our key is sent"),

@@ -29,6 +29,8 @@ from flux_secret.apply.payload import to_bytes
 from flux_secret.apply.plan import Claim, Keep, Refuse, Step, Surroundings, Write, step
 from flux_secret.apply.restart.values import noting
 from flux_secret.apply.scope import Placed, Wanted, place
+from flux_secret.apply.trying import tried
+from flux_secret.errors import FluxSecretError, NotOursError
 from flux_secret.model.change import Action, Change, ChangeSet
 from flux_secret.model.delivery import Delivery, Revision
 from flux_secret.model.manifest import Bundle, Origin
@@ -99,11 +101,14 @@ class Applying:
         await self._tell(self._decided(steps, placed))
         writes = [one for one in steps if isinstance(one, Write)]
         for one in steps:
-            _note(one, changes)
-        if self._cluster.options.dry:
-            _would(writes, inventory.entries.keys() - placed.origins.keys(), changes)
-            return
+            _note(one, changes, alone=self._cluster.options.tries)
         values = [value for item in bundle.items for value in item.secret_data.values()]
+        if self._cluster.options.dry:
+            refused = (
+                await tried(self._cluster, writes, values) if self._cluster.options.tries else {}
+            )
+            _would(writes, inventory.entries.keys() - placed.origins.keys(), refused, changes)
+            return
         actor = Actor(self._cluster, self._lists, str(revision), changes, values)
         with telling.applying(delivery.target.name, len(writes), changes):
             await actor.act(inventory, writes, _kept(steps))
@@ -176,14 +181,20 @@ class Applying:
             others |= taken
 
 
-def _note(one: Step, changes: ChangeSet) -> None:
-    """Report what needs no write."""
+def _note(one: Step, changes: ChangeSet, *, alone: bool) -> None:
+    """Report what needs no write; `alone`: no end of a pass will decide about claims."""
     match one:
         case Keep(key=key, note=note, lasting=lasting):
             action = Action.SKIPPED if note else Action.UNCHANGED
             changes.add(Change(key, action, note, lasting=lasting))
         case Refuse(key=key, error=error, origin=origin):
             changes.add(Change(key, Action.FAILED, error=error, origin=origin))
+        case Claim(key=key, owner=owner, want=want) if alone:
+            error = NotOursError(
+                f"{key.long} belongs to {owner}",
+                remedy="let one of the two make it; if it moved from there, deliver both",
+            )
+            changes.add(Change(key, Action.FAILED, error=error, origin=want.origin))
         case Claim(key=key, owner=owner):
             note = f"it belongs to {owner}; the end of this pass decides"
             changes.add(Change(key, Action.SKIPPED, note))
@@ -191,9 +202,18 @@ def _note(one: Step, changes: ChangeSet) -> None:
             pass
 
 
-def _would(writes: Iterable[Write], gone: Iterable[ObjectKey], changes: ChangeSet) -> None:
-    """Say what would be written and removed."""
+def _would(
+    writes: Iterable[Write],
+    gone: Iterable[ObjectKey],
+    refused: Mapping[ObjectKey, FluxSecretError],
+    changes: ChangeSet,
+) -> None:
+    """Say what would be written, refused and removed."""
     for one in writes:
+        if error := refused.get(one.key):
+            origin = one.want.origin
+            changes.add(Change(one.key, Action.FAILED, error=error, origin=origin))
+            continue
         action = Action.CONFIGURED if one.uid else Action.CREATED
         changes.add(Change(one.key, action, f"{one.note}; {DRY}" if one.note else DRY))
     for key in sorted(gone):

@@ -50,6 +50,8 @@ class ApplyOptions:
     """Whether `ignore` annotations count: they are for the agent, not for who installs it."""
     dry: bool = False
     """Whether only to say what would be done; not even our key is written."""
+    tries: bool = False
+    """When `dry`: whether the API server is asked what it would refuse."""
     fresh_seconds: float = 0.0
     """How long what was read of the cluster counts for the rounds that begin after it.
 

@@ -169,6 +169,11 @@ class Client:
         params = {"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"}
         return await self._applied(kind, namespace, name, body, params)
 
+    async def try_apply(self, kind: ServedKind, namespace: str, name: str, body: bytes) -> Applied:
+        """Ask what `apply` would answer; nothing is kept (`dryRun`), and raises the same."""
+        params = {"fieldManager": FIELD_MANAGER, "force": "true", "dryRun": "All"}
+        return await self._applied(kind, namespace, name, body, params)
+
     async def own(
         self, kind: ServedKind, namespace: str, name: str, body: bytes, manager: str
     ) -> Applied:

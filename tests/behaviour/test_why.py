@@ -1,0 +1,350 @@
+"""`flux-secret why`: each break is found at its link, commit and line, and its remedy mends it.
+
+The numbers are those of docs/why.md. The commands are run as they are printed.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from simulators.agents import until
+from simulators.fixtures import *  # noqa: F403 -- fixtures
+from simulators.mending import Mender
+from simulators.repositories import Executable
+from simulators.world import APPLICATION, FIRST, SECOND, World
+
+SCRIPT = f"{APPLICATION}/secrets.yaml.sh"
+ASKS, MAKES = 5, 14  # lines of the walkthrough's script
+
+
+@pytest.fixture
+def person(world: World) -> Mender:
+    return Mender(world)
+
+
+def is_at(link: dict[str, Any], file: str, line: int, commit: str) -> None:
+    """See that a link names file, line, and the commit that wrote the line."""
+    place = link["place"]
+    assert (place["file"], place["line"]) == (file, line)
+    assert place["changed"]["commit"] == commit
+    assert place["changed"]["author"]
+
+
+def asks_at(chain: dict[str, Any], file: str, line: int, commit: str) -> None:
+    link = next(one for one in chain["links"] if one["kind"] == "file")
+    assert link["state"] == "whole"
+    is_at(link, file, line, commit)
+
+
+def plain(world: World, value: str, kind: str = "Secret", namespace: str = "") -> str:
+    """Put an application of one manifest, without commands, into the repository."""
+    field = "stringData" if kind == "Secret" else "data"
+    return world.ops.commit({
+        "plain/names.yaml": "apiVersion: v1\nkind: Namespace\nmetadata:\n"
+        f"  name: {world.namespace}\n",
+        "plain/secret.yaml": f"apiVersion: v1\nkind: {kind}\nmetadata:\n  name: db\n"
+        f"  namespace: {namespace or world.namespace}\n{field}:\n  user: admin\n"
+        f"  password: {value}\n",
+    })  # fmt: skip
+
+
+def delivered(world: World, *extra: str, path: str = APPLICATION) -> None:
+    done = world.deliver(*extra, path=path)
+    assert done.code == 0, done.out + done.err
+
+
+def test_a_whole_chain_names_every_link_from_commit_to_object(person: Mender) -> None:
+    world = person.world
+    delivered(world)
+    first = world.ops.head
+    chain = person.why("apps/demo")
+    assert chain["whole"]
+    assert chain["broken"] is None
+    kinds = [link["kind"] for link in chain["links"]]
+    assert kinds == ["commit", "file", "entry", "recipients", "key", "object", "pods"]
+    asks_at(chain, SCRIPT, ASKS, first)
+    assert chain["links"][0]["place"]["commit"] == first
+    assert chain["links"][2]["place"]["changed"]["commit"] == world.store.head
+    assert chain["links"][5]["name"] == f"secret/demo-secret in {world.namespace}"
+    assert FIRST.decode().strip() not in str(chain)
+
+
+def test_1_an_entry_with_a_typo_in_its_name(person: Mender) -> None:
+    world = person.world
+    delivered(world)
+    text = (world.ops.path / SCRIPT).read_text()
+    wrong = world.ops.commit({SCRIPT: Executable(text.replace("/demo |", "/dmo |"))})
+    link = person.broken("secret/demo-secret")
+    assert (link["kind"], link["name"], link["exitCode"]) == ("entry", "apps/dmo", 4)
+    is_at(link, SCRIPT, ASKS, wrong)
+    person.mend(link)
+    assert person.why("secret/demo-secret")["whole"]
+    assert (world.ops.path / SCRIPT).read_text() == text
+
+
+def test_2_an_entry_that_nobody_has_made_yet(person: Mender) -> None:
+    world = person.world
+    commit = plain(world, "ref+gopass://apps/postgres/main")
+    link = person.broken("apps/postgres/main", path="plain")
+    assert (link["kind"], link["exitCode"]) == ("entry", 4)
+    is_at(link, "plain/secret.yaml", 8, commit)
+    person.mend(link, types="a new password\n")
+    delivered(world, path="plain")
+    assert person.why("apps/postgres/main", path="plain")["whole"]
+
+
+def test_3_a_store_whose_recipients_lack_the_agent(person: Mender) -> None:
+    world = person.world
+    people = ["person1@example.org", "person2@example.org"]
+    ids = [f"0x{world.gnupg.fingerprint(one)[-16:]}" for one in people]
+    theirs = world.gnupg.encrypt(SECOND, people)
+    commit = world.store.commit({".gpg-id": "\n".join(ids) + "\n", "demo.gpg": theirs})
+    link = person.broken("secret/demo-secret")
+    assert (link["kind"], link["exitCode"]) == ("recipients", 4)
+    assert link["place"]["file"] == ".gpg-id"
+    assert link["place"]["commit"] == commit
+    person.mend(link, types="y\n")
+    delivered(world)
+    assert person.why("secret/demo-secret")["whole"]
+    assert world.secret()[0] == SECOND
+
+
+def test_4_an_entry_that_was_not_encrypted_to_the_agent(person: Mender) -> None:
+    world = person.world
+    theirs = world.gnupg.encrypt(SECOND, ["person1@example.org"])
+    commit = world.store.commit({"demo.gpg": theirs})
+    link = person.broken("apps/demo")
+    assert link["kind"] == "recipients"
+    assert link["place"]["commit"] == commit
+    person.mend(link)
+    delivered(world)
+    assert person.why("apps/demo")["whole"]
+
+
+def test_5_ciphertext_that_is_damaged(person: Mender) -> None:
+    world = person.world
+    delivered(world)
+    commit = world.damage("demo", at_its_end=True)
+    link = person.broken("apps/demo")
+    assert (link["kind"], link["place"]["file"]) == ("entry", "demo.gpg")
+    assert link["place"]["changed"]["commit"] == commit
+    person.mend(link)
+    assert person.why("apps/demo")["whole"]
+    assert world.secret()[0] == FIRST
+
+
+def test_6_an_entry_that_is_empty(person: Mender) -> None:
+    world = person.world
+    commit = world.put("demo", b"")
+    link = person.broken("apps/demo")
+    assert link["kind"] == "entry"
+    assert link["place"]["changed"]["commit"] == commit
+    person.mend(link, types=SECOND.decode())
+    delivered(world)
+    assert person.why("apps/demo")["whole"]
+
+
+def test_7_a_key_that_an_entry_has_not(person: Mender) -> None:
+    world = person.world
+    commit = plain(world, "ref+gopass://apps/demo#login")
+    chain = person.why("secret/db", path="plain")
+    asks_at(chain, "plain/secret.yaml", 8, commit)
+    link = person.broken("secret/db", path="plain")
+    assert link["kind"] == "entry"
+    assert link["place"]["changed"]["commit"] == world.store.head
+    person.mend(link, types="admin")
+    delivered(world, path="plain")
+    assert person.why("secret/db", path="plain")["whole"]
+
+
+def test_8_a_store_of_a_wrong_name(person: Mender) -> None:
+    world = person.world
+    commit = plain(world, "ref+gopass://aps/demo")
+    link = person.broken("secret/db", path="plain")
+    assert (link["kind"], link["name"]) == ("entry", "aps/demo")
+    is_at(link, "plain/secret.yaml", 8, commit)
+    person.mend(link)
+    delivered(world, path="plain")
+    assert person.why("secret/db", path="plain")["whole"]
+
+
+def test_9_a_private_key_that_is_not_there(person: Mender) -> None:
+    world = person.world
+    operator = world.gnupg.fingerprint("operator@example.org")
+    text = world.gnupg.encrypt(FIRST, ["operator@example.org"])
+    world.store.commit({".gpg-id": f"{operator}\n", "demo.gpg": text})
+    world.key.unlink()
+    chain = person.why("apps/demo")
+    asks_at(chain, SCRIPT, ASKS, world.ops.head)
+    link = person.broken("apps/demo")
+    assert (link["kind"], link["name"], link["exitCode"]) == ("key", str(world.key), 4)
+    assert "cannot be read" in link["reason"]
+    person.mend(link)
+    delivered(world)
+    assert person.why("apps/demo")["whole"]
+
+
+def test_10_a_script_that_is_not_executable(person: Mender) -> None:
+    world = person.world
+    text = (world.ops.path / SCRIPT).read_text()
+    world.ops.commit({SCRIPT: text})
+    link = person.broken(APPLICATION)
+    assert (link["kind"], link["exitCode"]) == ("file", 3)
+    first = world.ops.git("rev-list", "--max-parents=0", "HEAD").strip()
+    line = 1 + (world.ops.path / f"{APPLICATION}/.flux.yaml").read_text().splitlines().index(
+        "    - command: ./secrets.yaml.sh  #this will execute the secrets script and return a "
+        "yaml with the secret"
+    )
+    is_at(link, f"{APPLICATION}/.flux.yaml", line, first)
+    person.mend(link)
+    delivered(world)
+    assert person.why(APPLICATION)["whole"]
+
+
+def test_11_a_script_that_prints_no_manifest(person: Mender) -> None:
+    world = person.world
+    config = f"{APPLICATION}/.flux.yaml"
+    text = (world.ops.path / config).read_text()
+    wrong = world.ops.commit({config: text.replace("./secrets.yaml.sh", "./secrets.yml.sh")})
+    link = person.broken(APPLICATION)
+    assert link["kind"] == "file"
+    is_at(link, config, 5, wrong)
+    person.edits('sed -i "s|secrets.yml.sh|secrets.yaml.sh|" "$2"')
+    person.mend(link)
+    delivered(world)
+    assert person.why(APPLICATION)["whole"]
+
+
+def test_12_a_reference_outside_a_secret(person: Mender) -> None:
+    world = person.world
+    commit = plain(world, "ref+gopass://apps/demo", kind="ConfigMap")
+    link = person.broken("configmap/db", path="plain")
+    assert (link["kind"], link["exitCode"]) == ("file", 3)
+    is_at(link, "plain/secret.yaml", 1, commit)
+    person.edits('sed -i "s|ConfigMap|Secret|; s|^data|stringData|" "$2"')
+    person.mend(link)
+    delivered(world, path="plain")
+    assert person.why("secret/db", path="plain")["whole"]
+
+
+def test_13_a_commit_that_is_not_delivered_yet(person: Mender) -> None:
+    world = person.world
+    delivered(world)
+    commit = world.put("demo", SECOND)
+    link = person.broken("secret/demo-secret")
+    assert (link["kind"], link["exitCode"]) == ("object", 1)
+    chain = person.why("secret/demo-secret")
+    entry = next(one for one in chain["links"] if one["kind"] == "entry")
+    assert entry["place"]["changed"]["commit"] == commit
+    person.mend(link)
+    assert person.why("secret/demo-secret")["whole"]
+    assert world.secret()[0] == SECOND
+
+
+def test_14_an_object_that_somebody_else_has_made(person: Mender) -> None:
+    world = person.world
+    world.kubectl("create", "namespace", world.namespace)
+    world.kubectl("create", "secret", "generic", "demo-secret", "-n", world.namespace)
+    flags = ("--adopt-existing=false",)
+    link = person.broken("secret/demo-secret", *flags)
+    assert (link["kind"], link["exitCode"]) == ("object", 7)
+    is_at(link, SCRIPT, MAKES, world.ops.head)
+    person.mend(link)
+    assert person.why("secret/demo-secret")["whole"]
+
+
+def test_15_a_value_that_would_vanish_is_held(person: Mender) -> None:
+    world = person.world
+    plain(world, "ref+gopass://apps/demo")
+    delivered(world, path="plain")
+    text = (world.ops.path / "plain/secret.yaml").read_text()
+    commit = world.ops.commit({"plain/secret.yaml": text.replace("  user: admin\n", "")})
+    link = person.broken("secret/db", path="plain")
+    assert (link["kind"], link["exitCode"]) == ("object", 4)
+    assert link["place"]["commit"] == commit
+    assert "its user would vanish" in link["reason"]
+    person.mend(link)
+    assert person.why("secret/db", path="plain")["whole"]
+
+
+def test_16_a_namespace_that_is_not_there(person: Mender) -> None:
+    world = person.world
+    commit = plain(world, "ref+gopass://apps/demo", namespace=f"{world.namespace}-flux")
+    link = person.broken("secret/db", path="plain")
+    assert (link["kind"], link["exitCode"]) == ("object", 7)
+    is_at(link, "plain/secret.yaml", 4, commit)
+    person.mend(link)
+    assert person.why("secret/db", path="plain")["whole"]
+
+
+def test_17_a_manifest_that_the_api_server_refuses(person: Mender) -> None:
+    world = person.world
+    service = f"{APPLICATION}/service.yaml"
+    delivered(world)
+    text = (world.ops.path / service).read_text()
+    world.ops.commit({service: text.replace("port: 443", "port: 443000")})
+    link = person.broken("service/demo-service")
+    assert (link["kind"], link["exitCode"]) == ("object", 7)
+    assert link["place"]["file"] == service
+    person.edits('sed -i "s|443000|443|" "$2"')
+    person.mend(link)
+    assert person.why("service/demo-service")["whole"]
+
+
+def test_18_pods_that_run_with_the_old_value(person: Mender) -> None:
+    world = person.world
+    delivered(world)
+    made = runs(world)
+    until(lambda: time.time() >= made + 1)  # times in a cluster are whole seconds
+    world.put("demo", SECOND)
+    delivered(world)
+    link = person.broken("secret/demo-secret")
+    assert (link["kind"], link["exitCode"]) == ("pods", 1)
+    assert link["name"] == f"deployment.apps/demo in {world.namespace}"
+    assert "1 of 1 pod started before secret/demo-secret changed" in link["reason"]
+    before = template(world)
+    person.mend(link)
+    assert template(world) != before
+    until(lambda: time.time() >= changed(world) + 1)
+    world.kubectl("delete", "pod", "demo-1", "-n", world.namespace, "--now")
+    runs(world)  # as the Deployment's controller does for a new template
+    assert person.why("secret/demo-secret")["whole"]
+
+
+def runs(world: World) -> float:
+    """Do what a cluster does for the Deployment: make its pod; say when, as the cluster does."""
+    deployment = world.get("deployment", "demo")
+    assert deployment is not None
+    pod = {
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {
+            "name": "demo-1", "namespace": world.namespace,
+            "labels": deployment["spec"]["selector"]["matchLabels"],
+        },
+        "spec": deployment["spec"]["template"]["spec"],
+    }  # fmt: skip
+    assert world.kubectl("create", "-f", "-", stdin=json.dumps(pod)).code == 0
+    made = world.get("pod", "demo-1")
+    assert made is not None
+    return moment(made["metadata"]["creationTimestamp"])
+
+
+def changed(world: World) -> float:
+    secret = world.get("secret", "demo-secret")
+    assert secret is not None
+    return moment(secret["metadata"]["creationTimestamp"])
+
+
+def template(world: World) -> object:
+    deployment = world.get("deployment", "demo")
+    assert deployment is not None
+    return deployment["spec"]["template"]
+
+
+def moment(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
