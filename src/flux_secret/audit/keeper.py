@@ -99,7 +99,6 @@ class RecordKeeper:
             await task
         if self._segments is not None:
             self._segments.close()
-            self._segments = None
         self._thread.shutdown()
 
     @property

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from flux_secret.audit.line import MAX_LINE_BYTES, WRITER
-from flux_secret.audit.segments import SUFFIX, segment_files
+from flux_secret.audit.segments import SUFFIX, is_segment, segment_files
 from flux_secret.errors import ConfigurationError
 
 _WRITER_MEMBER: Final = b'"writer":"'
 _UNKNOWN: Final = "unknown"
+_MAX_BLOB: Final = 64 * 1024 * 1024
 
 
 class Line(NamedTuple):
@@ -93,6 +94,63 @@ class FilePlace:
             writer = writer_in(line) or writer
             if writers is None or writer in writers:
                 yield Line(writer, self._file.name, number, line)
+
+
+class Item(Protocol):
+    """A name in a tree of git."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def blob(self) -> str:
+        """The id of what it is."""
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder."""
+
+
+class Tree(Protocol):
+    """A commit's files."""
+
+    def children(self, path: str) -> Iterator[Item]:
+        """List a folder; the root's path is empty."""
+
+    def size(self, blob: str) -> int:
+        """Give a file's bytes' number."""
+
+    def read(self, blob: str) -> bytes:
+        """Give a file's bytes."""
+
+
+class BranchPlace:
+    """A branch that the record was pushed to, in a clone."""
+
+    is_whole = True
+    follows = True
+
+    def __init__(self, name: str, tree: Tree) -> None:
+        self.name = name
+        self._tree = tree
+
+    def lines(self, writers: Collection[str] | None = None) -> Iterator[Line]:
+        """Give the lines of one writer after another; one file of them is in memory at a time."""
+        for folder in self._tree.children(""):
+            if not folder.is_folder or (writers is not None and folder.name not in writers):
+                continue
+            files = [one for one in self._tree.children(folder.name) if is_segment(one.name)]
+            for item in sorted(files, key=lambda one: int(one.name.removesuffix(SUFFIX))):
+                file = f"{folder.name}/{item.name}"
+                if self._tree.size(item.blob) > _MAX_BLOB:
+                    raise ConfigurationError(
+                        f"{file} in {self.name} is larger than {_MAX_BLOB} bytes",
+                        remedy="nothing of ours is: look who pushed it",
+                    )
+                lines = self._tree.read(item.blob).splitlines(keepends=True)
+                for number, line in enumerate(lines, 1):
+                    yield Line(folder.name, file, number, line)
 
 
 def place_at(path: Path) -> Place:

@@ -16,10 +16,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import structlog
 
 from flux_secret.audit.keeper import RecordKeeper
+from flux_secret.audit.pushing import Branch, Pusher
 from flux_secret.audit.seen import heads_below
 from flux_secret.audit.segments import Bounds, Head
 from flux_secret.audit.signing import Signer, statement
@@ -29,6 +31,10 @@ from flux_secret.outside.clock import Clock
 
 Others = Callable[[], Awaitable[Mapping[str, Head]]]
 """Gives the heads of other writers' chains, as they are seen in some place."""
+BranchAt = Callable[[Path], Branch]
+"""Gives the branch that a writer, whose folder this is, pushes to."""
+END_SECONDS: Final = 10.0
+"""How long the last push may take; what it does not get is pushed after the next start."""
 _log = structlog.get_logger(component="record")
 
 
@@ -39,6 +45,7 @@ class Pace:
     sign_records: int = 1000
     sign_seconds: float = 60.0
     anchor_seconds: float = 300.0
+    push_seconds: float = 60.0
 
 
 class Sealer:
@@ -50,8 +57,12 @@ class Sealer:
         signer: Signer | None,
         others: Sequence[Others] = (),
         pace: Pace | None = None,
+        *,
+        copied: Callable[[], int] | None = None,
     ) -> None:
+        """Begin; `copied` gives the last record that is elsewhere too: no newer one is removed."""
         self._keeper, self._signer, self._others = keeper, signer, others
+        self._copied = copied
         self._pace = pace or Pace()
         self._due = asyncio.Event()
         self._signed_to, self._sealed = keeper.signed
@@ -115,7 +126,7 @@ class Sealer:
     async def trim(self) -> None:
         """Remove the oldest files that are beyond the bound; raise why they cannot be."""
         files, last = await self._keeper.surplus()
-        if last is None:
+        if last is None or (self._copied is not None and self._copied() < last.seq):
             return
         details: Mapping[str, str | int] = {"to": last.seq, "head": last.hash, "files": len(files)}
         await self._keeper.write([Note(Kind.CHECKPOINT, self._keeper.writer, details)])
@@ -142,21 +153,37 @@ class Sealer:
 
 @asynccontextmanager
 async def kept(  # noqa: PLR0913 -- what a record is made of
-    root: Path, name: str, *, signer: Signer | None = None, others: Sequence[Others] = (),
+    root: Path, name: str, *, signer: Signer | None = None, branch: BranchAt | None = None,
     bounds: Bounds | None = None, pace: Pace | None = None, clock: Clock | None = None,
 ) -> AsyncIterator[RecordKeeper]:  # fmt: skip
-    """Keep a chain, sealed, as long as this lasts; raise `RecordError` when it cannot begin."""
+    """Keep a chain, sealed, as long as this lasts; raise `RecordError` when it cannot begin.
+
+    With a branch, made for the chain's folder, it is pushed there, too. A chain of which more was
+    pushed than its files hold does not go on: its disk was put back, or somebody cut it.
+    """
+    pace = pace or Pace()
     async with RecordKeeper(root, name, bounds=bounds, clock=clock) as keeper:
 
         async def beside() -> Mapping[str, Head]:
             return await asyncio.to_thread(heads_below, root, keeper.writer)
 
-        sealer = Sealer(keeper, signer, [beside, *others], pace)
-        task = asyncio.create_task(sealer.run())
+        pusher = Pusher(branch(keeper.folder), keeper.folder) if branch else None
+        if pusher is not None:
+            await pusher.begin()
+        others = [beside, *([pusher.heads] if pusher else [])]
+        copied = (lambda: pusher.pushed) if pusher else None
+        sealer = Sealer(keeper, signer, others, pace, copied=copied)
+        tasks = [asyncio.create_task(sealer.run())]
+        if pusher is not None:
+            tasks.append(asyncio.create_task(pusher.run(pace.push_seconds)))
         try:
             yield keeper
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await sealer.end()
+            if pusher is not None:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(END_SECONDS):
+                        await pusher.attempt()

@@ -204,9 +204,14 @@ class Segments:
         file.cut(end)
 
 
+def is_segment(name: str) -> bool:
+    """Say whether a file of this name is part of a chain."""
+    return _NAME.match(name) is not None
+
+
 def segment_files(folder: Path) -> list[Path]:
     """Give the files of a writer's chain, the oldest first."""
-    found = [path for path in folder.iterdir() if _NAME.match(path.name)]
+    found = [path for path in folder.iterdir() if is_segment(path.name)]
     return sorted(found, key=lambda path: int(path.stem))
 
 

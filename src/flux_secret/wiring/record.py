@@ -7,20 +7,26 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, cast
 
 import structlog
 
 from flux_secret.audit.pseudonyms import MAX_KEY, Hiding, Pseudonyms
-from flux_secret.audit.sealer import kept
+from flux_secret.audit.sealer import Pace, kept
 from flux_secret.audit.segments import Bounds
 from flux_secret.audit.signing import Signer
 from flux_secret.errors import FluxSecretError, KeyFileError
+from flux_secret.model.giturl import GitUrl
 from flux_secret.model.record import Recorder
+from flux_secret.outside.git import GitAccess, Tagger
+from flux_secret.outside.git.growing import GrowingBranch
 from flux_secret.outside.gpg import Gpg
 from flux_secret.outside.keyring import Keyring
 from flux_secret.settings.record import RecordSettings
 
-_PROBE = b"flux-secret record v1\nthis key signs\n"
+AUTHOR: Final = Tagger("flux-secret", "flux-secret@localhost")
+"""Who the commits of the record name, where the settings name nobody."""
+_PROBE: Final = b"flux-secret record v1\nthis key signs\n"
 _log = structlog.get_logger(component="record")
 
 
@@ -37,14 +43,36 @@ class GpgSigner:
 
 
 @asynccontextmanager
-async def recorder(settings: RecordSettings, gpg: Gpg | None) -> AsyncIterator[Recorder]:
+async def recorder(
+    settings: RecordSettings,
+    gpg: Gpg | None = None,
+    *,
+    access: GitAccess | None = None,
+    author: Tagger | None = None,
+) -> AsyncIterator[Recorder]:
     """Keep the record as long as this lasts; raise `RecordError` when it cannot begin.
 
-    `gpg` has the keys that may sign; a person's is asked only for the key that they named.
+    `gpg` has the keys that may sign: an agent's own. For a person it is theirs, and only where the
+    settings name a key, as any other might ask for a passphrase. `access` and `author` are for the
+    branch that it is pushed to, where the settings name one.
     """
     signer = await signer_of(gpg, settings.signing_key) if gpg else None
     bounds = Bounds(segment=settings.segment_bytes, keep=settings.keep_bytes)
-    async with kept(settings.folder, settings.name, signer=signer, bounds=bounds) as keeper:
+
+    def branch(folder: Path) -> GrowingBranch:
+        url, name = cast("GitUrl", settings.git_url), settings.git_branch
+        place = folder / "branch.git"
+        return GrowingBranch(url, name, place, access or GitAccess(), author or AUTHOR)
+
+    pace = Pace(push_seconds=settings.push_seconds)
+    async with kept(
+        settings.folder,
+        settings.name,
+        signer=signer,
+        branch=branch if settings.git_url else None,
+        bounds=bounds,
+        pace=pace,
+    ) as keeper:
         if settings.pseudonym_key is None:
             yield keeper
         else:

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from flux_secret.errors import UnreachableError
+from flux_secret.errors import FluxSecretError, UnreachableError
 from flux_secret.model.giturl import GitUrl
 from flux_secret.outside.files import scratch, write_atomic
 from flux_secret.outside.git.access import GitAccess
@@ -54,6 +54,9 @@ _SAFE: Final = (
     "gpg.x509.program=/bin/false",
     "advice.defaultBranchName=false",
 )
+# what `git push --porcelain` says of a ref that somebody else has moved meanwhile
+_MOVED: Final = ("(stale info)", "(fetch first)", "(non-fast-forward)", "cannot lock ref",
+                 "failed to update ref", "(incorrect old value provided)")  # fmt: skip
 
 
 class Git:
@@ -91,6 +94,25 @@ class Git:
         address = self._url.address
         await self._checked(mirror, (*words, "--", address, refspec), self._access.timeout_seconds)
 
+    async def push_onto(self, mirror: Path, commit: str, ref: str, expected: str | None) -> bool:
+        """Push a commit to a ref that is still at `expected`, None for no such ref.
+
+        False when the ref is elsewhere by now; nothing was pushed then.
+        """
+        words = ("push", "--porcelain", "--quiet", "--no-follow-tags", "--no-verify")
+        lease = f"--force-with-lease={ref}:{expected or ''}"
+        arguments = (*words, lease, "--", self._url.address, f"{commit}:{ref}")
+        try:
+            done, was_heard = await self._run(mirror, arguments, self._access.timeout_seconds)
+        except ProcessTimeoutError:
+            raise self._silent(self._access.timeout_seconds) from None
+        if done.returncode == 0:
+            return True
+        told = done.untrusted_stdout.decode(errors="replace")
+        if any(word in told for word in _MOVED):
+            return False
+        raise self._failed("push", done, was_heard)
+
     async def local(
         self,
         mirror: Path,
@@ -116,19 +138,25 @@ class Git:
         try:
             done, was_heard = await self._run(mirror, arguments, seconds)
         except ProcessTimeoutError:
-            raise UnreachableError(
-                f"{self._url} did not answer within {seconds:g} s",
-                remedy="check the host and the network, or raise --git-timeout",
-            ) from None
+            raise self._silent(seconds) from None
         if done.returncode != 0:
-            words, told = (
-                untrusted.decode(errors="replace")
-                for untrusted in (done.untrusted_stderr, done.untrusted_stdout)
-            )
-            if arguments[0] == "push" and (refused := refused_push(self._url, told)):
-                raise refused
-            raise failure(self._url, self._access, arguments[0], words, was_heard)
+            raise self._failed(arguments[0], done, was_heard)
         return done.untrusted_stdout
+
+    def _silent(self, seconds: float) -> UnreachableError:
+        return UnreachableError(
+            f"{self._url} did not answer within {seconds:g} s",
+            remedy="check the host and the network, or raise --git-timeout",
+        )
+
+    def _failed(self, command: str, done: Completed, was_heard: Heard) -> FluxSecretError:
+        words, told = (
+            untrusted.decode(errors="replace")
+            for untrusted in (done.untrusted_stderr, done.untrusted_stdout)
+        )
+        if command == "push" and (refused := refused_push(self._url, told)):
+            return refused
+        return failure(self._url, self._access, command, words, was_heard)
 
     async def _run(
         self,
