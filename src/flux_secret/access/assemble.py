@@ -28,6 +28,9 @@ WHAT_RBAC_HIDES: Final = (
     "who may impersonate an account, make a token of it, or bind roles: they get what it can read",
 )
 NO_CLUSTER: Final = "the cluster: it was not asked, so no rights and no workloads are here"
+CLAIMED: Final = "the key says so"
+PART: Final = "it is one of them"
+BINDS: Final = "it names them"
 _SUBJECTS: Final = {"User": Kind.USER, "Group": Kind.GROUP, "ServiceAccount": Kind.ACCOUNT}
 _ALL_ACCOUNTS: Final = "system:serviceaccounts"
 _EVERYBODY: Final = ("system:authenticated", "system:unauthenticated")
@@ -115,7 +118,7 @@ def _key(holder: Holder, labels: dict[Node, str]) -> Iterator[Edge]:
     if holder.name:
         labels[key] = holder.name
     if person is not None:
-        yield Edge(person, key, "the key says so")
+        yield Edge(person, key, CLAIMED)
 
 
 def _key_node(holder: Holder) -> Node:
@@ -160,9 +163,9 @@ def _cluster(facts: Facts, before: Iterable[Edge]) -> Iterator[Edge]:
     }
     places = {secret: _namespace(secret) for secret in secrets}
     for secret, place in places.items():
-        yield Edge(secret, place, "it is one of them")
+        yield Edge(secret, place, PART)
     for place in {*places.values()}:
-        yield Edge(place, EVERYWHERE, "it is one of the cluster's")
+        yield Edge(place, EVERYWHERE, PART)
     yield Edge(EVERYWHERE, _subject(Subject("Group", MASTERS)), "may do everything, without a rule")
     for grant in facts.grants:
         yield from _grant(grant, secrets)
@@ -183,7 +186,7 @@ def _grant(grant: Grant, secrets: set[Node]) -> Iterator[Edge]:
         for secret in _named(grant, secrets):
             yield Edge(secret, node, f"{', '.join(grant.verbs)} of this one by its name")
     for subject in grant.subjects:
-        yield Edge(node, _subject(subject), grant.why)
+        yield Edge(node, _subject(subject), BINDS)
 
 
 def _only(grant: Grant) -> str:

@@ -93,6 +93,25 @@ def _delivered(graph: Graph, app: Node) -> Sequence[Reached]:
     ]
 
 
+def around(graph: Graph, text: str) -> Graph:
+    """Give the part of the graph that is connected with what a text may mean.
+
+    Everything that a value passes before it and after it; raises `UsageError` for nothing.
+    """
+    entry = Node(Kind.ENTRY, text)
+    meant = [node for node in graph.nodes if node.kind in ASKED and is_meant(graph, node, text)]
+    meant += [entry] if graph.has(entry) else []
+    if not meant:
+        raise _unknown(graph, text, "entry, person, key or App", (Kind.ENTRY, *ASKED))
+    ways = [
+        one for node in meant for one in (*graph.below(node), *graph.above(node))
+    ]  # fmt: skip
+    kept = {*meant, *(one.node for one in ways)}
+    edges = [edge for edge in graph.edges if edge.source in kept and edge.target in kept]
+    edges += [edge for node in meant for edge in graph.about(node)]
+    return Graph.of(edges, kept, graph.labels, graph.findings, graph.unseen)
+
+
 def is_meant(graph: Graph, node: Node, text: str) -> bool:
     """Say whether a person may mean this: by its name, a key's id, an address, a part after `/`."""
     name = node.name

@@ -66,11 +66,6 @@ class Grant:
         """Say whether it is about one Secret."""
         return self.namespace in {"", namespace} and (not self.names or name in self.names)
 
-    @property
-    def why(self) -> str:
-        """Say in words what it grants."""
-        return f"{self.binding} gives {', '.join(self.verbs)} by {self.role}"
-
 
 def grants(
     roles: Iterable[Tree], cluster_roles: Iterable[Tree],

@@ -64,7 +64,7 @@ class Actor:
         self._entries = {**inventory.entries, **{one.key: one for one in kept}}
         for one in writes:
             # Of a new Secret, pods may see the values before we list it a second time.
-            ahead = Entry(one.key, one.uid, one.adopted, values=one.values)
+            ahead = Entry(one.key, one.uid, one.adopted, values=one.values, holds=one.want.holds)
             entry = self._entries.get(one.key, ahead)
             # Until it is listed again nobody knows what is there: who is killed leaves that behind.
             self._entries[one.key] = replace(entry, digest="")

@@ -26,7 +26,7 @@ from flux_secret.apply.hold import held
 from flux_secret.apply.inventory import Entry, Inventory, TargetId
 from flux_secret.apply.lists import Lists
 from flux_secret.apply.payload import to_bytes
-from flux_secret.apply.plan import Claim, Keep, Refuse, Step, Surroundings, Write, step
+from flux_secret.apply.plan import Claim, Keep, Refuse, Step, Surroundings, Write, holding, step
 from flux_secret.apply.restart.values import noting
 from flux_secret.apply.scope import Placed, Wanted, place
 from flux_secret.apply.trying import tried
@@ -173,11 +173,10 @@ class Applying:
             new = {one.key for one in steps if isinstance(one, Write)} - listed
             taken = await self._lists.reserve(target, new)
             if not taken:
+                pairs = [*zip(map(holding, steps, wanted), wanted, strict=True)]
                 if not restart:
-                    return steps
-                return [
-                    noting(one, want, digest_key) for one, want in zip(steps, wanted, strict=True)
-                ]
+                    return [one for one, _ in pairs]
+                return [noting(one, want, digest_key) for one, want in pairs]
             others |= taken
 
 

@@ -19,6 +19,7 @@ from typing import Final
 
 from flux_secret import __version__
 from flux_secret.errors import ConfigurationError, IntegrityError
+from flux_secret.model.manifest import HOLDS_NOTHING, Holds
 from flux_secret.model.names import ObjectKey
 from flux_secret.model.target import Target
 from flux_secret.outside.kubernetes import Json
@@ -91,6 +92,8 @@ class Entry:
     """Digest of our own managedFields entry after that."""
     values: Mapping[str, str] | None = None
     """Keyed digest of each value of a Secret; None where they are not known."""
+    holds: Holds = HOLDS_NOTHING
+    """Names of the entries that the values of a Secret come from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +170,8 @@ class Inventory:
                     "digest": entry.digest,
                     "fields": entry.fields,
                     **({} if entry.values is None else {"values": dict(entry.values)}),
+                    **({"entries": [*entry.holds.entries]} if entry.holds.entries else {}),
+                    **({"perhaps": [*entry.holds.perhaps]} if entry.holds.perhaps else {}),
                 }
                 for key, entry in sorted(self.entries.items())
             ],
@@ -210,7 +215,13 @@ def _entries(tree: Json) -> Iterable[Entry]:
                 text(item, "digest"),
                 text(item, "fields"),
                 text_map(item, "values") if "values" in item else None,
+                Holds(_names(item, "entries"), _names(item, "perhaps")),
             )
+
+
+def _names(item: Mapping[str, Json], field: str) -> tuple[str, ...]:
+    found = item.get(field)
+    return tuple(one for one in found if isinstance(one, str)) if isinstance(found, list) else ()
 
 
 def _unpacked(config_map: Json) -> Json:

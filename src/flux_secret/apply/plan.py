@@ -144,6 +144,13 @@ def step(want: Wanted, digest: str, around: Surroundings) -> Step:
     return _about_live(want, digest, live, around)
 
 
+def holding(made: Step, want: Wanted) -> Step:
+    """Let our list say where an unchanged Secret's values come from: that may be another entry."""
+    if isinstance(made, Keep) and made.entry is not None and not made.note:
+        return replace(made, entry=replace(made.entry, holds=want.holds))
+    return made
+
+
 def _left_alone(
     want: Wanted, policy: Policy, live: LiveObject | None, *, heeds_ignore: bool
 ) -> str:

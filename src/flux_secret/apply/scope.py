@@ -18,7 +18,7 @@ from typing import Final
 from flux_secret.apply.payload import body_of
 from flux_secret.errors import FluxSecretError, RejectedError, UnknownKindError
 from flux_secret.model.duplicate import within_target
-from flux_secret.model.manifest import Bundle, BundleItem, Origin
+from flux_secret.model.manifest import HOLDS_NOTHING, Bundle, BundleItem, Holds, Origin
 from flux_secret.model.names import ObjectKey
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.outside.kubernetes import Json, Kinds, ServedKind, crd_kinds
@@ -38,6 +38,8 @@ class Wanted:
     """Without a Secret's `data`."""
     values: Mapping[str, Plaintext]
     origin: str
+    holds: Holds = HOLDS_NOTHING
+    """Which entries the values of a Secret come from."""
     awaited: bool = False
     """Whether the kind is served only once a CRD of the same bundle is established."""
 
@@ -109,7 +111,7 @@ def place(bundle: Bundle, kinds: Kinds, default_namespace: str, applyset: str) -
         if key in wanted:
             raise within_target(key, origins[key], item.manifest.origin)
         origins[key], body = item.manifest.origin, body_of(item, key, applyset)
-        wanted[key] = Wanted(key, kind, body, item.secret_data, origin, awaited=awaited)
+        wanted[key] = Wanted(key, kind, body, item.secret_data, origin, item.holds, awaited=awaited)
     return Placed(tuple(wanted.values()), tuple(failed), tuple(left_out), origins)
 
 

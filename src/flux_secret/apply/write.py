@@ -65,7 +65,7 @@ async def write(client: Client, one: Write, kind: ServedKind, still_ours: StillO
         )
     own = live.applied_by(FIELD_MANAGER)
     ours = own.digest if own else ""
-    entry = Entry(key, live.uid, one.adopted, one.digest, ours, one.values)
+    entry = Entry(key, live.uid, one.adopted, one.digest, ours, one.values, want.holds)
     change = Change(key, _action(one, live), one.note)
     return Written(change, entry, uid=live.uid, version=live.resource_version)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from flux_secret.model.names import ObjectKey
 from flux_secret.model.plaintext import Plaintext
@@ -52,6 +52,19 @@ class Manifests:
 
 
 @dataclass(frozen=True, slots=True)
+class Holds:
+    """Which entries of stores a Secret holds values of; names, never a value."""
+
+    entries: tuple[str, ...] = ()
+    """Those whose value was seen in it, sorted."""
+    perhaps: tuple[str, ...] = ()
+    """Those that were read for the same target and seen in no Secret, sorted; `*` for more."""
+
+
+HOLDS_NOTHING: Final = Holds()
+
+
+@dataclass(frozen=True, slots=True)
 class BundleItem:
     """A manifest ready to be applied: no reference left, for a Secret every value as bytes."""
 
@@ -61,6 +74,8 @@ class BundleItem:
 
     `manifest.body` of a Secret has neither `data` nor `stringData` any more.
     """
+    holds: Holds = HOLDS_NOTHING
+    """Where a Secret's values come from."""
 
     @property
     def key(self) -> ObjectKey:

@@ -19,7 +19,9 @@ MIN_WHOLE: Final = 4  # bytes; shorter ones (`80`, `on`) stand everywhere by cha
 
 
 @dataclass(frozen=True, slots=True)
-class _Needle:
+class Needle:
+    """A value that was read, in the forms in which it may stand somewhere."""
+
     lookup: Lookup
     value: bytes
     """Stripped of line breaks at its end, as a shell's `$( )` strips them."""
@@ -67,7 +69,7 @@ class LeakDetector:
 
     def __init__(self, handed_out: Sequence[tuple[Lookup, Plaintext]]) -> None:
         self._needles = tuple(
-            needle for lookup, value in handed_out for needle in _needles(lookup, value)
+            needle for lookup, value in handed_out for needle in needles(lookup, value)
         )
 
     def check(self, manifest: Manifest) -> None:
@@ -86,14 +88,15 @@ class LeakDetector:
                     )
 
 
-def _needles(lookup: Lookup, value: Plaintext) -> Iterator[_Needle]:
+def needles(lookup: Lookup, value: Plaintext) -> Iterator[Needle]:
+    """Give what to look for; nothing for values that stand everywhere by chance."""
     whole = value.reveal().rstrip(b"\r\n")
     pieces = {whole}
     if lookup.part in {Part.WHOLE, Part.RAW}:
         pieces.add(whole.partition(b"\n")[0].rstrip(b"\r"))
     for piece in pieces:
         if len(piece) >= MIN_WHOLE:
-            yield _Needle(lookup, piece, (piece, *base64_inside(piece)))
+            yield Needle(lookup, piece, (piece, *base64_inside(piece)))
 
 
 def _unwrapped(text: str) -> Iterator[bytes]:

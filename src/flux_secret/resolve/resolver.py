@@ -3,11 +3,13 @@
 1. A `Secret`'s references are read; its `stringData` is folded into `data`; null is refused.
 2. Outside a `Secret`'s values a reference is refused.
 3. A value that was read may stand nowhere but in a `Secret`'s values (design decision 2).
+4. Of each `Secret` it is noted which entries its values come from, by their names.
 """
 
 from __future__ import annotations
 
 from flux_secret.model.manifest import Bundle, BundleItem, Manifest, Manifests
+from flux_secret.resolve.holding import held
 from flux_secret.resolve.interface import SecretReader
 from flux_secret.resolve.leak import LeakDetector, refuse_references
 from flux_secret.resolve.secret import SecretFolder, is_secret
@@ -23,13 +25,13 @@ class Resolver:
         or stands outside a `Secret`, and `SecretRefError` or `ManifestError` when a manifest cannot
         mean what it says.
         """
-        folder = SecretFolder(reader)
+        folder, scripts = SecretFolder(reader), tuple(reader.handed_out)
         await folder.foresee(manifests.items)
         items = [await self._item(manifest, folder) for manifest in manifests.items]
         detector = LeakDetector(reader.handed_out)
         for item in items:
             detector.check(item.manifest)
-        return Bundle(tuple(items))
+        return Bundle(held(items, scripts))
 
     @staticmethod
     async def _item(manifest: Manifest, folder: SecretFolder) -> BundleItem:

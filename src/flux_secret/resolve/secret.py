@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from flux_secret.errors import EmptyValueError, ManifestError, SecretRefError
-from flux_secret.model.manifest import BundleItem, Manifest, Value
+from flux_secret.model.manifest import BundleItem, Holds, Manifest, Value
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.reference import SCHEME, Encoding, SecretRef
 from flux_secret.resolve.interface import SecretReader
@@ -30,6 +30,7 @@ class SecretFolder:
     def __init__(self, reader: SecretReader) -> None:
         self._reader = reader
         self._given_to_scripts = tuple(value for _, value in reader.handed_out)
+        self._followed = set[str]()
 
     async def foresee(self, manifests: Iterable[Manifest]) -> None:
         """Let the reader record together what all of them refer to; raises `RecordError`.
@@ -55,6 +56,7 @@ class SecretFolder:
         apply would keep keys that later leave `stringData` for ever (design decision 5).
         """
         values: dict[str, Plaintext] = {}
+        self._followed = set[str]()
         for field in _FIELDS:
             section = manifest.body.get(field)
             if section is None:
@@ -67,7 +69,8 @@ class SecretFolder:
             for key, value in section.items():
                 values[key] = await self._value(manifest, field, key, value)
         body = {name: value for name, value in manifest.body.items() if name not in _FIELDS}
-        return BundleItem(replace(manifest, body=body), values)
+        holds = Holds(tuple(sorted(self._followed)))
+        return BundleItem(replace(manifest, body=body), values, holds)
 
     async def _value(self, manifest: Manifest, field: str, key: str, value: Value) -> Plaintext:
         where = _where(manifest, field, key)
@@ -105,6 +108,7 @@ class SecretFolder:
             )
         reference = SecretRef.parse(text.decode(errors="replace"))
         value = await self._reader.read(reference.lookup, _reason(manifest, where))
+        self._followed.add(str(reference.lookup.path))
         if value.is_empty:
             raise EmptyValueError(
                 f"{where}: {reference.lookup} is empty, in {manifest.origin}",

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -126,6 +127,16 @@ class Readership:
         prefix = f"{store}/" if store else ""
         sealed = [one for name in self._tree.names if (one := self._sealed(name, prefix))]
         return StoreAccess(store, tuple(sealed), tuple(dict.fromkeys(self.findings)))
+
+    def written(self) -> tuple[str, ...]:
+        """Give everybody whom a recipients file names, as gpg can be asked for them."""
+        if self._is_age:
+            return ()
+        found: set[str] = set()
+        for folder in self._tree.recipients_files:
+            with contextlib.suppress(AccessError):
+                found.update(self._tree.recipients_file(folder)[1].ids)
+        return tuple(sorted(one.removesuffix("!") for one in found))
 
     def _sealed(self, name: str, prefix: str) -> Sealed | None:
         try:

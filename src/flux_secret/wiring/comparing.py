@@ -11,6 +11,7 @@ from flux_secret.model.owners import MAX_FILE, NOBODY, OWNERS_FILE, Owners, pars
 from flux_secret.outside.git.person import PersonGit
 from flux_secret.outside.objects import Commit
 from flux_secret.settings.person import PersonSettings
+from flux_secret.store.interface import Commit as StoreCommit
 from flux_secret.store.readership import Readership, certificates
 
 HEAD: Final = "HEAD"
@@ -40,12 +41,13 @@ async def compared(
 def _side(commit: Commit, readership: Readership) -> Side:
     access = readership.access("")
     try:
-        return Side(access, _owners(commit))
+        return Side(access, owners_of(commit))
     except FluxSecretError as error:
         return Side(access, NOBODY, (f"nobody answers for anything: {error.what}",))
 
 
-def _owners(commit: Commit) -> Owners:
+def owners_of(commit: StoreCommit) -> Owners:
+    """Read a commit's owners file; raise `ConfigurationError`."""
     entry = commit.entry(OWNERS_FILE)
     if entry is None:
         return NOBODY

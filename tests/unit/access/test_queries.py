@@ -6,7 +6,7 @@ import pytest
 
 from flux_secret.access.assemble import Facts, assemble
 from flux_secret.access.graph import Graph, Kind, Node
-from flux_secret.access.queries import what, who
+from flux_secret.access.queries import around, what, who
 from flux_secret.access.rbac import Grant, Subject
 from flux_secret.errors import UsageError
 from flux_secret.model.access import (
@@ -110,3 +110,15 @@ def test_an_entry_that_is_not_there_is_told_with_what_is_like_it(graph: Graph, a
 def test_somebody_who_is_not_there_is_an_error(graph: Graph, asked: str) -> None:
     with pytest.raises(UsageError, match="no person, key or App"):
         what(graph, asked)
+
+
+def test_around_keeps_what_is_connected_and_nothing_else(graph: Graph) -> None:
+    bob = around(graph, "bob@example.org")
+    assert {node.name for node in bob.nodes if node.kind is Kind.ENTRY} == {DB}
+    assert Node(Kind.USER, "eve") in bob.nodes
+    api = around(graph, API)
+    assert Node(Kind.USER, "eve") not in api.nodes
+    assert Node(Kind.PERSON, "alice@example.org") in api.nodes
+    assert not any(edge.source not in api.nodes for edge in api.edges)
+    with pytest.raises(UsageError, match="no entry, person, key or App"):
+        around(graph, "mallory")

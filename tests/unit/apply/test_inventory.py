@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from flux_secret.apply.inventory import Entry, Inventory, TargetId, read_inventory
 from flux_secret.errors import ConfigurationError, IntegrityError
+from flux_secret.model.manifest import Holds
 from flux_secret.model.names import ObjectKey
 from unit.apply.builders import TARGET, inventory
 
@@ -19,6 +20,7 @@ NAMES = st.text(min_size=1, max_size=20)
 ENTRIES = st.builds(
     Entry, st.builds(ObjectKey, st.text(), NAMES, st.text(), NAMES), st.text(), st.booleans(),
     st.text(), st.text(), st.none() | st.dictionaries(st.text(), st.text()),
+    st.builds(Holds, *[st.lists(st.text(), max_size=3).map(tuple)] * 2),
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import click
 
 from flux_secret.cli.lazy import LazyGroup
 
-_COMMANDS: Final = ("diff",)
+_COMMANDS: Final = ("diff", "graph", "what", "who")
 
 
 @click.group(cls=LazyGroup, names=_COMMANDS, package="flux_secret.cli.access")
