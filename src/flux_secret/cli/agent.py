@@ -28,6 +28,7 @@ from flux_secret.wiring.agent import connect, serving
 from flux_secret.wiring.recording import recording
 from flux_secret.wiring.replicas import restarting, sharing
 from flux_secret.wiring.resident import following
+from flux_secret.wiring.suspending import holding
 
 STORES_SECONDS: Final = 2.0  # between two looks at `--stores-from` and `--config`
 GRACE_SECONDS: Final = 20.0  # a pod has 30 s, and its end takes some
@@ -77,6 +78,7 @@ async def _run(asked: Flags, settings: Settings) -> None:
     # what is given back at the end is taken by others at once: nothing writes any more by then
     async with sharing(settings) as replicas, serving(settings, replicas) as board:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, board.look)
+        board.hold(None)  # until the cluster has said what is suspended
         if settings.replicas is not None:
             replicas.subscribe(lambda: board.vitals.elected(leading=replicas.is_leader))
         await _deliver_until(stopping, asked, settings, Shared(board, replicas))
@@ -100,6 +102,7 @@ async def _deliver_until(
             recording(settings, connected, board),
             following(settings, connected, board, replicas) as resources,
             restarting(connected.restarter, board, replicas),
+            holding(settings, connected, board),
         ):
             board.connected(connected.live)
             board.addresses = connected.repositories.addresses

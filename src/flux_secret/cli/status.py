@@ -143,7 +143,7 @@ def _explain(one: AppReport, now: datetime) -> None:
     for line in one.message.splitlines():
         voice.say(f"  {line}")
     if one.suspended:
-        resume = f"flux-secret resume {one.name.name} -n {one.name.namespace}"
+        resume = f"flux-secret resume {one.name.name} -n {one.name.namespace}, or --agent NAMESPACE"
         voice.say(f"  next: nothing, it is suspended: {resume}")
     elif one.next:
         voice.say(f"  next: {one.next}")

@@ -6,14 +6,11 @@ from typing import Any
 
 import click
 
-from flux_secret.cli.asking_options import cluster_options
-from flux_secret.cli.suspending import change
+from flux_secret.cli.suspending import change, suspending_options
 
 
 @click.command()
-@click.argument("apps", nargs=-1)
-@click.option("--all", "all_apps", is_flag=True, help="Every App of the namespace; of all with -A.")
-@cluster_options
+@suspending_options
 def suspend(apps: tuple[str, ...], **given: Any) -> None:  # noqa: ANN401 -- click's own options
     """Leave Apps as they are for now: nothing of them is written or removed."""
     change(apps, given, suspended=True)

@@ -12,10 +12,11 @@ from typing import Final
 
 from flux_secret.api.interface import Repository, SyncOutcome, TargetOutcome
 from flux_secret.api.metrics import Metrics
-from flux_secret.errors import FluxSecretError, UnreachableError
+from flux_secret.errors import ConfigurationError, FluxSecretError, UnreachableError
 from flux_secret.model.app import App, AppName
 from flux_secret.model.change import Change
 from flux_secret.model.delivery import Delivery
+from flux_secret.model.hold import Hold
 from flux_secret.model.names import ObjectKey
 from flux_secret.model.report import AppReport, report
 from flux_secret.model.restart import SecretRollout
@@ -56,8 +57,10 @@ class Board:
         self.addresses: Callable[[], Collection[str]] = frozenset
         """Gives `repositories`: what is followed comes and goes."""
         self._owns = owns
+        self._hold: Hold | None = Hold()
+        self._said: dict[AppName, App] = {}
         told = Told(self._begins, self._ended, self._polled)
-        self.scheduler = Scheduler(poll_seconds, told, owns=owns)
+        self.scheduler = Scheduler(poll_seconds, told, owns=self._may)
         self.spread: Callable[[Collection[str]], None] = lambda _urls: None
         """Has the other replicas look for commits, too."""
         self.elsewhere: Elsewhere = _nowhere
@@ -108,9 +111,19 @@ class Board:
         elsewhere = asyncio.ensure_future(self.elsewhere(confirmed))
         try:
             here = await self.sync_here(confirmed, begun=begun)
-            return joined([here, *await elsewhere])
+            return self._with_reason(joined([here, *await elsewhere]))
         finally:
             elsewhere.cancel()
+
+    def _with_reason(self, done: SyncOutcome) -> SyncOutcome:
+        """Say why, when nothing was delivered since everything is suspended."""
+        if done.targets or done.error or not any(app.suspended for app in self.scheduler.apps):
+            return done
+        why = ConfigurationError(
+            "everything that this agent delivers is suspended",
+            remedy="see flux-secret status, and deliver it again: flux-secret resume",
+        )
+        return dataclasses.replace(done, exit_code=why.exit_code, error=said(why))
 
     async def sync_here(
         self, confirmed: Collection[str] = (), *, begun: Callable[[], None] = lambda: None
@@ -232,10 +245,26 @@ class Board:
 
     def put(self, app: App) -> None:
         """Schedule an App, or take what it says now; whether it is suspended is shown at once."""
-        before = self.status(app.name)
+        self._said[app.name] = app
+        app, before = self.held(app), self.status(app.name)
         self.scheduler.put(app)
         if app.suspended != before.suspended:
             self._stands(standing.suspended(before, app.suspended), None)
+
+    def held(self, app: App) -> App:
+        """Give an App as it is scheduled: suspended also where a person says so beside it."""
+        return app if self._hold is None else self._hold.on(app)
+
+    def hold(self, hold: Hold | None) -> None:
+        """Leave these as they are from now on; None: nobody knows yet, so nothing is delivered."""
+        was_unknown, self._hold = self._hold is None, hold
+        for app in tuple(self._said.values()):
+            self.put(app)
+        if was_unknown:
+            self.scheduler.wake()
+
+    def _may(self, name: AppName) -> bool:
+        return self._hold is not None and self._owns(name)
 
     def reports(self) -> Sequence[AppReport]:
         """Say it for people."""
@@ -244,6 +273,7 @@ class Board:
     def forget(self, name: AppName) -> None:
         """Know nothing of an App any more."""
         self._statuses.pop(name, None)
+        self._said.pop(name, None)
         self._metrics.apps.forget(name)
         self.left(name)
 
@@ -284,7 +314,8 @@ class Board:
         self.changed(status, done)
 
     def _see_whether_started(self) -> None:
-        if self.complete and not self.vitals.facts.started and not self.scheduler.has_new:
+        known = self.complete and self._hold is not None
+        if known and not self.vitals.facts.started and not self.scheduler.has_new:
             self.vitals.starts()
 
     def _polled(self, answers: Answers) -> None:

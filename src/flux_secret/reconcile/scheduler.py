@@ -165,7 +165,8 @@ class Scheduler:
         if lane.app.suspended:
             raise ConfigurationError(
                 f"App {name} is suspended",
-                remedy=f"flux-secret resume {name.name} -n {name.namespace}",
+                remedy=f"flux-secret resume {name.name} -n {name.namespace}; or --agent NAMESPACE, "
+                "where it was suspended so",
             )
         return lane
 

@@ -56,7 +56,8 @@ class Apps:
             raise UnknownKindError(
                 "this cluster knows no Apps: their definition is not installed",
                 remedy="for an agent with Flux v1's flags or a settings file: flux-secret status "
-                "--url URL; else install them: kubectl apply --server-side -k deploy/crds",
+                "--url URL, flux-secret suspend --agent NAMESPACE; else install them: kubectl "
+                "apply --server-side -k deploy/crds",
             ) from None
         found = {kinds.name_of(tree): tree for tree in listed}
         return _named(found, names, self._namespace)

@@ -115,15 +115,15 @@ class Deliverables:
 
     def _schedule(self, name: AppName, tree: Tree, usable: Mapping[str, Store]) -> None:
         try:
-            app = self._kind.parse(name, tree.get("spec"), usable, self._around.namespace)
+            said = self._kind.parse(name, tree.get("spec"), usable, self._around.namespace)
         except FluxSecretError as error:
             self._drop(name)
             self._board.refuse(name, Reason.INVALID, error)
             return
         self._chores.forget(f"lane of {name}")
-        lane = self._board.scheduler.lane(name)
+        lane, app = self._board.scheduler.lane(name), self._board.held(said)
         stands = app.suspended or (lane is not None and lane.app == app)
-        self._board.put(app)
+        self._board.put(said)
         self._chores.want("branches that are followed", self._follow, after_seconds=FOLLOW_SECONDS)
         if not self._teller.observed(self._kind.served, tree):
             status = self._board.status(name)
