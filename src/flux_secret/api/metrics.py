@@ -32,11 +32,14 @@ class Metrics:
     """The metrics of one agent."""
 
     def __init__(
-        self, targets: Iterable[tuple[str, bool]], queued: Callable[[], int] = lambda: 0
+        self,
+        targets: Iterable[tuple[str, bool]],
+        queued: Callable[[], int] = lambda: 0,
+        unrecorded: Callable[[], bool] = lambda: False,
     ) -> None:
         """`targets` are names, and whether the target's generators may use the network.
 
-        `queued` says how many jobs wait now.
+        `queued` says how many jobs wait now, `unrecorded` whether the record cannot be written.
         """
         self._registry = CollectorRegistry()
         registry = self._registry
@@ -68,6 +71,10 @@ class Metrics:
             "flux_daemon_queue_length_count", "Count of jobs waiting in the queue to be run.",
             registry=registry,
         ).set_function(queued)  # fmt: skip
+        Gauge(
+            "flux_secret_record_failing", "Whether the record could not be written the last time.",
+            registry=registry,
+        ).set_function(unrecorded)  # fmt: skip
         self._delivered_at = Gauge(
             "flux_secret_last_delivery_timestamp_seconds", "When a target was last delivered.",
             ["target"], registry=registry,

@@ -20,6 +20,7 @@ _EXIT_CODES: Final[Mapping[str, int]] = {
     Reason.SECRET_MISSING.value: 4,
     Reason.SECRET_FAILED.value: 4,
     Reason.VERIFICATION_FAILED.value: 6,
+    Reason.RECORD_FAILED.value: 5,
 }
 _OTHER_FAILURE: Final = 7
 

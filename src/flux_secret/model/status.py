@@ -22,6 +22,7 @@ from flux_secret.errors import (
     KeyNotFoundError,
     ManifestError,
     ReadRefusedError,
+    RecordError,
     SecretRefError,
     SourceError,
     WriteRefusedError,
@@ -48,6 +49,7 @@ class Reason(enum.Enum):
     VERIFICATION_FAILED = "VerificationError"
     APPROVAL_MISSING = "ApprovalMissing"
     APPROVED = "Approved"
+    RECORD_FAILED = "RecordFailed"
 
 
 _BY_ERROR: Sequence[tuple[type[FluxSecretError], Reason]] = (
@@ -63,6 +65,7 @@ _BY_ERROR: Sequence[tuple[type[FluxSecretError], Reason]] = (
     (KeyNotFoundError, Reason.SECRET_MISSING),
     (AccessError, Reason.SECRET_FAILED),
     (IntegrityError, Reason.VERIFICATION_FAILED),
+    (RecordError, Reason.RECORD_FAILED),
 )
 
 

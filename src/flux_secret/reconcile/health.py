@@ -35,6 +35,10 @@ class Facts:
     """Since when the API server has not answered at all; None when it did the last time."""
     unreadable_since: float | None = None
     """Since when none of the stores could be read; None when one could, or there are none."""
+    records: bool = False
+    """Whether a record is kept."""
+    unrecorded_since: float | None = None
+    """Since when the record could not be written; None when it could the last time."""
     failing_since: float | None = None
     """Since when no round has delivered anything; None when the last one did."""
 
@@ -78,7 +82,16 @@ def ready(facts: Facts, now: float, limits: Limits) -> Sequence[Check]:
             "syncs", facts.failing_since, now, limits.syncs_seconds,
             "nothing could be delivered for {}: see the agent's log",
         ),
+        *((_record(facts, now),) if facts.records else ()),
         *((leader,) if facts.leading is not None else ()),
+    )  # fmt: skip
+
+
+def _record(facts: Facts, now: float) -> Check:
+    """Fail at once: what cannot be recorded does not happen."""
+    return _lasting(
+        "record", facts.unrecorded_since, now, 0.0,
+        "it could not be written for {}: nothing that has to be on it happens",
     )  # fmt: skip
 
 
@@ -98,6 +111,6 @@ def _moving(facts: Facts, now: float, limits: Limits) -> Sequence[Check]:
 
 def _lasting(name: str, since: float | None, now: float, seconds: float, words: str) -> Check:
     """Fail when something has lasted for too long."""
-    if since is None or now - since <= seconds:
+    if since is None or (now - since <= seconds and seconds > 0):
         return Check(name)
     return Check(name, words.format(f"{now - since:.0f} s"))

@@ -77,6 +77,11 @@ class Vitals:
         since = self._since(self._facts.api_gone_since, lasts=not answers)
         self._facts = replace(self._facts, api_gone_since=since)
 
+    def recorded(self, failure: FluxSecretError | None) -> None:
+        """Note why the record could not be written; None: it could."""
+        since = self._since(self._facts.unrecorded_since, lasts=failure is not None)
+        self._facts = replace(self._facts, records=True, unrecorded_since=since)
+
     def stores(self, names: Collection[StoreName]) -> None:
         """Note which stores there are: what was known of others no longer counts."""
         self._here = {name: here for name, here in self._here.items() if name in names}

@@ -31,6 +31,9 @@ STATES: dict[str, tuple[Facts, set[str], set[str]]] = {
     "nothing could be delivered for longer than `--unhealthy-after`": (
         replace(WELL, failing_since=NOW - 901), set(), {"syncs"},
     ),
+    "the record cannot be written": (
+        replace(WELL, records=True, unrecorded_since=NOW), set(), {"record"},
+    ),
     "some applications fail, others are delivered": (WELL, set(), set()),
     "the API server has not answered for more than a minute": (
         replace(WELL, api_gone_since=NOW - 61), set(), {"cluster"},
@@ -90,6 +93,11 @@ def test_what_is_said_is_words_and_seconds() -> None:
         "[-]stores failed: no store could be read for 75 s",
         "[-]syncs failed: nothing could be delivered for 1000 s: see the agent's log",
     ]
+    full = ready(replace(WELL, records=True, unrecorded_since=NOW - 9), NOW, LIMITS)
+    assert str(full[-1]) == (
+        "[-]record failed: it could not be written for 9 s: nothing that has to be on it happens"
+    )
+    assert str(ready(replace(WELL, records=True), NOW, LIMITS)[-1]) == "[+]record ok"
     led = ready(replace(WELL, leading=False), NOW, LIMITS)
     assert str(led[-1]) == "[+]leader ok (another one)"
     leads = ready(replace(WELL, leading=True), NOW, LIMITS)
