@@ -11,7 +11,7 @@ from simulators.world import APPLICATION, FIRST, World
 
 
 def test_what_works_is_said_with_the_commits_and_nothing_is_changed(world: World) -> None:
-    done = world.run("doctor", *world.flags())
+    done = world.run("doctor", *world.flags(f"--record-dir={world.root}/record"))
     assert done.code == 0, done.out + done.err
     assert f"ok       repository {world.ops.url}: master is at {world.ops.head[:12]}" in done.out
     assert f"ok       store apps: its branch is at {world.store.head[:12]}" in done.out
@@ -39,6 +39,7 @@ def test_what_the_settings_leave_open_is_a_warning(world: World) -> None:
     unsafe = world.run("doctor", *world.flags("--unsafe-no-sandbox", "--adopt-existing"))
     assert "warning  sandbox: generators run with the agent's rights" in unsafe.out
     assert "warning  ownership: " in unsafe.out
+    assert "warning  record: an agent with these settings keeps no record" in unsafe.out
 
 
 def test_every_thing_that_is_broken_is_named_with_its_remedy(world: World) -> None:
@@ -51,7 +52,7 @@ def test_every_thing_that_is_broken_is_named_with_its_remedy(world: World) -> No
     assert any(line.startswith("error    store gone: ") for line in broken)
     assert any(line.startswith(f"error    repository {world.ops.url}: ") for line in broken)
     assert "ok       cluster" in done.out
-    assert done.out.count("remedy:") == 2
+    assert done.out.count("remedy:") == 3  # and that there is no record
 
 
 def test_a_key_that_cannot_be_read_hides_nothing_else(world: World) -> None:
@@ -136,7 +137,8 @@ def test_an_api_that_is_open_to_whoever_has_the_token_is_said(world: World) -> N
     open_api = ("--listen=:3030", f"--listen-token-file={world.root / 'token'}")
     done = world.run("doctor", *world.flags(*open_api))
     assert "warning  listen: whoever has the token may ask for a sync" in done.out
-    assert "warning" not in world.run("doctor", *world.flags("--listen=:3030")).out
+    closed = world.flags("--listen=:3030", f"--record-dir={world.root}/record")
+    assert "warning" not in world.run("doctor", *closed).out
 
 
 def test_what_only_the_agent_refuses_is_said(world: World) -> None:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +42,9 @@ def agent(
     path: str = APPLICATION,
     env: Mapping[str, str] | None = None,
     name: str = "agent",
+    within: Sequence[str] = (),
 ) -> Iterator[Agent]:
+    """Run one; `within` is a command that starts it."""
     log = world.root / f"{name}.log"
     flags = [
         flag
@@ -51,7 +53,7 @@ def agent(
     ]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "flux_secret", "agent", *flags],
+            [*within, sys.executable, "-m", "flux_secret", "agent", *flags],
             env={"PATH": os.environ["PATH"], "HOME": str(world.root), **measured(), **(env or {})},
             stdin=subprocess.DEVNULL, stdout=output, stderr=output,
         )  # fmt: skip

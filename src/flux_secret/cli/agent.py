@@ -24,6 +24,7 @@ from flux_secret.outside.files import remove_stale_scratch
 from flux_secret.reconcile.board import Board
 from flux_secret.reconcile.replicas import Replicas
 from flux_secret.settings import Flags, Settings
+from flux_secret.wiring import onrecord
 from flux_secret.wiring.agent import connect, serving
 from flux_secret.wiring.recording import recording
 from flux_secret.wiring.replicas import restarting, sharing
@@ -96,6 +97,7 @@ async def _deliver_until(
     stopping: asyncio.Event, asked: Flags, settings: Settings, shared: Shared
 ) -> None:
     board, replicas = shared.board, shared.replicas
+    told: Settings | None = None
     while not stopping.is_set():
         async with (
             connect(settings, board.vitals, replicas.held, workers=True) as connected,
@@ -104,6 +106,8 @@ async def _deliver_until(
             restarting(connected.restarter, board, replicas),
             holding(settings, connected, board),
         ):
+            await onrecord.begin(connected.record, settings, told)
+            told = settings
             board.connected(connected.live)
             board.addresses = connected.repositories.addresses
             for app in settings.apps:  # what may be read is another thing now
@@ -130,6 +134,8 @@ async def _deliver_until(
             if resources is not None and resources.done():
                 resources.result()
             board.connected(None)
+            if stopping.is_set():
+                await onrecord.end(connected.record)
         stopped.cancel()
         if not changed.cancel():
             before, settings = settings, changed.result()

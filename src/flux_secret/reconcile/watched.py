@@ -20,12 +20,10 @@ def _nobody(_failure: FluxSecretError | None) -> None:
 class Watched:
     """One agent's recorder."""
 
-    def __init__(
-        self, recorder: Recorder, told: Callable[[FluxSecretError | None], None] = _nobody
-    ) -> None:
-        """Begin; `told` hears after each write why it could not be done, or None."""
+    def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._told = told
+        self.told: Callable[[FluxSecretError | None], None] = _nobody
+        """Hears after each write why it could not be done, or None."""
         self._owed: list[Note] = []
 
     async def write(self, notes: Sequence[Note]) -> None:
@@ -36,9 +34,9 @@ class Watched:
         except BaseException as failure:
             self._owed = [*owed, *self._owed]
             if isinstance(failure, FluxSecretError):
-                self._told(failure)
+                self.told(failure)
             raise
-        self._told(None)
+        self.told(None)
 
     async def announce(self, notes: Sequence[Note]) -> None:
         """Record what has happened already; if that cannot be now, with whatever comes next."""

@@ -31,6 +31,13 @@ def risks(settings: Settings) -> Iterator[Finding]:
             "no .flux.yaml is honoured, so scripts that ask for secrets do not run",
             "give --manifest-generation",
         )
+    if settings.stores and settings.record is None:
+        yield _warning(
+            "record",
+            "an agent with these settings keeps no record: what is read and delivered is in its "
+            "log, and nowhere else",
+            "name a place for it: --record-dir DIRECTORY, or --record-git-url URL",
+        )
     if settings.cluster.adopt_existing:
         yield _warning(
             "ownership",

@@ -46,6 +46,7 @@ from flux_secret.reconcile.replicas import Replicas
 from flux_secret.reconcile.round import Round, deliver_round
 from flux_secret.reconcile.undertaking import Marked
 from flux_secret.reconcile.vitals import Vitals
+from flux_secret.reconcile.watched import Watched
 from flux_secret.reconcile.workers import Workers
 from flux_secret.resolve.resolver import Resolver
 from flux_secret.settings import Settings
@@ -58,6 +59,7 @@ from flux_secret.wiring.crew import Crew, nursery_of
 from flux_secret.wiring.encrypted import needs_sandbox, opener
 from flux_secret.wiring.keys import load_keys
 from flux_secret.wiring.listeners import listen_for_strangers, noting
+from flux_secret.wiring.onrecord import record_of
 from flux_secret.wiring.replicas import deliver_what_is_ours, pass_on
 from flux_secret.wiring.repositories import Repositories
 
@@ -81,6 +83,8 @@ class Connected:
     adopter: Callable[[Mode], Adopter]
     live: LiveObjects
     restarter: Restarter | None
+    record: Watched | None
+    """Where what happens is recorded; None where nobody keeps a record."""
     ping: Callable[[], Awaitable[None]]
     """Asks the API server whether it is there; raises what the client raises."""
 
@@ -160,13 +164,16 @@ async def connect(
 
     `vitals` learn how stores are; when what is `held` has run out, nothing is written.
     `workers`: each delivery is made by a process of its own, and this one holds no value.
-    `recorder` has what is done before it is; without one nothing is recorded.
+    `recorder` has what is done before it is; without one, that which the settings name.
     """
-    recorder = Marked(recorder) if recorder is not None else None
     async with contextlib.AsyncExitStack() as resources:
         held = held or Deadline()
         git = git_access(settings)
         keys = load_keys(settings.keys, settings.tool_path, resources)
+        record = await record_of(settings.record, keys, resources, recorder)
+        if record is not None and vitals is not None:
+            record.told = vitals.recorded
+        recorder = Marked(record) if record is not None else None
         client = await cluster_client(settings, resources, held)
         repositories = Repositories(settings, git, keys.gpg, client)
         fresh = settings.fresh_seconds
@@ -219,6 +226,7 @@ async def connect(
             adopter=adopter,
             live=live,
             restarter=restarter,
+            record=record,
             ping=client.ping,
         )
 

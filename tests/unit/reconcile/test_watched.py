@@ -35,7 +35,8 @@ async def test_what_can_be_announced_is_recorded_at_once() -> None:
 async def test_the_agents_health_tells_since_when_nothing_could_be_recorded() -> None:
     now, record = 100.0, ListedRecord()
     vitals = Vitals(clock=lambda: now)
-    watched = Watched(record, vitals.recorded)
+    watched = Watched(record)
+    watched.told = vitals.recorded
     assert not vitals.facts.records
     await watched.write([READ])
     assert (vitals.facts.records, vitals.facts.unrecorded_since) == (True, None)

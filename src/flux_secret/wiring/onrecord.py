@@ -1,0 +1,71 @@
+"""What an agent has on the record of itself: its keys, its settings, its start and its end."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import structlog
+
+import flux_secret
+from flux_secret.model.record import Kind, Note, Recorder
+from flux_secret.reconcile.watched import Watched
+from flux_secret.settings import Settings
+from flux_secret.settings.effective import said
+from flux_secret.settings.record import RecordSettings
+from flux_secret.wiring.keys import Keys
+from flux_secret.wiring.record import recorder as kept
+
+_AGENT = "agent"
+_log = structlog.get_logger()
+
+
+async def record_of(
+    settings: RecordSettings | None,
+    keys: Keys,
+    resources: contextlib.AsyncExitStack,
+    recorder: Recorder | None = None,
+) -> Watched | None:
+    """Open the record that the settings name, unless there is one; which keys are held is on it.
+
+    None where no record is kept. Raises `RecordError` when it cannot begin.
+    """
+    if recorder is None and settings is not None:
+        recorder = await resources.enter_async_context(kept(settings, keys.gpg))
+    if recorder is None:
+        return None
+    watched = Watched(recorder)
+    if loaded := list(_loaded(keys)):
+        await watched.announce(loaded)
+    return watched
+
+
+def _loaded(keys: Keys) -> Iterator[Note]:
+    """Name the private keys that are in memory; a GnuPG home keeps its own."""
+    reason = "it was loaded"
+    if ids := keys.decryptor.key_ids:
+        yield Note(Kind.KEY, ids[0], {"keys": ids, "reason": reason})
+    for identity in keys.age.key_ids:
+        yield Note(Kind.KEY, identity, {"reason": reason})
+
+
+async def begin(record: Watched | None, settings: Settings, before: Settings | None) -> None:
+    """Record what the agent is told to do; `before` is what it was told, None when it starts."""
+    if record is None:
+        if before is None:
+            _log.warning(
+                "record.none",
+                reason="what is read and delivered is in this log, and nowhere else: nobody can "
+                "prove it later",
+                remedy="name a place for the record: --record-dir DIRECTORY",
+            )
+        return
+    started = Note(Kind.STARTED, _AGENT, {"version": flux_secret.__version__})
+    first = [started] if before is None else []
+    await record.announce([*first, said(settings, before)])
+
+
+async def end(record: Watched | None) -> None:
+    """Record that the agent stops."""
+    if record is not None:
+        await record.announce([Note(Kind.STOPPED, _AGENT)])
