@@ -1,4 +1,4 @@
-"""The record of an agent, told as stories: killed in the middle, no room left, what each line says."""
+"""The record of an agent, told as stories: killed in the middle, no room left, what lines say."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,10 @@ def in_a_tiny_place(world: World) -> Sequence[str]:
     return ("unshare", "--map-root-user", "--mount", "sh", "-c", mount, "sh")
 
 
+def delivered_or_said(world: World, running: Agent, new: bytes) -> bool:
+    return value(world) == new or running.has_said("nothing can be recorded in")
+
+
 def test_while_the_disk_is_full_nothing_is_delivered_and_it_goes_on_by_itself(
     world: World,
 ) -> None:
@@ -159,8 +164,7 @@ def test_while_the_disk_is_full_nothing_is_delivered_and_it_goes_on_by_itself(
         while not running.has_said("nothing can be recorded in"):  # its last page has some room
             good, stuck = stuck, next(values)
             world.put("demo", stuck)
-            new = stuck
-            until(lambda: value(world) == new or running.has_said("nothing can be recorded in"))
+            until(partial(delivered_or_said, world, running, stuck))
         reads, delivered = (kinds(place)[kind] for kind in ("read", "delivered"))
         until(lambda: "[-]record failed" in asked(running, "health", "/readyz")[1])
         assert asked(running, "health", "/healthz")[0] == 200
