@@ -10,6 +10,7 @@ from typing import Protocol
 
 from flux_secret.errors import DecryptError
 from flux_secret.model.names import StoreName
+from flux_secret.model.openpgp import PublicKey
 from flux_secret.model.plaintext import Plaintext
 
 
@@ -225,6 +226,9 @@ class Crypto(Protocol):
 
     def key_ids(self, exported: bytes) -> Sequence[str]:
         """Give what a key of `.public-keys` can be named by; nothing for what is no key."""
+
+    async def keys_in(self, exported: bytes) -> Sequence[PublicKey]:
+        """Read a key of `.public-keys`: whose it says it is; nothing for what is no key."""
 
     async def import_key(self, one: Newcomer) -> None:
         """Put a newcomer's key into the person's own keyring, where there is one."""

@@ -12,6 +12,7 @@ from typing import Protocol
 import pyrage
 
 from flux_secret.errors import DecryptError, KeyFileError, RecipientError, UsageError
+from flux_secret.model.openpgp import PublicKey
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.store.crypto.ageidentities import Identities, reasons
 from flux_secret.store.crypto.agerecipients import (
@@ -113,6 +114,11 @@ class AgeCrypto:
 
     def key_ids(self, exported: bytes) -> tuple[str, ...]:
         """Give nothing: age stores keep no keys besides the recipients."""
+        del exported
+        return ()
+
+    async def keys_in(self, exported: bytes) -> Sequence[PublicKey]:
+        """Give nothing, for the same reason."""
         del exported
         return ()
 

@@ -118,6 +118,10 @@ class GnuPgCrypto:
         pinned = f"0x{found.subkey.key_id}!" if text.endswith("!") else ""
         return Newcomer(pinned or found.key.gopass_id, armored(exported), found.key.fingerprint)
 
+    async def keys_in(self, exported: bytes) -> Sequence[PublicKey]:
+        """Read an exported key, without importing it; nothing for what is no public key."""
+        return await self._gpg.shown(exported) if is_public_only(exported) else ()
+
     async def import_key(self, one: Newcomer) -> None:
         """Put a newcomer's key into the person's keyring."""
         if one.exported is not None:

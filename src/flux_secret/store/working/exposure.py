@@ -6,14 +6,19 @@ another key's value counts in the entry of that name only, as many share users a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from flux_secret.store.working.parts import Parts
 
 EVERYTHING: Final = "everything"
 PASSWORD: Final = "password"  # noqa: S105 -- the name of a part
+HARMLESS: Final = frozenset({
+    "user", "username", "login", "email", "mail", "name", "url", "uri", "host", "hostname", "port",
+    "database", "db", "dbname", "comment", "note", "notes", "description", "owner", "expires",
+})  # fmt: skip
+"""Keys that are no secrets, in entries without a password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +46,20 @@ class Unchanged:
     commit: str
     """The newest one in which they could read it."""
     when: int
+    is_bare: bool = False
+    """Whether it has no password: its keys are what is secret in it."""
 
     @property
     def is_due(self) -> bool:
         """Whether the value itself is to be changed, and not only keys beside a new password."""
-        return not self.is_certain or bool({EVERYTHING, PASSWORD} & set(self.what))
+        return self.is_due_but(())
+
+    def is_due_but(self, harmless: Collection[str]) -> bool:
+        """Say it, if keys of these names are no secrets either."""
+        if not self.is_certain or {EVERYTHING, PASSWORD} & set(self.what):
+            return True
+        open_ = HARMLESS | {name.lower() for name in harmless}
+        return self.is_bare and any(name.lower() not in open_ for name in self.what)
 
 
 def unchanged(now: Mapping[str, Parts | None], readings: Iterable[Reading]) -> list[Unchanged]:
@@ -74,10 +88,17 @@ def unchanged(now: Mapping[str, Parts | None], readings: Iterable[Reading]) -> l
             what = (PASSWORD, *_same_keys(parts, named))
             found.append(_known(name, what, passwords[parts.password]))
         elif keys := _same_keys(parts, named):
-            found.append(_known(name, keys, named[0]))
+            known = _known(name, keys, _newest(parts, named))
+            found.append(replace(known, is_bare=not parts.password))
         elif any(one.parts is None for one in named):
             found += _uncertain(name, [one for one in named if one.parts is None])
     return found
+
+
+def _newest(parts: Parts, named: list[Reading]) -> Reading:
+    """Give the newest reading that has a key of now."""
+    digests = set(parts.keys.values())
+    return next(one for one in named if one.parts and digests & set(one.parts.keys.values()))
 
 
 def _known(name: str, what: tuple[str, ...], reading: Reading) -> Unchanged:

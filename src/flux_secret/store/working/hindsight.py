@@ -38,6 +38,8 @@ class Hindsight:
     extension: str
     unchanged: Sequence[Unchanged]
     """What of it entries still hold."""
+    present: Collection[str]
+    """The entries that there are now."""
     counted: Counted
 
     @property
@@ -80,7 +82,7 @@ async def look_back(
         past = _Past(store.clone, head, store.crypto, people)
         found = await past.readable()
     if not found:
-        return Hindsight((), extension, (), counted)
+        return Hindsight((), extension, (), now.keys(), counted)
 
     def read(blob: str) -> bytes:
         return held[blob] if blob in held or past is None else past.read(blob)
@@ -94,7 +96,7 @@ async def look_back(
     )
     known = unchanged({name: parts[blob] for name, blob in now.items()}, readings)
     named = [await _named(store.crypto, one, messages[one.entry], memory) for one in known]
-    return Hindsight(found, extension, named, counted)
+    return Hindsight(found, extension, named, now.keys(), counted)
 
 
 async def _named(crypto: Crypto, one: Unchanged, message: bytes, memory: Remembering) -> Unchanged:

@@ -14,7 +14,7 @@ from typing import Final
 from flux_secret.errors import AccessError, RecipientError, UsageError
 from flux_secret.store.format import names
 from flux_secret.store.format.recipients import RecipientsFile
-from flux_secret.store.interface import Newcomer, Reader
+from flux_secret.store.interface import Crypto, Newcomer, Reader
 from flux_secret.store.tree import StoreTree
 from flux_secret.store.working.exports import EXPORTS, OLDER_EXPORTS
 from flux_secret.store.working.reencrypt import Look, look
@@ -110,7 +110,7 @@ async def listed(draft: Draft, folder: str, text: str) -> Reader:
     found = [one for one in readers if one.id == text]
     if not found:
         meant = await draft.store.crypto.find(text)
-        found = [one for one in readers if one.fingerprint in meant or _same(one.id, text)]
+        found = [one for one in readers if one.fingerprint in meant or is_same_key(one.id, text)]
     if len(found) == 1:
         return found[0]
     where = draft.store.place(folder)
@@ -132,12 +132,19 @@ async def still_named(
 
     By whatever id: the folder's own, as it is written there.
     """
-    gone = list(leaving)
+    return await named_in(draft.after(), draft.store.crypto, leaving, below)
+
+
+async def named_in(
+    tree: StoreTree, crypto: Crypto, people: Iterable[Reader], below: str = ""
+) -> dict[str, tuple[Reader, ...]]:
+    """Give the folders, of all or below one, whose own recipients name these people."""
+    gone = list(people)
     ids, keys = {one.id for one in gone}, {one.fingerprint for one in gone if one.fingerprint}
     found: dict[str, tuple[Reader, ...]] = {}
-    for folder, named in _named(draft.after()):
+    for folder, named in _named(tree):
         if not below or f"{folder}/".startswith(f"{below}/"):
-            readers = await draft.store.crypto.readers(named)
+            readers = await crypto.readers(named)
             still = tuple(one for one in readers if one.id in ids or one.fingerprint in keys)
             found |= {folder: still} if still else {}
     return found
@@ -152,7 +159,7 @@ def _named(tree: StoreTree) -> Iterator[tuple[str, tuple[str, ...]]]:
             continue
 
 
-def _same(written: str, text: str) -> bool:
+def is_same_key(written: str, text: str) -> bool:
     """Whether two ids of hex digits name one key, which nobody here may have."""
     one, other = (word.removesuffix("!").lower().removeprefix("0x") for word in (written, text))
     shorter, longer = sorted((one, other), key=len)

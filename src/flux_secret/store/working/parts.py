@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from flux_secret.model.plaintext import Plaintext
-from flux_secret.store.format.document import SecretDocument
+from flux_secret.store.format.document import Format, SecretDocument
 
 SIZE: Final = 16  # bytes of a digest
 MAX_KEYS: Final = 256  # of one entry that are remembered
@@ -50,7 +50,8 @@ class Parts:
             return hmac.digest(key, kind + b"\0" + value, "sha256")[:SIZE]
 
         password = document.password
-        is_file = bool(document.keys or document.body) and _FILE.match(password)
+        starts_file = bool(document.keys or document.body) and _FILE.match(password)
+        is_file = starts_file or document.format is Format.FILE  # one value, whatever is in it
         return cls(
             # as gopass prints it: that it wrote an old format anew is no change
             whole=digest(b"whole", document.text),
@@ -58,7 +59,7 @@ class Parts:
             keys={
                 name: digest(b"key", name.encode(errors="surrogateescape") + b"\0" + value)
                 for name, value in document.keys.items()
-                if value
+                if value and not is_file
             },
         )
 

@@ -74,3 +74,26 @@ def test_only_values_themselves_are_due() -> None:
 
 def test_digests_of_two_keys_have_nothing_in_common() -> None:
     assert Parts.of(Plaintext(b"pw\n"), KEY).whole != Parts.of(Plaintext(b"pw\n"), b"q" * 32).whole
+
+
+def test_a_key_in_an_entry_without_a_password_is_a_value_unless_it_is_harmless() -> None:
+    now = {"a": parts("\nuser: x\ntoken: t\nmore: new\n"), "b": parts("\nuser: x\ntoken: new\n")}
+    readings = [reading("a", "\nuser: x\ntoken: t\n"), reading("b", "\nuser: x\ntoken: t\n")]
+    a, b = unchanged(now, readings)
+    assert (a.what, a.is_due, a.is_due_but(["Token"])) == (("token", "user"), True, False)
+    assert (b.what, b.is_due) == (("user",), False)
+
+
+def test_the_key_of_a_file_that_was_changed_is_not_known_by_its_first_line() -> None:
+    pem = "-----BEGIN KEY-----\n{}\n-----END KEY-----\n"
+    assert known({"a": pem.format("BB")}, reading("a", pem.format("AA"))) == []
+    config = "apiVersion: v1\nserver: s\ntoken: {}\n"
+    assert known({"a": config.format("B")}, reading("a", config.format("A"))) == []
+
+
+def test_the_reading_that_is_named_is_the_newest_with_that_key() -> None:
+    found = unchanged(
+        {"a": parts("new\nuser: x\n")},
+        [reading("a", "b\nuser: y\n", 3), reading("a", "a\nuser: x\n", 2)],
+    )
+    assert [(one.what, one.when) for one in found] == [(("user",), 2)]

@@ -1,0 +1,1 @@
+"""How `offboard` tells what is left to do, and takes somebody out of the recipients."""
