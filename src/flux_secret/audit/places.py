@@ -6,7 +6,7 @@ any writers (an export, or one file of a chain). Lines are read one by one, and 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
@@ -40,6 +40,9 @@ class Place(Protocol):
     follows: bool
     """Whether it is a copy that may be behind: a branch, which is pushed now and then."""
 
+    def writers(self) -> Sequence[str]:
+        """Give the names of all chains."""
+
     def lines(self, writers: Collection[str] | None = None) -> Iterator[Line]:
         """Give the lines, chain by chain; only those of some writers, when they are named."""
 
@@ -53,6 +56,11 @@ class FolderPlace:
     def __init__(self, root: Path) -> None:
         self.name = str(root)
         self._root = root
+
+    def writers(self) -> Sequence[str]:
+        """Give the names of the folders that hold lines."""
+        folders = sorted(path for path in self._root.iterdir() if path.is_dir())
+        return [folder.name for folder in folders if segment_files(folder)]
 
     def lines(self, writers: Collection[str] | None = None) -> Iterator[Line]:
         """Give the lines of one writer after another."""
@@ -71,6 +79,10 @@ class WriterPlace:
         self.name = str(folder)
         self._folder = folder
 
+    def writers(self) -> Sequence[str]:
+        """Give the one name."""
+        return [self._folder.name]
+
     def lines(self, writers: Collection[str] | None = None) -> Iterator[Line]:
         """Give its lines."""
         if writers is None or self._folder.name in writers:
@@ -86,6 +98,10 @@ class FilePlace:
         self.name = str(file)
         self.is_whole = not file.stem.isdecimal()
         self._file = file
+
+    def writers(self) -> Sequence[str]:
+        """Give the names that lines have, in their order."""
+        return list(dict.fromkeys(line.writer for line in self.lines()))
 
     def lines(self, writers: Collection[str] | None = None) -> Iterator[Line]:
         """Give its lines, in their order."""
@@ -134,6 +150,10 @@ class BranchPlace:
     def __init__(self, name: str, tree: Tree) -> None:
         self.name = name
         self._tree = tree
+
+    def writers(self) -> Sequence[str]:
+        """Give the names of the folders."""
+        return [item.name for item in self._tree.children("") if item.is_folder]
 
     def lines(self, writers: Collection[str] | None = None) -> Iterator[Line]:
         """Give the lines of one writer after another; one file of them is in memory at a time."""

@@ -16,6 +16,7 @@ from flux_secret.settings.environment import ENVIRONMENT_PREFIX, whole_environme
 from flux_secret.settings.flags import Flags
 from flux_secret.settings.targets import seconds
 
+DEFAULT_BRANCH: Final = "flux-secret/record"
 LEAST_KEPT: Final = 4 * 1024 * 1024
 """Bytes below which a record cannot be bounded: some files have to be whole."""
 _MOST_SEGMENT: Final = 64 * 1024 * 1024
@@ -36,7 +37,7 @@ class RecordSettings:
     """Of all files of one writer; 0 keeps them all."""
     git_url: GitUrl | None = None
     """Where it is pushed to, too; None: nowhere."""
-    git_branch: str = "flux-secret/record"
+    git_branch: str = DEFAULT_BRANCH
     push_seconds: float = 60.0
     """How often it is pushed."""
     pseudonym_key: Path | None = None
