@@ -51,7 +51,7 @@ from flux_secret.reconcile.workers import Workers
 from flux_secret.resolve.resolver import Resolver
 from flux_secret.settings import Settings
 from flux_secret.source.checkout import GitSource
-from flux_secret.store.advance import Advance
+from flux_secret.store.advance import Advance, Records
 from flux_secret.store.kept import Kept, Looked
 from flux_secret.store.stores import Mirrors, Stores
 from flux_secret.wiring.access import cluster_client, git_access
@@ -152,19 +152,21 @@ def placed(app: App, namespace: str) -> App:
 
 
 @asynccontextmanager
-async def connect(
+async def connect(  # noqa: PLR0913 -- one for each whom it connects
     settings: Settings,
     vitals: Vitals | None = None,
     held: Deadline | None = None,
     *,
     workers: bool = False,
     recorder: Recorder | None = None,
+    records: Callable[[kubernetes.Client, str], Records] | None = None,
 ) -> AsyncIterator[Connected]:
     """Connect the rooms; private keys are read here, once.
 
     `vitals` learn how stores are; when what is `held` has run out, nothing is written.
     `workers`: each delivery is made by a process of its own, and this one holds no value.
-    `recorder` has what is done before it is; without one, that which the settings name.
+    `recorder` has what is done before it is; without one, that which the settings name. `records`
+    say how far stores were delivered, where not those of the cluster count.
     """
     async with contextlib.AsyncExitStack() as resources:
         held = held or Deadline()
@@ -181,8 +183,9 @@ async def connect(
             repositories.branch, Layouts(settings.tool_path).lay_out, fresh_seconds=fresh
         )
         noted = noting(repositories, vitals)
-        records = (Kept if settings.delivers else Looked)(client, settings.cluster.namespace)
-        gate = Advance(records, repositories.ancestry, settings.accepted_rewinds)
+        records = records or (Kept if settings.delivers else Looked)
+        standings = records(client, settings.cluster.namespace)
+        gate = Advance(standings, repositories.ancestry, settings.accepted_rewinds)
         stores = Stores(Mirrors(noted, gate), Commit, keys.decryptors, fresh, recorder)
         options = _options(settings)
         applier = ClusterApplier(client, options, recorder)

@@ -13,17 +13,26 @@ from typing import Final
 from flux_secret.apply.applier import ClusterApplier
 from flux_secret.apply.cluster import ApplyOptions
 from flux_secret.apply.users import Users
-from flux_secret.errors import ConfigurationError, FluxSecretError, KeyFileError
+from flux_secret.errors import (
+    AccessError,
+    ConfigurationError,
+    FluxSecretError,
+    KeyFileError,
+    ObjectError,
+    UnreachableError,
+)
+from flux_secret.model.names import StoreName
 from flux_secret.model.reference import Lookup
 from flux_secret.model.report import AppReport
 from flux_secret.model.target import Source, Target
 from flux_secret.model.why import Chain
 from flux_secret.outside.git import Mirror
+from flux_secret.outside.kubernetes import Client
 from flux_secret.reconcile.interface import (
     Applies,
     Checkouts,
     GenerateStage,
-    OpensStores,
+    Readers,
     ResolveStage,
 )
 from flux_secret.reconcile.why.diagnose import diagnose
@@ -34,6 +43,8 @@ from flux_secret.reconcile.why.seen import Again, EntryFacts, Trace
 from flux_secret.reconcile.why.subject import Subject, parse_subject
 from flux_secret.resolve.holders import holders
 from flux_secret.settings import KeySettings, Settings
+from flux_secret.store.kept import Looked
+from flux_secret.store.standing import Standing
 from flux_secret.wiring.access import connection_of, git_access
 from flux_secret.wiring.agent import Connected, connect
 from flux_secret.wiring.keys import load_keys
@@ -50,7 +61,7 @@ class _Stages:
     """The stages of a delivery that writes nothing."""
 
     source: Checkouts
-    stores: OpensStores
+    stores: Readers
     generator: GenerateStage
     resolver: ResolveStage
     applier: Applies
@@ -64,6 +75,8 @@ class _Around:
     users: Users
     cluster_error: FluxSecretError | None
     mirrors: Mapping[Source, Mirror]
+    unseen: list[str]
+    """What could not be looked at, in sentences; it grows."""
 
     def repository(self, target: Target, commit: str) -> PinnedRepository:
         """Open a target's repository at a commit."""
@@ -155,6 +168,7 @@ async def _connected(settings: Settings) -> AsyncIterator[tuple[Connected, _Arou
             for app in settings.apps
         ),
         custom_resources=False,
+        delivers=False,
     )
     async with contextlib.AsyncExitStack() as resources:
         folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="flux-secret-")))
@@ -164,7 +178,7 @@ async def _connected(settings: Settings) -> AsyncIterator[tuple[Connected, _Arou
             nowhere.write_text(_NOWHERE)
             cluster = replace(settings.cluster, kubeconfig=nowhere, context=None)
             settings = replace(settings, cluster=cluster)
-        where = _where(settings.keys)
+        where, unseen = _where(settings.keys), list[str]()
         try:
             keys, problem = load_keys(settings.keys, settings.tool_path, resources), None
         except KeyFileError as failure:
@@ -174,13 +188,33 @@ async def _connected(settings: Settings) -> AsyncIterator[tuple[Connected, _Arou
                 gnupg_home=folder,
             )  # fmt: skip
             settings = replace(settings, keys=none)
-        connected = await resources.enter_async_context(connect(settings))
+        connected = await resources.enter_async_context(
+            connect(settings, records=lambda client, own: _Standings(client, own, unseen))
+        )
         git, cache = git_access(settings), settings.git.cache
         stores = {name: Mirror(url, cache, git) for name, url in settings.stores.items()}
         sources = {one.source: Mirror(one.source.url, cache, git) for one in settings.targets}
         look_at = EntryLook(stores, keys, where, problem)
         users = Users(connected.client)
-        yield connected, _Around(look_at, users, cluster_error, sources)
+        yield connected, _Around(look_at, users, cluster_error, sources, unseen)
+
+
+class _Standings(Looked):
+    """How far stores were delivered, as far as that can be read; nothing is written."""
+
+    def __init__(self, client: Client, namespace: str, unseen: list[str]) -> None:
+        super().__init__(client, namespace)
+        self._unseen = unseen
+
+    async def read(self, name: StoreName) -> Standing:
+        """Give a store's; an empty one, and a sentence, where it cannot be read from here."""
+        try:
+            return await super().read(name)
+        except (ObjectError, AccessError, UnreachableError) as failure:
+            self._unseen.append(
+                f"how far store {name} was delivered, and what its owners agreed to: {failure.what}"
+            )
+            return Standing(name)
 
 
 def _cluster_error(settings: Settings) -> FluxSecretError | None:

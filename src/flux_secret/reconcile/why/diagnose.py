@@ -17,6 +17,7 @@ from flux_secret.errors import (
     EntryNotFoundError,
     FluxSecretError,
     GenerateError,
+    HeldError,
     LeakError,
     ReadRefusedError,
 )
@@ -56,6 +57,7 @@ class _Diagnosis:
         if stopped is Step.STORES:
             yield self._failed(LinkKind.ENTRY, "its stores")
             yield from _unreached(LinkKind.RECIPIENTS, LinkKind.KEY)
+        yield from self._held()
         for read in reads:
             yield from self._entry(read)
         if reads and stopped is not Step.STORES:
@@ -102,6 +104,23 @@ class _Diagnosis:
                            reason=f"makes {key}")  # fmt: skip
 
     # -- entry, recipients, key --
+
+    def _held(self) -> Iterator[Link]:
+        """Say which changes of stores are not what is read."""
+        trace = self.seen.trace
+        if trace.rewound is not None:
+            lines = remedies.of_rewound(trace.rewound, self.seen.again)
+            yield _broken(LinkKind.ENTRY, "its stores", trace.rewound, None, lines)
+        for one in trace.held:
+            entry = self.subject.entry
+            if entry is not None and not one.concerns(one.store, entry.under(one.store) or ""):
+                continue
+            name = f"{one.store}/{one.prefix}".rstrip("/")
+            yield Link(
+                LinkKind.ENTRY, name, State.BROKEN, Place(str(one.store)), one.says,
+                "the change waits for its owners; what they agreed to last is read",
+                remedies.of_held(one.says), HeldError.exit_code,
+            )  # fmt: skip
 
     def _entry(self, read: Read) -> Iterator[Link]:
         facts = self._facts(read.lookup.path)
@@ -279,5 +298,6 @@ def _unseen(seen: Seen) -> tuple[str, ...]:
         told.append("which value it is says the object's own field, never this output")
     return (
         *told,
+        *seen.unseen,
         "who read an entry with their own gopass from a clone leaves no trace anywhere",
     )

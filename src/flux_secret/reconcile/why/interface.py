@@ -17,7 +17,7 @@ from flux_secret.reconcile.interface import (
     Applies,
     Checkouts,
     GenerateStage,
-    OpensStores,
+    Readers,
     ResolveStage,
 )
 from flux_secret.reconcile.why.seen import EntryFacts, KeyFacts, Use
@@ -69,7 +69,7 @@ class TraceStages(Protocol):
         """Where applications come from."""
 
     @property
-    def stores(self) -> OpensStores:
+    def stores(self) -> Readers:
         """Where values come from."""
 
     @property
@@ -99,6 +99,10 @@ class Around(Protocol):
     @property
     def cluster_error(self) -> FluxSecretError | None:
         """Why no cluster is known at all."""
+
+    @property
+    def unseen(self) -> Sequence[str]:
+        """What could not be looked at, in sentences."""
 
     def repository(self, target: Target, commit: str) -> Repository:
         """Open a target's repository at a commit."""

@@ -61,9 +61,8 @@ async def seen(
         for path, read in _asked(delivery.reads).items()
     }
     pods, error = await _pods(found, around)
-    return Seen(
-        found, where, facts, await around.entries.key(), again, pods, error, report
-    )  # fmt: skip
+    key = await around.entries.key()
+    return Seen(found, where, facts, key, again, pods, error, report, tuple(around.unseen))
 
 
 def _asked(reads: Sequence[Read]) -> Mapping[SecretPath, Read]:

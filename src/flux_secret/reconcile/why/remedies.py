@@ -34,7 +34,11 @@ _ROLE: Final = re.compile(
     r"kubectl (?:-n (?P<namespace>\S+) )?create (?P<kind>role|clusterrole) (?P<name>\S+) "
     r"--verb=\S+ --resource=[^\s,]+"
 )
+_PUT: Final = "kubectl apply --server-side --force-conflicts -f -"
 _KEYSCAN: Final = re.compile(r"`(ssh-keyscan [^`]+)`")
+_ACCEPT: Final = re.compile(r"flux-secret store accept-rewind \S+ --store \S+")
+_ACCEPTED: Final = re.compile(r"(--accept-store-rewind) (\S+=[0-9a-f]+)")
+_APPROVE: Final = re.compile(r"flux-secret owners approve[^\n`;,]*")
 _CREATE: Final = re.compile(r"(kubectl create namespace \S+)")
 _GOING: Final = re.compile(r"namespace (?:\S+ )?.*being terminated", re.IGNORECASE)
 
@@ -186,6 +190,22 @@ def of_host(error: FluxSecretError, how: Again) -> Lines:
     return (f"{found[1]} >>{_q(file) if how.known_hosts else file}",) if found else ()
 
 
+def of_rewound(error: FluxSecretError, how: Again) -> Lines:
+    """Accept that a store's history was taken back, if it is meant."""
+    owners, flag = _ACCEPT.search(error.remedy), _ACCEPTED.search(error.remedy)
+    if owners:
+        return (owners[0],)
+    if flag and not how.app:
+        return again(how, f"{flag[1]}={flag[2]}")
+    return ()
+
+
+def of_held(says: str) -> Lines:
+    """Give the signature that a change of a store waits for."""
+    found = _APPROVE.search(says)
+    return (found[0].rstrip(".,;)"),) if found else ()
+
+
 def restart(workload: ObjectKey) -> Lines:
     """Start a workload's pods anew."""
     kind = workload.kind.lower()
@@ -199,21 +219,21 @@ def resume(app: str) -> Lines:
 
 
 def _allowed(error: ForbiddenError, how: Again) -> Lines:
-    """Give the agent's service account the right that the error names."""
+    """Give the agent's service account the right that the error names.
+
+    Who may not read an object may hardly write it: what delivering it takes is granted at once.
+    """
     found = _ROLE.search(error.remedy)
     if found is None:
         return ()
     where = f"-n {found['namespace']} " if found["namespace"] else ""
+    kind, name = found["kind"], found["name"]
+    role = found[0].replace("--verb=get ", "--verb=get,create,patch ")
     binding = (
-        f"kubectl {where}create {found['kind']}binding {found['name']} "
-        f"--{found['kind']}={found['name']} "
+        f"kubectl {where}create {kind}binding {name} --{kind}={name} "
         f"--serviceaccount={_q(how.agent_namespace)}:flux-secret"
     )
-    return (
-        found[0],
-        binding,
-        *again(how),
-    )
+    return (*(f"{line} --dry-run=client -o yaml | {_PUT}" for line in (role, binding)), *again(how))
 
 
 def _granted(facts: EntryFacts, how: Again) -> Lines:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from flux_secret.errors import FluxSecretError
-from flux_secret.model.delivery import Delivery, Read
+from flux_secret.model.delivery import Delivery, HeldBack, Read
 from flux_secret.model.manifest import Origin
 from flux_secret.model.names import ObjectKey, SecretPath
 from flux_secret.model.report import AppReport
@@ -36,6 +36,10 @@ class Trace:
     """Every object that the target makes, as its manifest names it."""
     holders: dict[SecretPath, tuple[ObjectKey, ...]] = field(default_factory=dict)
     """Which Secrets hold the value of which entry."""
+    rewound: FluxSecretError | None = None
+    """Why a store's newest commit is not what is read."""
+    held: tuple[HeldBack, ...] = ()
+    """Changes of stores that wait for their owners."""
 
     @property
     def failed_read(self) -> Read | None:
@@ -137,3 +141,5 @@ class Seen:
     pods_error: FluxSecretError | None = None
     report: AppReport | None = None
     """What an agent says of it."""
+    unseen: tuple[str, ...] = ()
+    """What could not be looked at, in sentences."""

@@ -5,6 +5,8 @@ The steps are those of `making.Here`. Values are held here as they are there, an
 
 from __future__ import annotations
 
+import contextlib
+
 from flux_secret.errors import FluxSecretError
 from flux_secret.model.delivery import Delivery, Revision
 from flux_secret.model.target import Target
@@ -21,6 +23,10 @@ async def trace(target: Target, stages: TraceStages, holders: Holders) -> Trace:
         found.delivery.error = failure
     else:
         found.stopped = None
+    with contextlib.suppress(FluxSecretError):  # a store that cannot be read was said already
+        found.rewound = await stages.stores.refused(target)
+        reads = found.delivery.reads
+        found.held = tuple(await stages.stores.held_back(target, reads, listed=False))
     return found
 
 

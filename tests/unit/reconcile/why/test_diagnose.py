@@ -15,11 +15,12 @@ from flux_secret.errors import (
     GenerateError,
     KeyFileError,
     ReadRefusedError,
+    StoreRewoundError,
     UnreachableError,
 )
 from flux_secret.model.app import AppName
 from flux_secret.model.change import Action, Change
-from flux_secret.model.delivery import Delivery, Read, Revision, StoreRevision
+from flux_secret.model.delivery import Delivery, HeldBack, Read, Revision, StoreRevision
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import ObjectKey, SecretPath, StoreName
 from flux_secret.model.reference import Lookup
@@ -168,3 +169,33 @@ def test_a_newer_commit_waits_for_its_agent() -> None:
     assert chain.broken is not None
     assert (chain.broken.kind, chain.exit_code) == (LinkKind.COMMIT, 1)
     assert "tried main@sha1:older" in chain.broken.reason
+
+
+def test_what_owners_have_not_agreed_to_is_the_entrys_break_with_the_command() -> None:
+    what = seen(changes=(Change(SECRET, Action.UNCHANGED),))
+    says = "the change of prod by c0ffee waits for Ann: flux-secret owners approve --store apps"
+    what.trace.held = (HeldBack(APPS, "prod", says), HeldBack(APPS, "", says))
+    link = diagnose(what, ANY).broken
+    assert link is not None
+    assert (link.kind, link.name, link.exit_code) == (LinkKind.ENTRY, "apps/prod", 4)
+    assert link.commands == ("flux-secret owners approve --store apps",)
+    what.trace.held = (HeldBack(APPS, "prod", says),)
+    assert diagnose(what, Subject("apps/db", entry=PATH)).broken is None
+
+
+@pytest.mark.parametrize(
+    ("remedy", "lines"),
+    [
+        ("let its owners accept it: flux-secret store accept-rewind abc --store apps",
+         ("flux-secret store accept-rewind abc --store apps",)),
+        ("start once with --accept-store-rewind apps=abc",
+         ("flux-secret deliver -x --accept-store-rewind=apps=abc",)),
+        ("look at it", ()),
+    ],
+)  # fmt: skip
+def test_a_store_that_was_taken_back(remedy: str, lines: tuple[str, ...]) -> None:
+    what = seen(changes=(Change(SECRET, Action.UNCHANGED),))
+    what.trace.rewound = StoreRewoundError("rewound", remedy=remedy)
+    link = diagnose(what, ANY).broken
+    assert link is not None
+    assert (link.kind, link.exit_code, link.commands) == (LinkKind.ENTRY, 6, lines)

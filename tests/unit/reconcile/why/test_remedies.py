@@ -52,11 +52,14 @@ def test_a_right_is_granted_with_its_binding() -> None:
         "--resource=secrets, and bind it to this agent with kubectl create rolebinding"
     )
     role, binding, *_ = remedies.of_object(ForbiddenError("no", remedy=said), KEY, None, FLAGS)
-    assert role == said.partition(",")[0] + ",create,patch --resource=secrets"
+    put = " --dry-run=client -o yaml | kubectl apply --server-side --force-conflicts -f -"
+    assert role == said.partition(",")[0] + ",create,patch --resource=secrets" + put
     assert binding == (
         "kubectl -n dev create rolebinding flux-secret-secrets --role=flux-secret-secrets "
-        "--serviceaccount=flux:flux-secret"
+        f"--serviceaccount=flux:flux-secret{put}"
     )
+    get = said.replace("get,create,patch", "get")
+    assert remedies.of_object(ForbiddenError("no", remedy=get), KEY, None, FLAGS)[0] == role
 
 
 def test_a_namespace_that_is_going_is_waited_for() -> None:
