@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from cluster.conftest import Kubectl
+from cluster.control_plane import ControlPlane
 from cluster.test_rights import until
 from flux_secret.access.assemble import Facts, assemble
 from flux_secret.access.graph import Kind, Node
@@ -246,3 +247,15 @@ def test_what_patch_answers_is_the_whole_secret(place: Place) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["data"] == {"a": "Yg=="}
+
+
+def test_what_one_may_not_list_is_said_and_the_rest_is_shown(
+    our_control_plane: ControlPlane, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("HOME", str(tmp_path))
+    rights = our_control_plane.kubeconfig_for("nobody")
+    main.main(["access", "graph", "-o", "json", f"--kubeconfig={rights}"], standalone_mode=False)
+    said = json.loads(capsys.readouterr().out)["unseen"]
+    for resource in ("configmaps", "clusterrolebindings", "rolebindings", "pods", "deployments"):
+        assert any(resource in one for one in said), (resource, said)

@@ -48,6 +48,10 @@ class Node:
     kind: Kind
     name: str
 
+    def __hash__(self) -> int:
+        """Leave the kind out: an enum's hash is made by Python, and there are many nodes."""
+        return hash(self.name)
+
     def __lt__(self, other: Node) -> bool:
         return (ORDER[self.kind], self.name) < (ORDER[other.kind], other.name)
 
