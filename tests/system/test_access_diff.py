@@ -222,7 +222,7 @@ def test_a_subkey_that_is_put_into_somebodys_key_file_hides_nobody(store: Store)
     alice, eve = (
         store.keys.gpg("--export", store.keys.fingerprint(email)) for email in (ALICE, EVE)
     )
-    at = eve.index(b"\xb8")  # the packet of the subkey (RFC 9580 §4.2: tag 14, one octet of length)
+    at = eve.index(b"\xb8\x38\x04")  # a subkey of 56 bytes, version 4 (RFC 9580 §4.2, §5.5.2)
     store.writes(f".public-keys/{store.id(ALICE)}", alice + eve[at:])
     store.has("prod/db", ALICE, EVE)
     store.commit()
