@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -15,10 +16,12 @@ from flux_secret.cli.leaving.removing import take_out
 from flux_secret.cli.leaving.tasks import Deliveries, data, tell
 from flux_secret.cli.recipients.confirming import Given
 from flux_secret.cli.store.terminal import counting
-from flux_secret.errors import UsageError
+from flux_secret.errors import FluxSecretError, UsageError
+from flux_secret.settings.access import AccessFlags, AccessSettings
 from flux_secret.settings.person import PersonSettings
 from flux_secret.store.working.leaving import Leaving, leaving
 from flux_secret.store.working.store import WorkingStore
+from flux_secret.wiring.asking import uses_of
 from flux_secret.wiring.stores import mounted, remembering
 
 _FORMATS: Final = ("table", "json", "yaml")
@@ -31,6 +34,7 @@ class _Asked:
     removes: bool
     harmless: tuple[str, ...]
     given: Given
+    cluster: AccessSettings
 
 
 @click.command()
@@ -41,6 +45,10 @@ class _Asked:
               help="A key whose value is no secret, in entries without a password.")  # fmt: skip
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--keep-going", is_flag=True, help="Leave out what cannot be decrypted.")
+@click.option("--kubeconfig", type=click.Path(path_type=Path), metavar="FILE",
+              help="Cluster access. Default: KUBECONFIG, ~/.kube/config, the pod's.")  # fmt: skip
+@click.option("--context", metavar="NAME", help="Context of the kubeconfig.")
+@click.option("--no-cluster", is_flag=True, help="Do not ask where values are delivered.")
 @click.option("-o", "--output", type=click.Choice(_FORMATS), default="table", show_default=True,
               help="How it is written.")  # fmt: skip
 @click.pass_context
@@ -50,9 +58,11 @@ def offboard(context: click.Context, /, key: str, **given: Any) -> None:  # noqa
     KEY is a person's address or name, a key's id or fingerprint; also one that nobody has any more.
     """
     as_data = given["output"] != "table"
+    flags = AccessFlags((), given["kubeconfig"], given["context"], given["no_cluster"])
     asked = _Asked(
         key.strip(), given["store"], given["remove"], given["harmless"],
         Given(yes=given["yes"], keep_going=given["keep_going"], as_json=as_data),
+        AccessSettings.load(flags),
     )  # fmt: skip
     found, deliveries = asyncio.run(_offboard(asked))
     if as_data:
@@ -84,7 +94,18 @@ async def _offboard(asked: _Asked) -> tuple[Sequence[Leaving], Deliveries]:
             remedy="name an address, a key's id (16 hex digits) or its fingerprint, as "
             "`flux-secret recipients ls` or `gpg --list-packets ENTRY.gpg` shows them",
         )
-    return found, Deliveries(unknown="no cluster was asked")
+    return found, await _deliveries(asked.cluster)
+
+
+async def _deliveries(settings: AccessSettings) -> Deliveries:
+    """Ask the cluster; what cannot be asked is unknown, and no reason to end."""
+    if settings.cluster is None:
+        return Deliveries(unknown="no cluster was asked (--kubeconfig)")
+    try:
+        uses, unseen = await uses_of(settings.cluster, settings.cluster_env)
+    except FluxSecretError as failure:
+        return Deliveries(unknown=failure.what)
+    return Deliveries.of(uses, unseen)
 
 
 async def _look(settings: PersonSettings, store: WorkingStore, asked: _Asked) -> Leaving | None:

@@ -7,7 +7,7 @@ than none, and never complete in silence.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -59,13 +59,25 @@ class ClusterFacts:
     unseen: list[str] = field(default_factory=list)
 
 
+async def look_at_uses(client: Client) -> ClusterFacts:
+    """Ask only which Apps read which entries; raise `UnreachableError`."""
+    facts = ClusterFacts()
+    _add_uses(facts, await _inventories(client, facts))
+    return facts
+
+
+def _add_uses(facts: ClusterFacts, inventories: Sequence[Inventory]) -> None:
+    names = _names(inventories)
+    for one in inventories:
+        facts.uses += _uses(one, names[one.target])
+
+
 async def look(client: Client) -> ClusterFacts:
     """Ask for everything once; raise `UnreachableError`."""
     facts = ClusterFacts()
     inventories = await _inventories(client, facts)
-    names = _names(inventories)
+    _add_uses(facts, inventories)
     for one in inventories:
-        facts.uses += _uses(one, names[one.target])
         facts.secrets += [
             f"{key.namespace}/{key.name}"
             for key in one.entries

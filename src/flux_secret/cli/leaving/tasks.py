@@ -32,14 +32,16 @@ class Deliveries:
     """By entry."""
     unknown: str = ""
     """Why nobody knows; empty when it was asked."""
+    unseen: Sequence[str] = ()
+    """What of it could not be seen."""
 
     @classmethod
-    def of(cls, uses: Collection[Use]) -> Deliveries:
+    def of(cls, uses: Collection[Use], unseen: Sequence[str] = ()) -> Deliveries:
         """Sort what was told."""
         by_entry: dict[str, list[Use]] = {}
         for one in sorted(uses):
             by_entry.setdefault(one.entry, []).append(one)
-        return cls(by_entry)
+        return cls(by_entry, unseen=unseen)
 
 
 def lines(found: Sequence[Leaving], deliveries: Deliveries) -> Sequence[str]:
@@ -143,6 +145,7 @@ def _notes(found: Sequence[Leaving], deliveries: Deliveries, text: str) -> Itera
                "in use elsewhere, no store says")  # fmt: skip
     if deliveries.unknown and due:
         yield f"where values are delivered is not known: {deliveries.unknown}"
+    yield from (f"not seen: {one}" for one in deliveries.unseen)
     if any(one.past.readable for one in found):
         yield NOT_ENOUGH
     yield f"{voice.counted(left, 'thing')} left to do" if left else "nothing is left to do"
@@ -158,6 +161,7 @@ def data(found: Sequence[Leaving], deliveries: Deliveries, text: str) -> dict[st
         "asked": text,
         "left": sum(one.left for one in found),
         "deliveries_unknown": deliveries.unknown,
+        "deliveries_unseen": list(deliveries.unseen),
         "stores": [_store(one, deliveries) for one in found],
     }
 
