@@ -21,7 +21,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from flux_secret.audit.line import FORMAT, NO_HASH, BadLineError, Record, parse
-from flux_secret.audit.segments import Head
+from flux_secret.audit.segments import FRAMES, Head
 from flux_secret.audit.signing import Verifier, statement
 from flux_secret.model.record import Kind
 
@@ -99,7 +99,7 @@ class ChainCheck:
     signed_by: set[str] = field(default_factory=set)
     signatures: int = 0
     unsigned: int = 0
-    """Records behind it, signatures themselves left out."""
+    """Records behind it that say something: signatures and lines that begin files do not."""
     unsigned_since: str = ""
     anchors: list[Anchor] = field(default_factory=list)
     """What this writer saw of others."""
@@ -115,7 +115,7 @@ class ChainCheck:
     started: int = 0
     """The number of the last record that says that an agent started."""
     _open: dict[str, Intent] = field(default_factory=dict)
-    _signatures: deque[int] = field(default_factory=lambda: deque(maxlen=1000))
+    _frames: deque[int] = field(default_factory=lambda: deque(maxlen=1000))
     _hashes: deque[str] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     _start: str = NO_HASH
     _began_at: Place = _NOWHERE
@@ -226,7 +226,8 @@ class ChainCheck:
         self.ended = record.time
         if record.kind == Kind.SIGNATURE:
             self._signature(record, place)
-            self._signatures.append(record.seq)
+        if record.kind in FRAMES:  # a signature may be the first line of a new file
+            self._frames.append(record.seq)
             return
         self.unsigned += 1
         self.unsigned_since = self.unsigned_since or record.time
@@ -282,7 +283,7 @@ class ChainCheck:
             self.signed_by.add(key)
         if to > self.signed_to:
             self.signed_to = to
-            own = sum(seq > to for seq in self._signatures)
+            own = sum(seq > to for seq in self._frames)
             self.unsigned = record.seq - 1 - to - own
             self.unsigned_since = record.time if self.unsigned else ""
 

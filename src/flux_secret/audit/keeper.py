@@ -122,9 +122,14 @@ class RecordKeeper:
         return self._open.file
 
     @property
-    def signed(self) -> tuple[int, int]:
-        """The last record that was signed when this began, and the one that holds its signature."""
+    def signed(self) -> int:
+        """The last record that was signed when this began."""
         return self._open.signed
+
+    @property
+    def said(self) -> int:
+        """The end of the last group in which something was said that would have to be signed."""
+        return self._open.said
 
     @property
     def seen(self) -> Mapping[str, int]:

@@ -65,7 +65,7 @@ class Sealer:
         self._copied = copied
         self._pace = pace or Pace()
         self._due = asyncio.Event()
-        self._signed_to, self._sealed = keeper.signed
+        self._signed_to = keeper.signed
         self._file = keeper.file
         self._seen = dict(keeper.seen)
         self._is_failing = False
@@ -94,9 +94,9 @@ class Sealer:
 
     async def seal(self) -> None:
         """Sign what is new; raise why it cannot be."""
-        head = self._keeper.head
-        if self._signer is None or head.seq <= self._sealed:
+        if self._signer is None or self._keeper.said <= self._signed_to:
             return
+        head = self._keeper.head
         first = self._signed_to + 1
         text = statement(self._keeper.writer, first, head.seq, head.hash)
         signature = await self._signer.sign(text)
@@ -108,7 +108,7 @@ class Sealer:
             "signature": signature.decode(),
         }
         note = Note(Kind.SIGNATURE, f"{first}..{head.seq}", details)
-        self._sealed = await self._keeper.append([note])
+        await self._keeper.write([note])
         self._signed_to, self._file = head.seq, self._keeper.file
 
     async def anchor(self) -> None:

@@ -31,10 +31,13 @@ from flux_secret.model.record import Kind, Note
 from flux_secret.outside.appendfile import AppendFile, Claim, remove
 from flux_secret.outside.files import write_atomic
 
+FRAMES: Final = frozenset({Kind.SIGNATURE.value, Kind.SEGMENT.value})
+"""Kinds that say nothing that would have to be signed."""
 SUFFIX: Final = ".jsonl"
 _NAME: Final = re.compile(r"\d{12,16}\.jsonl\Z")
 _TAIL_BYTES: Final = 32 * MAX_LINE_BYTES  # what a crash can have left half written
 _REMEMBERED_BYTES: Final = 4 * MAX_LINE_BYTES  # of a file's end, from which work goes on
+_LATE: Final = 100  # lines among which one says something, if anything is unsigned
 _SIGNATURE: Final = b'"kind":"signature"'
 _ANCHOR: Final = b'"kind":"anchor"'
 _HINTS: Final = {
@@ -78,8 +81,10 @@ class Segments:
         self._file: AppendFile | None = None
         self.found: list[Note] = []
         """What the next record has to say first."""
-        self.signed = (0, 0)
-        """The last record that was signed at the start, and the one that holds its signature."""
+        self.signed = 0
+        """The last record that was signed at the start."""
+        self.said = 0
+        """The last record that says something: signatures, and lines that begin files, do not."""
         self.seen: dict[str, int] = {}
         """How far other chains were, when it was noted last before the start."""
         try:
@@ -103,6 +108,8 @@ class Segments:
         except OSError as failure:
             raise refused(self.folder, failure) from None
         self.head = head
+        if any(note.kind not in FRAMES for note in notes):
+            self.said = head.seq
 
     @property
     def file(self) -> Path | None:
@@ -182,7 +189,7 @@ class Segments:
                 if record.writer != self.writer:
                     raise _not_ours(path, record.writer)
                 self._file = file
-                self.signed, self.seen = _remembered(file)
+                self.signed, self.said, self.seen = _remembered(file)
                 return Head(record.seq, record.hash)
             file.close()
             remove(path)  # empty by now: its first record never became durable
@@ -215,20 +222,23 @@ def segment_files(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.stem))
 
 
-def _remembered(file: AppendFile) -> tuple[tuple[int, int], dict[str, int]]:
-    """Give what the end of a file has signed last, and seen of others."""
+def _remembered(file: AppendFile) -> tuple[int, int, dict[str, int]]:
+    """Give what the end of a file has signed last, said last, and seen of others."""
     tail = file.read(max(0, file.size - _REMEMBERED_BYTES), file.size)
-    signed, seen = (int(file.path.stem) - 1, 0), {}
-    for line in tail.split(b"\n")[:-1]:
-        if _SIGNATURE not in line and _ANCHOR not in line:
+    signed, said, seen = int(file.path.stem) - 1, 0, {}
+    lines = tail.split(b"\n")[:-1]
+    for at, line in enumerate(lines):
+        is_late = at >= len(lines) - _LATE
+        if not is_late and _SIGNATURE not in line and _ANCHOR not in line:
             continue
         with contextlib.suppress(BadLineError, ValueError):
             record = parse(line)
+            said = said if record.kind in FRAMES else record.seq
             if record.kind == Kind.SIGNATURE:
-                signed = int(str(record.details.get("to"))), record.seq
+                signed = int(str(record.details.get("to")))
             elif record.kind == Kind.ANCHOR:
                 seen[record.about] = int(str(record.details.get("seq")))
-    return signed, seen
+    return signed, said, seen
 
 
 def _last(file: AppendFile) -> tuple[Record | None, int]:

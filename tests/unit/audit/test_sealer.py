@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from flux_secret.audit.keeper import RecordKeeper
 from flux_secret.audit.places import place_at
 from flux_secret.audit.sealer import Pace, Sealer, kept
 from flux_secret.audit.segments import Bounds, segment_files
@@ -158,3 +159,24 @@ async def test_nothing_is_removed_before_its_checkpoint_is_signed(tmp_path: Path
         assert segment_files(record.folder)[0].name == "000000000001.jsonl"
         signer.fails = False
     assert _verify(tmp_path).exit_code == 0
+
+
+async def test_what_is_recorded_while_a_signature_is_made_is_signed_too(tmp_path: Path) -> None:
+    class _Slow(_Signer):
+        record: RecordKeeper
+
+        async def sign(self, message: bytes) -> bytes:
+            if not self.signed:
+                await self.record.write(_notes(2))
+            return await super().sign(message)
+
+    signer = _Slow()
+    async with kept(tmp_path, "agent", signer=signer, pace=_SLOW) as record:
+        signer.record = record
+        await record.write(_notes(1))
+        sealer = Sealer(record, signer)
+        await sealer.seal()
+        await sealer.seal()
+        await sealer.seal()
+        assert signer.signed == 2
+    assert _verify(tmp_path).notes == []
