@@ -346,8 +346,8 @@ async def test_refs_that_are_no_approvals_harm_nothing(
     [
         ("revoked", "the key is revoked"),
         ("revoked, and the old key put back", "the key is revoked"),
-        ("unknown", "is not in .public-keys"),
-        ("another's", "is not in .public-keys"),
+        ("unknown", "is not in the store"),
+        ("another's", "is not in the store"),
     ],
 )
 async def test_a_key_that_is_revoked_or_unknown_does_not_count(

@@ -1,26 +1,28 @@
-"""A store's `.public-keys`, in every commit that changed them → the certificates of owners.
+"""Keys that a store has, in every commit that changed them → the certificates of owners.
+
+Recipients' keys lie where gopass exports them; `owners edit` puts those of other owners beside its
+file.
 
 A key that was revoked there once stays revoked, though a later commit brings its old copy back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from flux_secret.access.interface import History
 from flux_secret.access.openpgp import MAX_CERTIFICATE, Certificates
+from flux_secret.model.owners import FOLDER
 
-FOLDERS: Final = (".public-keys", ".gpg-keys")  # the second is gopass's older name
+OWN: Final = f"{FOLDER}/keys"
+FOLDERS: Final = (".public-keys", ".gpg-keys", OWN)  # the second is gopass's older name
 MAX_FILES: Final = 5_000  # of all commits
 
 
-def certificates(history: History, head: str, more: Iterable[bytes] = ()) -> Certificates:
-    """Read what the commits up to `head` had; `more` are keys from elsewhere, as a keyring's."""
-    found = Certificates(more)
-    for untrusted in _files(history, head):
-        found.add(untrusted)
-    return found
+def certificates(history: History, head: str) -> Certificates:
+    """Read what the commits up to `head` had."""
+    return Certificates(_files(history, head))
 
 
 def _files(history: History, head: str) -> Iterator[bytes]:

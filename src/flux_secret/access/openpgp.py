@@ -52,11 +52,16 @@ class Certificates:
             self._by_id.setdefault(one[-_ID:], set()).add(fingerprint)
             self._by_id.setdefault(one, set()).add(fingerprint)
 
+    @property
+    def fingerprints(self) -> frozenset[str]:
+        """Give those of every key that is known."""
+        return frozenset(self._by_fingerprint)
+
     def problem(self, fingerprint: str) -> str:
         """Say why a key cannot sign now, in words that follow "the key"; empty when it can."""
         certificate = self._by_fingerprint.get(fingerprint)
         if certificate is None:
-            return "is not known here"
+            return "is not in the store: no agent knows it"
         if certificate.is_revoked:
             return "is revoked"
         ends = self.expires(fingerprint)
@@ -88,7 +93,7 @@ class Certificates:
         if len(makers) == 1:
             return Signer(OwnerKey(KeyKind.OPENPGP, makers.pop()))
         if not named:
-            return Signer(None, f"its key {_shown(issuer)} is not in .public-keys")
+            return Signer(None, f"its key {_shown(issuer)} is not in the store")
         fingerprint = min(named)
         return Signer(OwnerKey(KeyKind.OPENPGP, fingerprint), self._reason(fingerprint, signature))
 

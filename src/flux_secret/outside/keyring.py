@@ -78,6 +78,10 @@ class Keyring:
             remedy="look at the keys: gpg --list-keys; renew one: gpg --import FILE",
         )
 
+    async def sign(self, message: bytes, key: str) -> bytes:
+        """Sign with a private key that stays where it is; give the armored detached signature."""
+        return await self._gpg.sign(message, key)
+
     async def decrypt(self, ciphertext: bytes) -> Plaintext:
         """Decrypt one message with a private key that stays where it is."""
         return Plaintext(await self._gpg.decrypt(ciphertext))

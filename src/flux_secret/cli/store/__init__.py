@@ -9,8 +9,8 @@ import click
 from flux_secret.cli.lazy import LazyGroup
 
 _COMMANDS: Final = (
-    "check", "clone", "cp", "edit", "generate", "grep", "history", "init", "insert", "ls", "mv",
-    "otp", "rm", "show", "sync",
+    "accept-rewind", "check", "clone", "cp", "edit", "generate", "grep", "history", "init",
+    "insert", "ls", "mv", "otp", "rm", "show", "sync",
 )  # fmt: skip
 
 

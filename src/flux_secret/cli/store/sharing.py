@@ -9,6 +9,7 @@ from flux_secret.settings.person import PersonSettings
 from flux_secret.store.working.merging import Choice
 from flux_secret.store.working.store import WorkingStore
 from flux_secret.store.working.sync import sync
+from flux_secret.wiring.ownership import refuse_to_share
 
 
 async def share(store: WorkingStore, settings: PersonSettings) -> None:
@@ -18,6 +19,7 @@ async def share(store: WorkingStore, settings: PersonSettings) -> None:
     """
     if store.clone is None or not settings.pushes:
         return
+    await refuse_to_share(store)
     done = await sync(store, keep_both)
     for name in done.to_look_at:
         voice.warn(f"{store.full(name)}: your side, kept beside theirs; remove one of the two")

@@ -16,6 +16,7 @@ from flux_secret.store.working.merging import Choice, Choose
 from flux_secret.store.working.store import WorkingStore
 from flux_secret.store.working.sync import Synced, told
 from flux_secret.store.working.sync import sync as sync_store
+from flux_secret.wiring.ownership import refuse_to_share
 from flux_secret.wiring.stores import mounted
 
 
@@ -44,6 +45,7 @@ async def _sync(names: Sequence[str], *, accept_rewritten: bool) -> int:
         for store in mounts.stores.values():
             if not names or store.name in names:
                 try:
+                    await refuse_to_share(store)
                     done = await sync_store(store, choose, accept_rewritten=accept_rewritten)
                 except FluxSecretError as failure:  # the other stores are synced all the same
                     voice.fail(failure, about=_name(store))

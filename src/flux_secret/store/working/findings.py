@@ -40,7 +40,7 @@ _TEXTS: Final = frozenset({
     ".age-ids",
 })  # fmt: skip
 _ROOT_TEXTS: Final = frozenset({"config", "config.worktree", ".gopass-audit-ignore", ".gopass.yml"})
-_FOLDERS: Final = (".public-keys/", ".gpg-keys/", ".gopass/", ".extensions/")
+_FOLDERS: Final = (".public-keys/", ".gpg-keys/", ".gopass/", ".extensions/", ".flux-secret/")
 _ABOUT: Final = re.compile(r"(README|LICENSE|CODEOWNERS)(\.[a-z]+)?\Z")
 _ENDINGS: Final = (".gpg", ".age")
 _LEFT: Final = re.compile(r"\..+\.[a-z0-9_]{8}\Z")  # by a write that was killed
