@@ -40,6 +40,8 @@ class RecordSettings:
     git_branch: str = DEFAULT_BRANCH
     push_seconds: float = 60.0
     """How often it is pushed."""
+    author: tuple[str, str] = ("flux-secret", "flux-secret@localhost")
+    """Name and address in the commits that push it."""
     pseudonym_key: Path | None = None
     """The file of the key that entry names are hidden under; None: they are not."""
 
@@ -64,6 +66,7 @@ class RecordSettings:
             git_url=url,
             git_branch=flags.record_git_branch,
             push_seconds=seconds("--record-git-interval", flags.record_git_interval),
+            author=(flags.git_user, flags.git_email),
             pseudonym_key=flags.record_pseudonyms,
         )
 

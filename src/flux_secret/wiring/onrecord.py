@@ -9,6 +9,7 @@ import structlog
 
 import flux_secret
 from flux_secret.model.record import Kind, Note, Recorder
+from flux_secret.outside.git import GitAccess
 from flux_secret.reconcile.watched import Watched
 from flux_secret.settings import Settings
 from flux_secret.settings.effective import said
@@ -25,13 +26,16 @@ async def record_of(
     keys: Keys,
     resources: contextlib.AsyncExitStack,
     recorder: Recorder | None = None,
+    git: GitAccess | None = None,
 ) -> Watched | None:
     """Open the record that the settings name, unless there is one; which keys are held is on it.
+
+    `git` is how a repository is reached that it is pushed to.
 
     None where no record is kept. Raises `RecordError` when it cannot begin.
     """
     if recorder is None and settings is not None:
-        recorder = await resources.enter_async_context(kept(settings, keys.gpg))
+        recorder = await resources.enter_async_context(kept(settings, keys.gpg, access=git))
     if recorder is None:
         return None
     watched = Watched(recorder)

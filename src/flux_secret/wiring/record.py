@@ -24,8 +24,6 @@ from flux_secret.outside.gpg import Gpg
 from flux_secret.outside.keyring import Keyring
 from flux_secret.settings.record import RecordSettings
 
-AUTHOR: Final = Tagger("flux-secret", "flux-secret@localhost")
-"""Who the commits of the record name, where the settings name nobody."""
 _PROBE: Final = b"flux-secret record v1\nthis key signs\n"
 _log = structlog.get_logger(component="record")
 
@@ -48,13 +46,12 @@ async def recorder(
     gpg: Gpg | None = None,
     *,
     access: GitAccess | None = None,
-    author: Tagger | None = None,
 ) -> AsyncIterator[Recorder]:
     """Keep the record as long as this lasts; raise `RecordError` when it cannot begin.
 
     `gpg` has the keys that may sign: an agent's own. For a person it is theirs, and only where the
-    settings name a key, as any other might ask for a passphrase. `access` and `author` are for the
-    branch that it is pushed to, where the settings name one.
+    settings name a key, as any other might ask for a passphrase. `access` is how the repository is
+    reached that it is pushed to, where the settings name one.
     """
     signer = await signer_of(gpg, settings.signing_key) if gpg else None
     bounds = Bounds(segment=settings.segment_bytes, keep=settings.keep_bytes)
@@ -62,7 +59,7 @@ async def recorder(
     def branch(folder: Path) -> GrowingBranch:
         url, name = cast("GitUrl", settings.git_url), settings.git_branch
         place = folder / "branch.git"
-        return GrowingBranch(url, name, place, access or GitAccess(), author or AUTHOR)
+        return GrowingBranch(url, name, place, access or GitAccess(), Tagger(*settings.author))
 
     pace = Pace(push_seconds=settings.push_seconds)
     async with kept(
