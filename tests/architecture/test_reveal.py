@@ -25,9 +25,8 @@ ALLOWED = {
     ("resolve/secret.py", "SecretFolder._read"): (1, "base64 is decoded"),
     ("resolve/secret.py", "SecretFolder._is_from_a_script"): (1, "references in values"),
     ("resolve/secret.py", "SecretFolder.foresee"): (1, "a reference is recognised"),
-    ("resolve/holders.py", "holders"): (2, "which Secret holds which entry's value"),
     ("resolve/leak.py", "needles"): (1, "looked for outside Secrets, and in them"),
-    ("resolve/holding.py", "_text"): (1, "values of scripts are looked for in it"),
+    ("resolve/holding.py", "_texts"): (1, "values of scripts are looked for in it"),
     # apply: values become a request's body; our own HMAC key is made, kept and used
     ("apply/payload.py", "to_bytes"): (1, "base64 in a body, wrapped again"),
     ("apply/unsaid.py", "_forms"): (1, "looked for in the API server's words"),

@@ -27,12 +27,13 @@ def held(
     """Give the items, each Secret with the names of the entries that it holds values of."""
     if not scripts:
         return tuple(items)
-    wanted = [needle for lookup, value in scripts for needle in needles(lookup, value)]
-    texts = [_text(item.secret_data.values()) for item in items]
-    if sum(map(len, texts)) * len(wanted) > MAX_SEARCHED:
+    wanted = [needle for lookup, value in scripts for needle in needles(lookup, value, least=1)]
+    texts = [_texts(item.secret_data.values()) for item in items]
+    if sum(len(one) for values in texts for one in values) * len(wanted) > MAX_SEARCHED:
         wanted = []
     seen = [
-        {*item.holds.entries, *_seen(wanted, text)} for item, text in zip(items, texts, strict=True)
+        {*item.holds.entries, *_seen(wanted, values)}
+        for item, values in zip(items, texts, strict=True)
     ]
     nowhere = {str(lookup.path) for lookup, _ in scripts}.difference(*seen)
     perhaps = tuple(sorted(nowhere))
@@ -44,9 +45,9 @@ def held(
     )
 
 
-def _text(values: Iterable[Plaintext]) -> bytes:
-    return b"\0".join(value.reveal() for value in values)
+def _texts(values: Iterable[Plaintext]) -> tuple[bytes, ...]:
+    return tuple(value.reveal() for value in values)
 
 
-def _seen(wanted: Iterable[Needle], text: bytes) -> Iterable[str]:
-    return (str(one.lookup.path) for one in wanted if text and one.is_in(text))
+def _seen(wanted: Iterable[Needle], texts: Sequence[bytes]) -> Iterable[str]:
+    return (str(one.lookup.path) for one in wanted if any(map(one.is_in, texts)))

@@ -88,14 +88,14 @@ class LeakDetector:
                     )
 
 
-def needles(lookup: Lookup, value: Plaintext) -> Iterator[Needle]:
-    """Give what to look for; nothing for values that stand everywhere by chance."""
+def needles(lookup: Lookup, value: Plaintext, least: int = MIN_WHOLE) -> Iterator[Needle]:
+    """Give what to look for: no piece of fewer bytes than `least`."""
     whole = value.reveal().rstrip(b"\r\n")
     pieces = {whole}
     if lookup.part in {Part.WHOLE, Part.RAW}:
         pieces.add(whole.partition(b"\n")[0].rstrip(b"\r"))
     for piece in pieces:
-        if len(piece) >= MIN_WHOLE:
+        if len(piece) >= least:
             yield Needle(lookup, piece, (piece, *base64_inside(piece)))
 
 

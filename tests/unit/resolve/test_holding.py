@@ -7,11 +7,12 @@ from collections.abc import Mapping
 
 import pytest
 
-from flux_secret.model.manifest import BundleItem, Holds, Manifest, Manifests, Origin
+from flux_secret.model.manifest import Bundle, BundleItem, Holds, Manifest, Manifests, Origin
 from flux_secret.model.names import ObjectKey, SecretPath
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.reference import Lookup
 from flux_secret.resolve import holding
+from flux_secret.resolve.holders import holders
 from flux_secret.resolve.holding import MAX_PERHAPS, MORE, held
 from flux_secret.resolve.resolver import Resolver
 from simulators.store_reader import SimulatedReader
@@ -68,6 +69,24 @@ def test_what_is_found_nowhere_may_be_anywhere() -> None:
     assert one.holds == Holds(("apps/db",), ("apps/pin", "apps/salt"))
     assert two.holds == Holds((), ("apps/pin", "apps/salt"))
     assert other.holds == Holds()
+
+
+@pytest.mark.parametrize("short", [b"x", b"12", b"short"])
+def test_a_short_value_counts_where_it_is_a_whole_one(short: bytes) -> None:
+    """Inside others it stands by chance."""
+    scripts = given(("apps/pin", short + b"\n"))
+    one, two = held(
+        [item("one", a=b"other", b=short), item("two", a=b"of " + short + b" x")], scripts
+    )
+    assert (one.holds, two.holds) == (Holds(("apps/pin",)), Holds())
+
+
+def test_who_asks_which_secrets_hold_an_entry_is_told_what_is_certain() -> None:
+    scripts = given(("apps/db", VALUE), ("apps/salt", b"grains of salt"), ("apps/db", VALUE))
+    items = held([item("one", a=VALUE), item("two", a=VALUE)], scripts)
+    assert holders(Bundle(items), scripts) == {
+        SecretPath.parse("apps/db"): tuple(one.key for one in items)
+    }
 
 
 def test_more_than_can_be_noted_is_said() -> None:
