@@ -67,7 +67,7 @@ class Actor:
             ahead = Entry(one.key, one.uid, one.adopted, values=one.values, holds=one.want.holds)
             entry = self._entries.get(one.key, ahead)
             # Until it is listed again nobody knows what is there: who is killed leaves that behind.
-            self._entries[one.key] = replace(entry, digest="")
+            self._entries[one.key] = replace(entry, digest="", leaving=None)
         begin = self._lists.claim if writes else self._lists.write
         self._inventory = inventory = await begin(inventory, self._entries, self._revision)
         for rank in order.in_ranks(writes, lambda one: one.key):

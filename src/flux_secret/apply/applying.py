@@ -221,7 +221,8 @@ def _would(
 
 def _kept(steps: Iterable[Step]) -> list[Entry]:
     """Give what is listed and stays as it is."""
-    return [one.entry for one in steps if isinstance(one, Keep) and one.entry is not None]
+    kept = [one.entry for one in steps if isinstance(one, Keep) and one.entry is not None]
+    return [replace(one, leaving=None) for one in kept]  # it is wanted, perhaps again
 
 
 def _unplaced(

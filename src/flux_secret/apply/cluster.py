@@ -52,6 +52,8 @@ class ApplyOptions:
     """Whether only to say what would be done; not even our key is written."""
     tries: bool = False
     """When `dry`: whether the API server is asked what it would refuse."""
+    handover_seconds: float = 0.0
+    """How long another App may take over what left one; 0: nobody waits (`patience`)."""
     fresh_seconds: float = 0.0
     """How long what was read of the cluster counts for the rounds that begin after it.
 

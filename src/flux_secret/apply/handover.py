@@ -1,7 +1,8 @@
 """A claim → the object moves from one target's list to another's, and is never deleted in between.
 
 1. The other target must not want it any more: it was delivered without it in this pass, or it was
-   taken out of the configuration of the same branch. Else two targets define one object, and the
+   taken out of the configuration of the same branch, or it is an App that is about to remove it for
+   the same account (`patience`). Else two targets define one object, and the
    claim is refused in Flux v1's words: whoever has the object keeps it. Of two that met it in this
    pass for the first time, the one whose git path was named first has it.
 2. The new list is written first, the old one after it: a crash in between leaves the object in two
@@ -71,6 +72,9 @@ class HandOver:
             changes.add(Change(key, Action.FAILED, error=lost, origin=str(loses)))
 
     def _is_free(self, key: ObjectKey, owner: TargetId, claimant: TargetId) -> bool:
+        listed = self._cluster.ledger.inventory(owner).entries.get(key)
+        if listed is not None and listed.leaving is not None:
+            return listed.leaving == self._sound[claimant].target.service_account
         if owner not in self._configured and not owner.app:
             return (owner.source, owner.branch) == (claimant.source, claimant.branch)
         if owner not in self._wanted:
@@ -114,7 +118,7 @@ class HandOver:
         inventory = ledger.inventory(claimant)
         if owner is not None:
             entry = ledger.inventory(owner).entries.get(key, Entry(key))
-            moved = replace(entry, digest="", fields="")
+            moved = replace(entry, digest="", fields="", leaving=None)
             inventory = replace(inventory, entries={**inventory.entries, key: moved})
             inventory = await ledger.write(
                 ledger.inventory(claimant), inventory.entries, str(revision)

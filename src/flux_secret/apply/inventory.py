@@ -94,6 +94,8 @@ class Entry:
     """Keyed digest of each value of a Secret; None where they are not known."""
     holds: Holds = HOLDS_NOTHING
     """Names of the entries that the values of a Secret come from."""
+    leaving: str | None = None
+    """The account in whose name its App is about to remove it, `""` for our own; None: it stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,7 @@ class Inventory:
                     **({} if entry.values is None else {"values": dict(entry.values)}),
                     **({"entries": [*entry.holds.entries]} if entry.holds.entries else {}),
                     **({"perhaps": [*entry.holds.perhaps]} if entry.holds.perhaps else {}),
+                    **({} if entry.leaving is None else {"leaving": entry.leaving}),
                 }
                 for key, entry in sorted(self.entries.items())
             ],
@@ -216,6 +219,7 @@ def _entries(tree: Json) -> Iterable[Entry]:
                 text(item, "fields"),
                 text_map(item, "values") if "values" in item else None,
                 Holds(_names(item, "entries"), _names(item, "perhaps")),
+                text(item, "leaving") if "leaving" in item else None,
             )
 
 

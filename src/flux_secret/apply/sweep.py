@@ -8,19 +8,21 @@ of something that it wants is not known: its load may be smaller than it seems.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from flux_secret.apply.cluster import Cluster
 from flux_secret.apply.handover import HandedOver, HandOver
 from flux_secret.apply.inventory import Inventory, TargetId
+from flux_secret.apply.patience import Patience, Wait
 from flux_secret.apply.plan import Claim
 from flux_secret.apply.removal import Leaving, Remover
 from flux_secret.model.change import ChangeSet
 from flux_secret.model.delivery import Delivery
 from flux_secret.model.manifest import Origin
 from flux_secret.model.names import ObjectKey
+from flux_secret.outside.clock import uptime
 
 
 @dataclass(slots=True)
@@ -35,6 +37,9 @@ class Known:
     """What somebody in the cluster wants left alone."""
     left_out: dict[TargetId, frozenset[str]] = field(default_factory=dict)
     """What was left out for want of a scope."""
+    patience: Patience = field(default_factory=Patience)
+    """Since when what is about to be removed."""
+    clock: Callable[[], float] = uptime
 
 
 @dataclass(slots=True)
@@ -52,6 +57,8 @@ class Pass:
     def want(self, target: TargetId, origins: Mapping[ObjectKey, Origin]) -> None:
         """Note everything that a target contains, and who says so."""
         self.wanted[target] = self.known.wanted[target] = origins
+        for key in origins:
+            self.known.patience.wanted(target, key)
 
     def wanted_by(
         self, target: TargetId, sound: Collection[TargetId], delivered: Collection[TargetId]
@@ -99,7 +106,10 @@ class Sweeper:
         for target in sound:  # the first of the git paths first
             for claim in [claim for claimant, claim in self._now.claims if claimant == target]:
                 await handing.settle(target, claim, changes)
-        for leaving in self._leaving(sound, configured, wants):
+        wait = Wait(self._cluster.options.handover_seconds, self._now.known.clock)
+        patience = self._now.known.patience
+        for announced in self._leaving(sound, configured, wants):
+            leaving = await patience.announced(announced, ledger, changes, wait)
             cluster = self._cluster.acting_as(leaving.account)
             await Remover(cluster, self._now.known.told, changes).remove(leaving)
         return handing.owed

@@ -38,6 +38,8 @@ class Change:
     """Where its manifest stands, for people: file or command, document, line."""
     lasting: bool = False
     """Whether it was skipped for as long as somebody in the cluster wants it so."""
+    again_seconds: float = 0.0
+    """After how many seconds it is decided; 0: it is decided."""
 
     @property
     def failure(self) -> str:

@@ -136,7 +136,7 @@ class Lane:
         if done.errors:
             _log.error(done.errors, headline="err")
         self.failures = 0 if done.exit_code == 0 else self.failures + 1
-        self.due = now() + self._pause(driver)
+        self.due = now() + min(self._pause(driver), done.again_seconds)
         driver.report(self.app, done, now() - began)
 
     async def _answered(self, asked: Asked, driver: Driver) -> Round:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -61,6 +62,12 @@ class Round:
         revisions = [one.revision.stores for one in self.deliveries if one.revision]
         pinned = [stores[repository].seen for stores in revisions if repository in stores]
         return bool(pinned) and all(commit == head for commit in pinned)
+
+    @property
+    def again_seconds(self) -> float:
+        """After how many seconds another round has something to decide; infinite for none."""
+        waits = [change.again_seconds for change in self.swept if change.again_seconds > 0]
+        return min(waits, default=math.inf)
 
     @property
     def errors(self) -> str:

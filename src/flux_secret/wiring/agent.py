@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequ
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Final
 
 import structlog
 
@@ -63,6 +64,8 @@ from flux_secret.wiring.onrecord import record_of
 from flux_secret.wiring.replicas import deliver_what_is_ours, pass_on
 from flux_secret.wiring.repositories import Repositories
 
+HANDOVER_SECONDS: Final = 30.0
+"""How long another App may take over what left one: it tries again 10 s after it could not."""
 _log = structlog.get_logger()
 
 
@@ -188,6 +191,8 @@ async def connect(  # noqa: PLR0913 -- one for each whom it connects
         gate = Advance(standings, repositories.ancestry, settings.accepted_rewinds)
         stores = Stores(Mirrors(noted, gate), Commit, keys.decryptors, fresh, recorder)
         options = _options(settings)
+        if workers and settings.fresh_seconds:  # an agent with Apps that have a round each
+            options = replace(options, handover_seconds=HANDOVER_SECONDS)
         applier = ClusterApplier(client, options, recorder)
         supervisors = await resources.enter_async_context(Supervisors())
         sandbox = await _sandbox(settings, supervisors)

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from flux_secret.apply.applier import ApplyRound, ClusterApplier
@@ -166,6 +166,8 @@ class World:
     """Unique: the application's namespace is NAME, the agent's is NAME-flux."""
     transport: Transport
     restart: RestartPolicy | None = None
+    accounts: Mapping[str, str] = field(default_factory=dict)
+    """In whose name an App's objects are applied, by its name."""
     elsewhere: bool = False
     """Whether each target is applied as in a worker: by words that cross to another process."""
 
@@ -181,6 +183,7 @@ class World:
         confirmations: frozenset[str] = frozenset(),
         established_seconds: float = 60.0,
         fresh_seconds: float = 0.0,
+        handover_seconds: float = 0.0,
     ) -> ClusterApplier:
         """Start a process anew: nothing is remembered but what lies in the cluster."""
         options = ApplyOptions(
@@ -189,6 +192,7 @@ class World:
             confirmations=confirmations,
             established_seconds=established_seconds,
             fresh_seconds=fresh_seconds,
+            handover_seconds=handover_seconds,
         )
         self.applier = ClusterApplier(client or self.client, options)
         return self.applier
@@ -259,8 +263,13 @@ class World:
         return delivery
 
     def target(self, path: str, *, prune: bool = True) -> Target:
+        """Give a target; one whose path has the form `@APP` is an App of that name."""
         source = Source(GitUrl.parse("ssh://git@example.org/ops"), "main")
-        return Target(source, path, prune=prune, default_namespace=self.name, restart=self.restart)
+        app = f"{self.name}/{path[1:]}" if path.startswith("@") else ""
+        return Target(
+            source, path, prune=prune, default_namespace=self.name, restart=self.restart, app=app,
+            service_account=self.accounts.get(path, ""),
+        )  # fmt: skip
 
     async def live(self, kind: ServedKind, name: str) -> LiveObject | None:
         return await self.client.metadata(kind, self.name if kind.namespaced else "", name)

@@ -12,9 +12,10 @@ import structlog
 
 from flux_secret.errors import FluxSecretError, UnreachableError
 from flux_secret.model.app import App, AppName, Followed
+from flux_secret.model.change import Action, Change, ChangeSet
 from flux_secret.model.delivery import Delivery, Revision, StoreRevision
 from flux_secret.model.giturl import GitUrl
-from flux_secret.model.names import StoreName
+from flux_secret.model.names import ObjectKey, StoreName
 from flux_secret.model.sync import Sync
 from flux_secret.model.target import Source, Target
 from flux_secret.reconcile.round import Round
@@ -42,6 +43,8 @@ class World:
     """When each has which head."""
     unreachable: set[Followed] = field(default_factory=set)
     failing: set[str] = field(default_factory=set)
+    deciding: dict[str, list[float]] = field(default_factory=dict)
+    """After how many seconds an App's next rounds have something to decide, each in its turn."""
     hanging: dict[str, float] = field(default_factory=dict)
     """How many seconds a round of an App takes."""
     rounds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -82,7 +85,12 @@ class World:
         delivery = Delivery(target, Revision(head, stores))
         if name in self.failing:
             delivery.error = UnreachableError("gone")
-        return Round((delivery,), syncs=(Sync(target.source, commit=head, head=head),))
+        swept = ChangeSet()
+        if self.deciding.get(name):
+            wait = self.deciding[name].pop(0)
+            key = ObjectKey("", "Secret", "dev", "s")
+            swept.add(Change(key, Action.SKIPPED, "it leaves", again_seconds=wait))
+        return Round((delivery,), swept, syncs=(Sync(target.source, commit=head, head=head),))
 
     async def those(self, _store: StoreName, apps: Sequence[App]) -> Collection[AppName]:
         self.asked_of.append([one.name.name for one in apps])

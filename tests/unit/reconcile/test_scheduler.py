@@ -124,6 +124,11 @@ def test_a_sync_is_for_what_is_not_anothers_and_who_waits_is_told_when_it_moves(
             sync.result()
 
 
+def test_a_round_that_left_something_to_decide_is_followed_by_one_that_does() -> None:
+    world = World(until=700, deciding={"a": [30.0, 400.0]})
+    assert world.live() == {"a": [0, 30, 330, 630]}
+
+
 def test_an_app_comes_changes_and_goes_while_the_others_run() -> None:
     world = World(until=1000, apps=[app("b")])
     changed = every(app("a"), 50)
