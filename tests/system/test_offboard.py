@@ -183,3 +183,13 @@ def test_a_key_of_an_entry_without_a_password_may_be_called_harmless(me: Person)
     changed(me, "apps/bare", b"\nuser: joe\ntoken: t1\nmore: x\n")
     assert "apps/bare" in due(me, BOB)
     assert "apps/bare" not in due(me, BOB, "--harmless", "token")
+
+
+def test_a_folder_without_history_forgets_and_what_they_know_is_told_once(me: Person) -> None:
+    shutil.rmtree(me.store / ".git")
+    done = me.flux("offboard", BOB, "--remove", "--yes", check=False)
+    assert (done.code, "3 things left" in done.err) == (1, True), done.err
+    assert me.readers("apps/db") == {ME}
+    assert me.flux("offboard", BOB, check=False).code == 2, "nothing there knows him any more"
+    aged = me.flux("age", "--due", check=False)
+    assert (aged.code, "has no git history" in aged.err) == (3, True), aged.err

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import click
@@ -35,6 +35,8 @@ class _Asked:
     wanted: Wanted
     only_due: bool
     output: str
+    is_only: bool = False
+    """Whether there is one store only."""
 
 
 @click.command()
@@ -64,6 +66,7 @@ async def _age(asked: _Asked) -> int:
     found: list[Aged] = []
     scans: list[tuple[str, Aging]] = []
     async with mounted(settings) as mounts:
+        asked = replace(asked, is_only=len(mounts.stores) == 1)
         for store, paths in _places(mounts, asked.places):
             scan = await _scan(settings, store, asked)
             if scan is not None:
@@ -113,7 +116,7 @@ async def _scan(settings: PersonSettings, store: WorkingStore, asked: _Asked) ->
         with counting("decrypting") as watch:
             found = await aging(store, asked.wanted, memory, watch)
     except ConfigurationError as failure:
-        if asked.places:
+        if asked.places or asked.is_only:
             raise
         voice.warn(f"{failure.what} ({failure.remedy})")
         return None
@@ -136,16 +139,19 @@ def _say(shown: Sequence[Aged], scans: Sequence[tuple[str, Aging]], asked: _Aske
             )
         click.echo(calendar(shown, now, warn_before), nl=False)
     else:
-        _say_table(shown, now, wide=asked.output == "wide")
+        _say_table(shown, now, asked)
 
 
-def _say_table(shown: Sequence[Aged], now: int, *, wide: bool) -> None:
+def _say_table(shown: Sequence[Aged], now: int, asked: _Asked) -> None:
+    wide = asked.output == "wide"
     for line in lines(shown, now, wide=wide) if shown else ():
         voice.say(line)
     counts = {which: sum(one.due.standing is which for one in shown) for which in Standing}
     said = [f"{counts[which]} {which.value}" for which in Standing if counts[which]]
-    voice.note(f"{voice.counted(len(shown), 'entry', 'entries')}: {', '.join(said)}"
-               if said else "nothing is due")  # fmt: skip
+    if said:
+        voice.note(f"{voice.counted(len(shown), 'entry', 'entries')}: {', '.join(said)}")
+    else:
+        voice.note("nothing is due" if asked.only_due else "there are no entries")
     if any(one.due.standing.is_due for one in shown):
         voice.note("change a value at its source, then: flux-secret store edit ENTRY")
     doubtful = sum(not one.age.is_certain for one in shown)

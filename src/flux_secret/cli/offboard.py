@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -86,7 +86,9 @@ async def _offboard(asked: _Asked) -> tuple[Sequence[Leaving], Deliveries]:
             one = await _look(settings, store, asked)
             removes = one is not None and one.named and asked.removes
             if one is not None and removes and await take_out(store, one, settings, asked.given):
-                one = await _look(settings, store, asked)
+                again = await _look(settings, store, asked)
+                # a folder without history remembers nobody who left, and they know it all the same
+                one = again or replace(one, named={})
             found += [one] if one is not None else []
     if not found:
         raise UsageError(

@@ -7,11 +7,11 @@ from typing import Final
 
 from flux_secret.access.diff import Comparison, Side, compare
 from flux_secret.errors import ConfigurationError, FluxSecretError, UsageError
-from flux_secret.model.owners import MAX_FILE, NOBODY, OWNERS_FILE, Owners, parse_owners
+from flux_secret.model.owners import NOBODY
 from flux_secret.outside.git.person import PersonGit
 from flux_secret.outside.objects import Commit
 from flux_secret.settings.person import PersonSettings
-from flux_secret.store.interface import Commit as StoreCommit
+from flux_secret.store.ownersfile import owners_of
 from flux_secret.store.readership import Readership, certificates
 
 HEAD: Final = "HEAD"
@@ -44,18 +44,6 @@ def _side(commit: Commit, readership: Readership) -> Side:
         return Side(access, owners_of(commit))
     except FluxSecretError as error:
         return Side(access, NOBODY, (f"nobody answers for anything: {error.what}",))
-
-
-def owners_of(commit: StoreCommit) -> Owners:
-    """Read a commit's owners file; raise `ConfigurationError`."""
-    entry = commit.entry(OWNERS_FILE)
-    if entry is None:
-        return NOBODY
-    if entry.is_folder or entry.is_link or commit.size(entry.blob) > MAX_FILE:
-        raise ConfigurationError(
-            f"{OWNERS_FILE} is no file of at most {MAX_FILE} bytes", remedy="put the file there"
-        )
-    return parse_owners(commit.read(entry.blob))
 
 
 def _root(store: str | None, settings: PersonSettings) -> Path:

@@ -19,9 +19,9 @@ from flux_secret.outside.keyring import Keyring
 from flux_secret.outside.workfolder import WorkFolder
 from flux_secret.settings.access import AccessSettings
 from flux_secret.store.interface import Commit
+from flux_secret.store.ownersfile import owners_of
 from flux_secret.store.readership import Certificate, Readership
 from flux_secret.wiring.clusterfacts import ClusterFacts, look
-from flux_secret.wiring.comparing import owners_of
 from flux_secret.wiring.installing import client_of
 from flux_secret.wiring.written import written
 

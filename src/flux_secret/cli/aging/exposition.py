@@ -28,8 +28,9 @@ def exposition(found: Sequence[Aged], now: int) -> str:
         "flux_secret_age_scan_timestamp_seconds", "When this was found out.", registry=registry
     ).set(now)
     for one in found:
-        changed.labels(one.name).set(one.age.earliest)
-        certain.labels(one.name).set(one.age.is_certain)
+        name = one.name.encode(errors="replace").decode()  # git takes any bytes
+        changed.labels(name).set(one.age.earliest)
+        certain.labels(name).set(one.age.is_certain)
         if one.due.deadline is not None and one.rule is not None:
-            deadline.labels(one.name, ",".join(one.rule.owners)).set(one.due.deadline)
+            deadline.labels(name, ",".join(one.rule.owners)).set(one.due.deadline)
     return generate_latest(registry).decode()

@@ -17,6 +17,7 @@ from flux_secret.store.working.exposure import Unchanged
 from flux_secret.store.working.leaving import Leaving
 
 _HEAD: Final = ("TO DO", "WHERE", "WHAT", "OWNERS", "DELIVERED TO", "LAST READABLE")
+_LAST: Final = 253_402_300_799  # seconds: the end of the year 9999
 _SHOWN: Final = 3  # Secrets of one entry
 NOT_ENOUGH: Final = (
     "taking somebody out of the recipients is not enough: they may have kept what they read, and "
@@ -89,7 +90,12 @@ def _delivered(one: Leaving, value: Unchanged, deliveries: Deliveries) -> str:
 
 
 def _day(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).date().isoformat() if seconds else "-"
+    return _time(seconds).date().isoformat() if seconds else "-"
+
+
+def _time(seconds: int) -> datetime:
+    """Read a commit's date, which may be any number."""
+    return datetime.fromtimestamp(min(max(seconds, 0), _LAST), UTC)
 
 
 def tell(found: Sequence[Leaving], deliveries: Deliveries, text: str) -> None:
@@ -146,6 +152,7 @@ def _notes(found: Sequence[Leaving], deliveries: Deliveries, text: str) -> Itera
     if deliveries.unknown and due:
         yield f"where values are delivered is not known: {deliveries.unknown}"
     yield from (f"not seen: {one}" for one in deliveries.unseen)
+    yield from (f"whose values they are is not known: {one.flaw}" for one in found if one.flaw)
     if any(one.past.readable for one in found):
         yield NOT_ENOUGH
     yield f"{voice.counted(left, 'thing')} left to do" if left else "nothing is left to do"
@@ -210,4 +217,4 @@ def _value(one: Leaving, value: Unchanged, deliveries: Deliveries) -> dict[str, 
 
 
 def _stamp(seconds: int) -> str | None:
-    return stamp(datetime.fromtimestamp(seconds, UTC)) if seconds else None
+    return stamp(_time(seconds)) if seconds else None

@@ -22,7 +22,7 @@ from flux_secret.store.working.hindsight import still_known
 from flux_secret.store.working.membership import Membership, inherit, listed, still_named
 from flux_secret.store.working.membership import remove as leave
 from flux_secret.store.working.store import Draft, WorkingStore
-from flux_secret.wiring.stores import mounted
+from flux_secret.wiring.stores import mounted, remembering
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ async def _remove(who: _Who, given: Given) -> int:
         store, folder = mounts.at(given.folder)
         async with store.changing() as draft:
             changes, leaving = await _changes(draft, folder, who)
-            known = await still_known(store, tuple(leaving.values()))
+            known = await still_known(store, tuple(leaving.values()), remembering(settings, store))
             if not given.as_json:
                 tell(store, known)
             if not ask(store, changes, given):

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from flux_secret.errors import AccessError, ConfigurationError
 from flux_secret.model.due import WARN_BEFORE, Due
-from flux_secret.model.owners import NOBODY, OWNERS_FILE, Owners, Rule, parse_owners
+from flux_secret.model.owners import Owners, Rule
 from flux_secret.outside.git.past import Version, makers, versions
+from flux_secret.store.ownersfile import owners_of
 from flux_secret.store.tree import StoreTree
 from flux_secret.store.working.ages import Age, History, ages
 from flux_secret.store.working.dates import dated
@@ -54,12 +55,6 @@ class Wanted:
     """Seconds."""
 
 
-def owners_of(tree: StoreTree) -> Owners:
-    """Read who answers for what; nobody where the store has no such file."""
-    data = tree.plain_file(OWNERS_FILE)
-    return NOBODY if data is None else parse_owners(data)
-
-
 async def aging(
     store: WorkingStore, wanted: Wanted, memory: Remembering, watch: Watch | None = None
 ) -> Aging:
@@ -95,7 +90,7 @@ async def aging(
         return [path for path in changed if after.entry(path) is None]
 
     history = History(past, parts, dated(made, wanted.now), vanished)
-    owners = owners_of(tree)
+    owners = owners_of(at)
     found = [_aged(store, one, owners, wanted) for one in ages(entries, history, extension)]
     return Aging(found, digests.counted, len(past), len(made))
 

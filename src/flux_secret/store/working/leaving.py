@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flux_secret.errors import AccessError
+from flux_secret.errors import AccessError, ConfigurationError
 from flux_secret.model.owners import NOBODY, Owners
 from flux_secret.store.interface import Reader
+from flux_secret.store.ownersfile import owners_of
 from flux_secret.store.tree import StoreTree
-from flux_secret.store.working.aging import owners_of
 from flux_secret.store.working.exposure import Unchanged
 from flux_secret.store.working.hindsight import Hindsight, look_back
 from flux_secret.store.working.membership import named_in
@@ -39,6 +39,8 @@ class Leaving:
     """Entries that are encrypted to them, though no recipients file that counts names them."""
     past: Hindsight
     owners: Owners
+    flaw: str = ""
+    """Why nobody is known to answer for anything; empty when all is well."""
     harmless: Collection[str] = ()
     """Names of keys that are no secrets."""
 
@@ -79,8 +81,11 @@ async def leaving(
     named = await named_in(tree, store.crypto, readers)
     past = await look_back(store, readers, memory, watch)
     sealed = await _sealed(store, tree, readers)
-    owners = owners_of(tree) if past.readable else NOBODY
-    found = Leaving(store.name, people, named, sealed, past, owners, harmless)
+    try:
+        owners, flaw = owners_of(store.folder), ""
+    except ConfigurationError as failure:  # no reason to tell nothing else
+        owners, flaw = NOBODY, failure.what
+    found = Leaving(store.name, people, named, sealed, past, owners, flaw, harmless)
     return found if found.is_known else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from flux_secret.cli.aging.calendar import calendar
 from flux_secret.cli.aging.exposition import exposition
 from flux_secret.cli.aging.rows import data, in_order, lines
 from flux_secret.model.due import DAY, Due
@@ -74,3 +75,10 @@ def test_metrics_are_times_of_which_an_alert_makes_ages() -> None:
     said = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
     assert {name: float(said[name]) for name in expected} == expected
     assert not any("deadline" in name and "older" in name for name in said)
+
+
+def test_a_name_of_any_bytes_can_be_written_everywhere() -> None:
+    odd = aged("a\udcff\x1b[31m", 1)
+    assert b"?" in exposition([odd], NOW).encode()
+    assert calendar([odd], NOW, DAY).encode()
+    assert data([odd], [])["entries"][0]["entry"] == odd.name

@@ -117,3 +117,18 @@ def test_nothing_left_is_said_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert "they could never decrypt anything" in said.out
     assert said.err == "note: nothing is left to do\n"
     assert list(lines([leaving(**DONE)], DELIVERIES)) == []
+
+
+def test_any_date_of_a_commit_can_be_written() -> None:
+    for when in (-(2**62), 2**62, 0):
+        value = Unchanged("a", (EVERYTHING,), is_certain=True, commit="c", when=when)
+        past = Hindsight([Version("c", when, "a.gpg", "1")], ".gpg", [value], {"a"}, Counted())
+        one = leaving(past=past)
+        assert lines([one], DELIVERIES)
+        assert data([one], DELIVERIES, "bob")["left"] == one.left
+        tell([one], DELIVERIES, "bob")
+
+
+def test_an_owners_file_that_cannot_be_used_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    tell([leaving(flaw="it is no mapping")], DELIVERIES, "bob")
+    assert "whose values they are is not known: it is no mapping" in capsys.readouterr().err
