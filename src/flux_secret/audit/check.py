@@ -78,6 +78,10 @@ class _Gap(NamedTuple):
     lines: int
 
 
+_NOTED: Final = frozenset({
+    Kind.INTENT.value, Kind.OUTCOME.value, Kind.STARTED.value, Kind.TORN.value,
+    Kind.CHECKPOINT.value, Kind.ANCHOR.value,
+})  # fmt: skip
 _NONE: Final = Head(0, NO_HASH)
 _NOWHERE: Final = Place("", 0)
 
@@ -231,7 +235,8 @@ class ChainCheck:
             return
         self.unsigned += 1
         self.unsigned_since = self.unsigned_since or record.time
-        self._note(record, place)
+        if record.kind in _NOTED:
+            self._note(record, place)
 
     def _note(self, record: Record, place: Place) -> None:
         details = record.details

@@ -28,13 +28,20 @@ _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
 _HASH: Final = re.compile(r"[0-9a-f]{64}\Z")
 _KIND: Final = re.compile(r"[a-z][a-z-]{0,31}\Z")
 WRITER: Final = re.compile(r"[a-z0-9.@_-]{1,80}\Z")
-_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z")
+_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z\Z")
 _FIELDS: Final = frozenset(
     {"about", "details", "hash", "kind", "prev", "seq", "time", "v", "writer"}
+)
+_HEAD_FIELDS: Final = frozenset({"about", "details"})
+_REST: Final = re.compile(  # of a line, from its hash on
+    rb',"hash":"([0-9a-f]{64})","kind":"([a-z][a-z-]{0,31})","prev":"([0-9a-f]{64})"'
+    rb',"seq":([1-9][0-9]{0,15}),"time":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}'
+    rb'\.[0-9]{3}Z)","v":1,"writer":"([a-z0-9.@_-]{1,80})"\}'
 )
 _HASH_MEMBER: Final = b',"hash":"'
 _KIND_MEMBER: Final = b',"kind":"'
 _HASH_BYTES: Final = len(_HASH_MEMBER) + 64 + 1
+_decode = json.JSONDecoder().decode
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 Value = str | int | bool | list[str]
@@ -98,6 +105,43 @@ def line_of(note: Note, *, seq: int, time: str, writer: str, prev: str) -> tuple
 
 def parse(untrusted: bytes) -> Record:
     """Read a line, without its line break; raise `BadLineError`."""
+    return _quickly(untrusted) or _thoroughly(untrusted)
+
+
+def _quickly(untrusted: bytes) -> Record | None:
+    """Read a line that is as we write it, in half the time; None leaves it to `_thoroughly`.
+
+    What stands from the last `,"hash":"` on can be written in one way only; the rest is short.
+    """
+    at = untrusted.rfind(_HASH_MEMBER)
+    found = _REST.fullmatch(untrusted, at) if 0 < at < len(untrusted) < MAX_LINE_BYTES else None
+    head = _head(untrusted[:at] + b"}") if found else None
+    if found is None or head is None:
+        return None
+    digest, kind, prev, seq, time, writer = map(bytes.decode, found.groups())
+    hashed = hashlib.sha256(untrusted[:at])
+    hashed.update(untrusted[at + _HASH_BYTES :])
+    if hashed.hexdigest() != digest or int(seq) > _MAX_NUMBER:
+        return None
+    return Record(int(seq), time, writer, kind, *head, prev, digest)
+
+
+def _head(untrusted: bytes) -> tuple[str, Mapping[str, Value]] | None:
+    """Read what stands before a line's hash, if it is as we write it."""
+    try:
+        head = _decode(untrusted.decode())
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(head, dict) or head.keys() != _HEAD_FIELDS:
+        return None
+    about, details = head["about"], head["details"]
+    is_typed = isinstance(about, str) and _are_details(details)
+    is_canonical = is_typed and _encode(head).encode(errors="replace") == untrusted
+    return (about, details) if is_canonical else None
+
+
+def _thoroughly(untrusted: bytes) -> Record:
+    """Read a line, and say what is wrong with it."""
     if len(untrusted) >= MAX_LINE_BYTES:
         raise BadLineError(f"the line is longer than {MAX_LINE_BYTES} bytes")
     try:
@@ -136,18 +180,25 @@ def _is_typed(fields: Mapping[str, object]) -> bool:
         text = fields[name]
         if not isinstance(text, str) or (pattern is not None and not pattern.match(text)):
             return False
-    seq, details = fields["seq"], fields["details"]
-    if type(seq) is not int or not 1 <= seq <= _MAX_NUMBER or not isinstance(details, dict):
+    seq = fields["seq"]
+    is_number = type(seq) is int and 1 <= seq <= _MAX_NUMBER
+    return is_number and _are_details(fields["details"])
+
+
+def _are_details(details: object) -> bool:
+    if not isinstance(details, dict):
         return False
     return all(_NAME.match(name) and _is_value(value) for name, value in details.items())
 
 
 def _is_value(value: object) -> bool:
+    if isinstance(value, str):
+        return True
     if isinstance(value, list):
         return all(isinstance(item, str) for item in value)
     if isinstance(value, int):
         return abs(value) <= _MAX_NUMBER
-    return isinstance(value, str)
+    return False
 
 
 def _said(name: str, value: Detail) -> Value | None:

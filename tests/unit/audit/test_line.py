@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flux_secret.audit import line as lines
 from flux_secret.audit.line import NO_HASH, BadLineError, hash_in, line_of, parse, settled
 from flux_secret.errors import BugError
 from flux_secret.model.plaintext import Plaintext
@@ -69,6 +71,31 @@ def test_no_byte_can_be_changed(at: int, to: int) -> None:
     line[at] = to
     with pytest.raises(BadLineError):
         parse(bytes(line))
+
+
+@given(
+    about=st.text(),
+    details=st.dictionaries(
+        st.sampled_from(["app", "hash", "kind", "prev", "seq"]), st.text() | st.integers()
+    ),
+    change=st.sampled_from(["", " ", "\\u0041", '"', "}", "hash", ',"hash":"', "0"]),
+    at=st.integers(0, 600),
+)
+def test_the_quick_way_and_the_thorough_way_agree(
+    about: str, details: dict[str, Detail], change: str, at: int
+) -> None:
+    text = _line(about, **details)[0][:-1].decode()
+    at %= len(text)
+    changed = text[:at] + change + text[at:]
+    body = re.sub(r',"hash":"[0-9a-f]{64}"(?=,"kind":"read","prev")', "", changed)
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    forged = body.replace(',"kind":"read","prev"', f',"hash":"{digest}","kind":"read","prev"')
+    for candidate in (text.encode(), changed.encode(), forged.encode()):
+        try:
+            thorough = lines._thoroughly(candidate)
+        except BadLineError:
+            thorough = None
+        assert lines._quickly(candidate) == thorough
 
 
 def _hashed(text: str) -> bytes:
