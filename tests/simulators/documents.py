@@ -32,6 +32,7 @@ FULL: Final[Mapping[str, Tree]] = {
         "url": URL,
         "mount": "team/apps",
         "readers": [{"namespaces": ["dev-demo", "*"], "paths": ["application/demo/dev", "*"]}],
+        "owners": {"anchor": {"commit": "0" * 40, "keys": [f"openpgp:{'A' * 40}"]}},
         "suspend": True,
     },
     "StoreSecret": {
@@ -52,6 +53,11 @@ LEAST: Final[Mapping[str, Tree]] = {
     "StoreSecret": {"data": {"password": REFERENCE}},
 }
 """Nothing that can be left out."""
+
+
+SSH_KEY: Final = (
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGhvbWUgb2YgYSBrZXkgdGhhdCBub2JvZHkgaGFzICEh alice"
+)
 
 
 def with_url(kind: str, url: str) -> Tree:
@@ -113,6 +119,10 @@ GOOD: Final[Sequence[tuple[str, Tree]]] = [
         for path in ("*", "a", "a/b c/ö", "..a/.b", ".../x")
     ),
     *(("Store", also("Store", mount=name)) for name in ("_a", "a.b@c", "a/b/c-d")),
+    ("Store", also("Store", owners={})),
+    ("Store", also("Store", owners={"anchor": {}})),
+    ("Store", also("Store", owners={"anchor": {"commit": "0123456789abcdef" * 4}})),
+    ("Store", also("Store", owners={"anchor": {"keys": [SSH_KEY, f"openpgp:{'0a' * 20}"]}})),
     *(
         ("StoreSecret", {"data": {"a.b-c_D": text}})
         for text in (
@@ -179,6 +189,14 @@ BAD: Final[Sequence[tuple[str, Tree, str]]] = [
     *(
         ("Store", also("Store", mount=name), "is no store name")
         for name in ("-a", "a//b", "a b", "/a", "a/")
+    ),
+    *(
+        ("Store", also("Store", owners={"anchor": {"commit": commit}}), "no commit by its whole id")
+        for commit in ("main", "0123abcd", "A" * 40, "")
+    ),
+    *(
+        ("Store", also("Store", owners={"anchor": {"keys": [key]}}), "it is no key")
+        for key in ("alice@example.org", "openpgp:0123", "ssh-ed25519")
     ),
     ("Store", also("Store", readers=[{"namespaces": ["a"]}]), "paths"),
     ("Store", also("Store", readers=[{"namespaces": [], "paths": ["a"]}]), "at least 1 items"),

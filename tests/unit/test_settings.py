@@ -10,6 +10,8 @@ import pytest
 
 from flux_secret.errors import ConfigurationError, FluxSecretError, UsageError
 from flux_secret.model.bounds import Bounds
+from flux_secret.model.names import StoreName
+from flux_secret.model.store import Anchor
 from flux_secret.model.target import GitSecret
 from flux_secret.settings import Flags, Settings, current_kubeconfig, from_environment
 
@@ -236,3 +238,36 @@ def test_where_probes_ask_and_when_it_is_unhealthy() -> None:
     assert load().listen.health is None
     with pytest.raises(UsageError, match="--unhealthy-after: "):
         load(unhealthy_after="soon")
+
+
+def test_a_trust_anchor_is_a_commit_or_a_file_of_keys(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text(f"# ours\n\nopenpgp:{'a' * 40} # alice\n")
+    apps, team = StoreName("apps"), StoreName("team/x")
+    loaded = load(
+        store_anchor=[f"apps={'0' * 64}"],
+        store_owner_keys=[f"team/x={keys}"],
+        accept_store_rewind=[f"apps={'1' * 40}"],
+        cluster_name="prod",
+    )
+    assert loaded.anchors[apps] == Anchor("0" * 64)
+    assert [str(key) for key in loaded.anchors[team].keys] == [f"openpgp:{'A' * 40}"]
+    assert loaded.accepted_rewinds == {apps: "1" * 40}
+    assert loaded.cluster_name == "prod"
+
+
+@pytest.mark.parametrize("content", ["", "# nobody\n", "alice@example.org\n", "x" * 70_000])
+def test_a_file_of_keys_without_keys_anchors_nothing(tmp_path: Path, content: str) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text(content)
+    with pytest.raises((UsageError, ConfigurationError)):
+        load(store_owner_keys=[f"apps={keys}"])
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        load(store_owner_keys=[f"apps={tmp_path / 'none'}"])
+
+
+@pytest.mark.parametrize("flag", ["store_anchor", "accept_store_rewind"])
+@pytest.mark.parametrize("text", ["apps", "apps=", "apps=main", f"apps={'A' * 40}"])
+def test_a_commit_is_named_by_its_whole_id(flag: str, text: str) -> None:
+    with pytest.raises(UsageError, match="by its whole id"):
+        load(None, **{flag: [text]})

@@ -1,6 +1,6 @@
 """How each App stands → metrics of ours.
 
-Labels are the App's namespace and name, and words of ours: an App has at most 22 series, and those
+Labels are the App's namespace and name, and words of ours: an App has at most 23 series, and those
 of one that is gone are removed. No entry of a store is named.
 """
 
@@ -34,6 +34,11 @@ class AppMetrics:
             "flux_secret_app_consecutive_failures", "Rounds that failed one after another.", _NAME,
             registry=registry,
         )  # fmt: skip
+        self._unapproved = Gauge(
+            "flux_secret_app_unapproved",
+            "Changes of stores that an App waits for, for want of owners' signatures.", _NAME,
+            registry=registry,
+        )  # fmt: skip
         self._duration = Histogram(
             "flux_secret_app_delivery_duration_seconds", "How long a round of an App took.", _NAME,
             buckets=BUCKETS, registry=registry,
@@ -49,6 +54,7 @@ class AppMetrics:
         self._names.add(status.name)
         self._suspended.labels(*labels).set(status.suspended)
         self._failures.labels(*labels).set(status.failures)
+        self._unapproved.labels(*labels).set(len(status.held))
         if status.ready is not None:
             self._ready.labels(*labels).set(status.ready)
 
@@ -65,7 +71,9 @@ class AppMetrics:
         """Remove the series of an App that is gone."""
         labels = (name.namespace, name.name)
         self._names.discard(name)
-        for one in (self._ready, self._suspended, self._failures, self._duration):
+        for one in (
+            self._ready, self._suspended, self._failures, self._unapproved, self._duration,
+        ):  # fmt: skip
             one.remove(*labels)
         for result in RESULTS:
             self._deliveries.remove(*labels, result)

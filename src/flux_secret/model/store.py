@@ -8,22 +8,27 @@
       readers:
         - {namespaces: [dev-demo], paths: [application/demo/dev]}
 
-Without readers nobody may read it (design decision 14).
+Without readers nobody may read it (design decision 14). `owners: {anchor: {commit: …}}` says which
+owners file is trusted.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from flux_secret.errors import UsageError
 from flux_secret.model.fields import Fields, bad
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import StoreName
+from flux_secret.model.ownerkey import OwnerKey
 
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 EVERY: Final = "*"
 """Every namespace; or every path."""
-_SPEC: Final = ("url", "mount", "readers", "suspend")
+_SPEC: Final = ("url", "mount", "readers", "suspend", "owners")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,20 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True)
+class Anchor:
+    """Whose word counts about a store's owners to begin with."""
+
+    commit: str = ""
+    """One whose owners file is trusted: its whole id."""
+    keys: tuple[OwnerKey, ...] = ()
+    """Without a commit: the one that brought the file in counts, if one of them has signed it."""
+
+
+NO_ANCHOR: Final = Anchor()
+"""The first owners file that is seen is trusted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Store:
     """A store that Apps may name."""
 
@@ -45,6 +64,7 @@ class Store:
     readers: tuple[Reader, ...] = ()
     suspended: bool = False
     """Whether nobody may read it for now."""
+    anchor: Anchor = NO_ANCHOR
 
     def granted(self, namespace: str) -> tuple[str, ...]:
         """Give the paths that Apps of a namespace may read; empty for none."""
@@ -82,7 +102,30 @@ def parse_store(name: str, spec: object, where: str) -> Store:
         url=url,
         readers=tuple(readers),
         suspended=fields.flag("suspend", default=False),
+        anchor=_anchor(fields.within("owners", ("anchor",))),
     )
+
+
+def _anchor(owners: Fields) -> Anchor:
+    fields = owners.within("anchor", ("commit", "keys"))
+    commit = fields.read("commit", parse_commit, "") if fields.has("commit") else ""
+    keys = []
+    for text in fields.texts("keys") if fields.has("keys") else ():
+        try:
+            keys.append(OwnerKey.parse(text))
+        except UsageError as error:
+            raise bad(f"{fields.place('keys')}: {error.what}", error.remedy) from None
+    return Anchor(commit, tuple(keys))
+
+
+def parse_commit(text: str) -> str:
+    """Read a commit's whole id; raise `UsageError`."""
+    if not _COMMIT.fullmatch(text):
+        raise UsageError(
+            f"{text[:80]!a} is no commit by its whole id",
+            remedy="write 40 or 64 hex digits: git log --format=%H",
+        )
+    return text
 
 
 def _reader(item: object, where: str) -> Reader:

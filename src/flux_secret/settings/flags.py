@@ -44,6 +44,9 @@ class Flags:
     store: Sequence[str] = ()
     stores_from: Path | None = None
     accept_store_rewind: Sequence[str] = ()
+    store_anchor: Sequence[str] = ()
+    store_owner_keys: Sequence[str] = ()
+    cluster_name: str = ""
     manifest_generation: bool = False
     generator_env: Sequence[str] = ()
     generator_network: Sequence[str] = ()

@@ -13,6 +13,7 @@ from flux_secret.model.app import App, AppName
 from flux_secret.model.bounds import BOUNDS, Bounds, WorkerBounds
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import StoreName
+from flux_secret.model.store import Anchor
 from flux_secret.model.target import Target
 from flux_secret.reconcile.replicas import Timing
 from flux_secret.settings.documents import Documents, load_documents
@@ -28,7 +29,7 @@ from flux_secret.settings.groups import ClusterSettings, GitSettings, KeySetting
 from flux_secret.settings.listening import ListenSettings
 from flux_secret.settings.record import RecordSettings
 from flux_secret.settings.replicas import timing_of
-from flux_secret.settings.stores import registered, rewinds_of, stores_of
+from flux_secret.settings.stores import anchors_of, registered, rewinds_of, stores_of
 from flux_secret.settings.sync import SyncSettings
 from flux_secret.settings.targets import daemon_of, parts, seconds, targets_of
 
@@ -61,6 +62,10 @@ class Settings:
     """Whether it delivers; else what it reads of stores is not put on record."""
     accepted_rewinds: Mapping[StoreName, str] = field(default_factory=dict)
     """Commits that stores may be set back to, each once."""
+    anchors: Mapping[StoreName, Anchor] = field(default_factory=dict)
+    """Whose word counts about the owners of each store; else the first that is seen."""
+    cluster_name: str = ""
+    """How owners' rules name this cluster; empty: only rules for all clusters count for it."""
     generator_bounds: Bounds = BOUNDS
     worker_bounds: WorkerBounds = field(default_factory=WorkerBounds)
     unsafe_no_sandbox: bool = False
@@ -93,8 +98,10 @@ class Settings:
         stores = dict(stores_of([*flags.store, *registered(flags.stores_from)], environ))
         flagged = _flagged(flags, frozenset(stores), environ)
         written = load_documents(flags.config, flags.namespace) if flags.config else None
+        anchors = dict(anchors_of(flags.store_anchor, flags.store_owner_keys))
         if written is not None:
             stores |= _added(written, stores)
+            anchors |= {one.name: one.anchor for one in written.stores.values()}
         apps = (*((flagged,) if flagged else ()), *(written.apps if written else ()))
         cache = flags.cache_dir or cache_directory(environ)
         return cls(
@@ -137,6 +144,8 @@ class Settings:
             record=RecordSettings.load(flags, cache),
             replicas=timing_of(flags),
             accepted_rewinds=rewinds_of(flags.accept_store_rewind),
+            anchors=anchors,
+            cluster_name=flags.cluster_name,
             generator_bounds=bounds_of(flags),
             worker_bounds=worker_bounds_of(flags),
             unsafe_no_sandbox=flags.unsafe_no_sandbox,

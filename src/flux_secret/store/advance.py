@@ -51,6 +51,9 @@ class Ancestry(Protocol):
     async def keep(self, commit: str) -> None:
         """Keep it from being cleaned away."""
 
+    async def approvals(self) -> str:
+        """Name what is here of owners' approvals; empty for none."""
+
 
 class Records(Protocol):
     """How far each store was delivered."""
@@ -130,7 +133,7 @@ class Advance:
                 fetched = await mirror.fetch(None)  # another replica may have seen a newer one
                 continue
             refusal = None if new else await self._refusal(known, fetched, ancestry)
-            agreed = await self._judge.judge(mirror.path, new or known)
+            agreed = await self._judge.judge(mirror.path, new or known, await ancestry.approvals())
             try:
                 self._known[name] = await self._written(known, agreed.standing)
             except ConflictError:
@@ -154,6 +157,8 @@ class Advance:
             return known
         if not known.commit or await ancestry.leads_to(known.commit, head):
             return replace(known, commit=head, url=ancestry.address)
+        if known.states and not await ancestry.has(known.commit):
+            await ancestry.bring(known.commit)  # owners have agreed to leave it: it is looked at
         accepted = await self._judge.rewound(mirror.path, known, head)
         reason = "its owners, or a new trust anchor, accept it"
         if accepted is None and not known.states:

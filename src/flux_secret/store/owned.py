@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -32,14 +32,19 @@ class ReadRule:
         return ""
 
 
-def rule_of(rules: Collection[ReadRule], name: str) -> ReadRule | None:
-    """Give the rule that counts for an entry."""
-    found = [
-        rule
-        for rule in rules
-        if not rule.prefix or name == rule.prefix or name.startswith(f"{rule.prefix}/")
-    ]
-    return max(found, key=lambda rule: len(rule.prefix), default=None)
+class ReadRules:
+    """The rules of one store."""
+
+    def __init__(self, rules: Iterable[ReadRule] = ()) -> None:
+        self._by_prefix = {rule.prefix: rule for rule in rules}
+
+    def of(self, name: str) -> ReadRule | None:
+        """Give the rule that counts for an entry; None where nobody owns it."""
+        while name:
+            if name in self._by_prefix:
+                return self._by_prefix[name]
+            name = name.rpartition("/")[0]
+        return self._by_prefix.get("")
 
 
 def _is_among(name: str, patterns: tuple[str, ...] | None) -> bool:
@@ -72,10 +77,11 @@ class Agreed:
 class Judge(Protocol):
     """Asks owners' signatures."""
 
-    async def judge(self, mirror: Path, standing: Standing) -> Agreed:
+    async def judge(self, mirror: Path, standing: Standing, approvals: str) -> Agreed:
         """Say what of `standing.commit` counts, from what was agreed to before.
 
-        Raises `IntegrityError` and `ConfigurationError` when nothing of it may be read.
+        `approvals` names those that the mirror has. Raises `IntegrityError` and
+        `ConfigurationError` when nothing of it may be read.
         """
 
     async def rewound(self, mirror: Path, standing: Standing, head: str) -> Standing | None:
@@ -85,9 +91,9 @@ class Judge(Protocol):
 class Unjudged:
     """For who looks at no owners."""
 
-    async def judge(self, _mirror: Path, standing: Standing) -> Agreed:
+    async def judge(self, _mirror: Path, standing: Standing, approvals: str) -> Agreed:
         """Let it count."""
-        return Agreed(standing)
+        return Agreed(standing, approvals=approvals)
 
     async def rewound(self, _mirror: Path, _standing: Standing, _head: str) -> Standing | None:
         """Accept none."""

@@ -16,6 +16,7 @@ from flux_secret.model.record import Recorder
 from flux_secret.model.target import Target
 from flux_secret.store.composed import opened
 from flux_secret.store.interface import Decryptors, OpenCommit
+from flux_secret.store.owned import ReadRule
 from flux_secret.store.reader import About, PinnedStores
 from flux_secret.store.recorded import Reads
 
@@ -27,6 +28,8 @@ class PinnedStore:
     repository: Path
     """Bare."""
     revision: StoreRevision
+    rules: tuple[ReadRule, ...] = ()
+    """Who may read what of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ class Pins:
     stores: Mapping[StoreName, PinnedStore]
     notes: tuple[str, ...] = ()
     """What people should know of them."""
+    cluster: str = ""
+    """What owners call the cluster."""
 
     @property
     def revisions(self) -> Mapping[StoreName, StoreRevision]:
@@ -63,6 +68,7 @@ class OpenedPins:
             name: opened(self.open_commit, pinned.repository, pinned.revision)
             for name, pinned in self.pins.stores.items()
         }
-        about = About(self.pins.notes, self.pins.revisions)
+        rules = {name: pinned.rules for name, pinned in self.pins.stores.items()}
+        about = About(self.pins.notes, self.pins.revisions, rules, self.pins.cluster)
         noted = Reads(reads, self.recorder)
         yield PinnedStores(target, trees, self.decryptors, noted, about)

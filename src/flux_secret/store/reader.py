@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from flux_secret.errors import (
@@ -23,6 +23,7 @@ from flux_secret.errors import (
 )
 from flux_secret.model.delivery import Read, StoreRevision
 from flux_secret.model.names import SecretPath, StoreName
+from flux_secret.model.owners import OWNERS_FILE
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.reference import Lookup
 from flux_secret.model.store import covers
@@ -33,9 +34,10 @@ from flux_secret.store.crypto.packets import HIDDEN, recipients
 from flux_secret.store.format.document import SecretDocument
 from flux_secret.store.format.names import meant
 from flux_secret.store.interface import Decryptor, Decryptors
+from flux_secret.store.owned import ReadRule, ReadRules
 from flux_secret.store.recorded import Given, Reads
 from flux_secret.store.refusal import Unopened, explained
-from flux_secret.store.tree import AGE, StoreTree
+from flux_secret.store.tree import AGE, Located, StoreTree
 
 MAX_CIPHERTEXT: Final = 8 * 1024 * 1024  # bytes; a Secret holds at most 1 MiB
 MAX_PLAINTEXT: Final = 16 * 1024 * 1024  # bytes; compressed messages may grow
@@ -59,6 +61,10 @@ class About:
     """What people should know."""
     revisions: Mapping[StoreName, StoreRevision] | None = None
     """None: the commit of each tree."""
+    rules: Mapping[StoreName, Sequence[ReadRule]] = field(default_factory=dict)
+    """Who may read what, as owners say."""
+    cluster: str = ""
+    """What they call the cluster."""
 
 
 NOTHING: Final = About()
@@ -84,6 +90,8 @@ class PinnedStores:
             name: StoreRevision(tree.commit) for name, tree in trees.items()
         }
         """The commit of each store that may be read."""
+        self._rules = {name: ReadRules(rules) for name, rules in about.rules.items()}
+        self._cluster = about.cluster
         self._longest_first = sorted(trees, key=lambda name: -name.value.count("/"))
         self._decryptors = decryptors
         self._reads = reads
@@ -150,7 +158,7 @@ class PinnedStores:
             SecretPath((*str(store).split("/"), *name.split("/")))
             for store, tree in self._trees.items()
             for name in tree.names
-            if self._may(store, name)
+            if self._may(store, name) and not self._refused(store, name)
         ]
         wanted = [path for path in paths if path.parts[: len(folder)] == folder]
         return sorted(wanted, key=lambda path: str(path).encode())
@@ -220,10 +228,39 @@ class PinnedStores:
                 f"no entry {lookup.path} in store {store} at {tree.at(name).commit[:12]}",
                 remedy=f"{hint}add it: gopass insert {lookup.path}, then gopass sync",
             )
+        self._check_link(lookup, store, name, located)
         return _Found(store, located.tree, name, located.blob)
+
+    def _check_link(self, lookup: Lookup, store: StoreName, name: str, found: Located) -> None:
+        """Raise `AccessError` for a link out of what its owners answer for."""
+        file = found.path.removesuffix(found.tree.layout.extension)
+        rules = self._rules.get(store)
+        if rules is None or file == name:
+            return
+        rule = rules.of(name)
+        if rule is not None and rules.of(file) != rule:
+            raise AccessError(
+                f"{lookup.path} is a link to {store}/{file}, for which its owners do not answer",
+                remedy="copy it instead: flux-secret store cp",
+            )
+        self._check_rule(lookup, store, file)
+
+    def _check_rule(self, lookup: Lookup, store: StoreName, name: str) -> None:
+        """Raise `ReadRefusedError` for what owners do not let this target read."""
+        if why := self._refused(store, name):
+            raise ReadRefusedError(
+                f"{lookup.path} may not be read by {self._target.name}: {why}",
+                remedy=f"let its owners name it under readers of {OWNERS_FILE} in store {store}",
+            )
+
+    def _refused(self, store: StoreName, name: str) -> str:
+        rules = self._rules.get(store)
+        rule = rules.of(name) if rules else None
+        return rule.refuses(self._target.name, self._cluster) if rule else ""
 
     def _check(self, lookup: Lookup, store: StoreName, name: str) -> None:
         """Raise `ReadRefusedError` for what nobody lets this target read (design decision 14)."""
+        self._check_rule(lookup, store, name)
         if self._may(store, name):
             return
         paths = ", ".join((self._target.grants or {}).get(store, ())) or "nothing"

@@ -16,6 +16,7 @@ from flux_secret.outside.once import Lately, Once
 from flux_secret.store.advance import Gate, Ungated
 from flux_secret.store.composed import AnyTree, opened
 from flux_secret.store.interface import Decryptors, MirrorOf, OpenCommit
+from flux_secret.store.owned import ReadRule
 from flux_secret.store.pinned import PinnedStore, Pins
 from flux_secret.store.reader import About, PinnedStores
 from flux_secret.store.recorded import Reads
@@ -33,6 +34,8 @@ class Pin:
     """Why the head of its remote is not what is read."""
     held: tuple[HeldBack, ...] = ()
     """Changes of it that wait for owners."""
+    rules: tuple[ReadRule, ...] = ()
+    """Who may read what of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class Mirrors:
     of: MirrorOf
     gate: Gate = field(default_factory=Ungated)
     """What may be read of each; else whatever is newest."""
+    cluster: str = ""
+    """What owners call the cluster that is delivered to."""
 
 
 class Stores:
@@ -60,9 +65,8 @@ class Stores:
         `recorder` has what is read before anybody gets it.
         """
         self._recorder = recorder
-        self._gate = mirrors.gate
+        self._mirrors = mirrors
         self._lately = Lately[StoreName, Pin](self._pin, fresh_seconds)
-        self._mirror_of = mirrors.of
         self._open_commit = open_commit
         self._decryptors = decryptors
 
@@ -74,7 +78,7 @@ class Stores:
     async def round(self) -> AsyncIterator[StoresRound]:
         """Pin each store once, however many targets read it: all get the same commit."""
         async with Once[StoreName, Pin](self._lately) as pins:
-            yield StoresRound(self._mirror_of, self._decryptors, pins, self._recorder)
+            yield StoresRound(self._mirrors, self._decryptors, pins, self._recorder)
 
     @asynccontextmanager
     async def reader(self, target: Target, reads: list[Read]) -> AsyncIterator[PinnedStores]:
@@ -113,11 +117,11 @@ class Stores:
             return await one.refused(target)
 
     async def _pin(self, name: StoreName) -> Pin:
-        mirror = self._mirror_of(name)
-        admitted = await self._gate.admit(name, mirror)
+        mirror = self._mirrors.of(name)
+        admitted = await self._mirrors.gate.admit(name, mirror)
         note = f"store {name} is read {admitted.outage}" if admitted.outage else ""
         tree = opened(self._open_commit, mirror.path, admitted.revision)
-        return Pin(tree, admitted.revision, note, admitted.refusal, admitted.held)
+        return Pin(tree, admitted.revision, note, admitted.refusal, admitted.held, admitted.rules)
 
 
 class StoresRound:
@@ -125,13 +129,14 @@ class StoresRound:
 
     def __init__(
         self,
-        mirror_of: MirrorOf,
+        mirrors: Mirrors,
         decryptors: Decryptors,
         pins: Once[StoreName, Pin],
         recorder: Recorder | None = None,
     ) -> None:
         self._recorder = recorder
-        self._mirror_of = mirror_of
+        self._mirror_of = mirrors.of
+        self._cluster = mirrors.cluster
         self._decryptors = decryptors
         self._pins = pins
 
@@ -141,7 +146,8 @@ class StoresRound:
         async with self._pinned(target) as pins:
             trees = {name: pin.tree for name, pin in pins.items()}
             revisions = {name: pin.revision for name, pin in pins.items()}
-            about = About(_notes(pins.values()), revisions)
+            rules = {name: pin.rules for name, pin in pins.items()}
+            about = About(_notes(pins.values()), revisions, rules, self._cluster)
             noted = Reads(reads, self._recorder)
             yield PinnedStores(target, trees, self._decryptors, noted, about)
 
@@ -150,10 +156,10 @@ class StoresRound:
         """Pin every store that the target may read; somebody else opens them, and tells us here."""
         async with self._pinned(target) as pins:
             places = {
-                name: PinnedStore(self._mirror_of(name).path, pin.revision)
+                name: PinnedStore(self._mirror_of(name).path, pin.revision, pin.rules)
                 for name, pin in pins.items()
             }
-            yield Pins(places, _notes(pins.values()))
+            yield Pins(places, _notes(pins.values()), self._cluster)
 
     @asynccontextmanager
     async def _pinned(self, target: Target) -> AsyncIterator[Mapping[StoreName, Pin]]:

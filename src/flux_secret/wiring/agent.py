@@ -61,6 +61,7 @@ from flux_secret.wiring.encrypted import needs_sandbox, opener
 from flux_secret.wiring.keys import load_keys
 from flux_secret.wiring.listeners import listen_for_strangers, noting
 from flux_secret.wiring.onrecord import record_of
+from flux_secret.wiring.owners import Owners
 from flux_secret.wiring.replicas import deliver_what_is_ours, pass_on
 from flux_secret.wiring.repositories import Repositories
 
@@ -188,8 +189,10 @@ async def connect(  # noqa: PLR0913 -- one for each whom it connects
         noted = noting(repositories, vitals)
         records = records or (Kept if settings.delivers else Looked)
         standings = records(client, settings.cluster.namespace)
-        gate = Advance(standings, repositories.ancestry, settings.accepted_rewinds)
-        stores = Stores(Mirrors(noted, gate), Commit, keys.decryptors, fresh, recorder)
+        owners = Owners(settings.tool_path, repositories.anchor)
+        gate = Advance(standings, repositories.ancestry, settings.accepted_rewinds, owners)
+        mirrors = Mirrors(noted, gate, settings.cluster_name)
+        stores = Stores(mirrors, Commit, keys.decryptors, fresh, recorder)
         options = _options(settings)
         if workers and settings.fresh_seconds:  # an agent with Apps that have a round each
             options = replace(options, handover_seconds=HANDOVER_SECONDS)

@@ -11,6 +11,7 @@ from flux_secret.model.app import Followed
 from flux_secret.model.approval import REFS
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import StoreName
+from flux_secret.model.store import NO_ANCHOR, Anchor
 from flux_secret.model.sync import Verification
 from flux_secret.model.target import Source, Target
 from flux_secret.outside import kubernetes
@@ -47,8 +48,9 @@ class Repositories:
         self._branches: dict[Source, Branch] = {}
         self._mirrors: dict[Followed, Mirror] = {}
         self._stores: dict[StoreName, LastGood] = {}
+        self._anchors: dict[StoreName, Anchor] = {}
         for name, url in settings.stores.items():
-            self.mount(name, url)
+            self.mount(name, url, settings.anchors.get(name, NO_ANCHOR))
         for app in settings.apps:
             for target in app.targets:
                 self.branch(target.source)
@@ -82,8 +84,13 @@ class Repositories:
         self.store(name)
         return Ancestry(self._mirrors[name], name.value)
 
-    def mount(self, name: StoreName, url: GitUrl) -> None:
+    def anchor(self, name: StoreName) -> Anchor:
+        """Say whose word counts about the owners of a store."""
+        return self._anchors.get(name, NO_ANCHOR)
+
+    def mount(self, name: StoreName, url: GitUrl, anchor: Anchor) -> None:
         """Follow a store, or follow it at another address from now on."""
+        self._anchors[name] = anchor
         if name in self._mirrors and self._mirrors[name].url == url:
             return
         cache = self._settings.git.cache
@@ -92,6 +99,7 @@ class Repositories:
 
     def unmount(self, name: StoreName) -> None:
         """Follow a store no more."""
+        self._anchors.pop(name, None)
         self._mirrors.pop(name, None)
         self._stores.pop(name, None)
 

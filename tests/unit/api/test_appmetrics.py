@@ -54,7 +54,7 @@ def test_nothing_is_left_of_an_app_that_is_gone_or_another_replicas() -> None:
         metrics.stands(replace(DEMO, ready=True))
         metrics.ended(DEMO.name, 0.3, success=False)
         metrics.keep(lambda name: name == DEMO.name)
-        assert len(lines(registry)) == 22
+        assert len(lines(registry)) == 23
         leave()
         assert lines(registry) == []
 

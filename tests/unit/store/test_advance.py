@@ -57,6 +57,9 @@ class Repository:
             self.here.add(commit)
         return commit in self.here
 
+    async def approvals(self) -> str:
+        return ""
+
     async def keep(self, commit: str) -> None:
         self.kept = commit
 

@@ -51,6 +51,10 @@ class Ancestry:
                 await self._mirror.bring(commit, self._ref)
         return await self.has(commit)
 
+    async def approvals(self) -> str:
+        """Name what was fetched beside the branches; empty for nothing."""
+        return await self._mirror.beside()
+
     async def keep(self, commit: str) -> None:
         """Keep a commit, and all that it contains, from being cleaned away."""
         with contextlib.suppress(OSError):

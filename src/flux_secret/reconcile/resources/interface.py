@@ -9,6 +9,7 @@ from typing import Protocol
 from flux_secret.model.app import AppName
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import StoreName
+from flux_secret.model.store import Anchor
 from flux_secret.model.target import Source
 from flux_secret.outside.kubernetes import Client
 from flux_secret.reconcile.board import Board
@@ -18,7 +19,7 @@ from flux_secret.reconcile.resources.finalizer import Retire
 class Mounts(Protocol):
     """Which repositories and stores are followed."""
 
-    def mount(self, name: StoreName, url: GitUrl) -> None:
+    def mount(self, name: StoreName, url: GitUrl, anchor: Anchor) -> None:
         """Follow a store, or follow it at another address from now on."""
 
     def unmount(self, name: StoreName) -> None:

@@ -71,7 +71,7 @@ class MountedStores:
                 self._say(tree, error)
                 continue
             usable[name], mounted[store.name] = store, name
-            self._around.mounts.mount(store.name, store.url)
+            self._around.mounts.mount(store.name, store.url, store.anchor)
             self._say(tree, self._heads.get(store.name))
         for store in self.usable.values():
             if store.name not in mounted:

@@ -1,0 +1,139 @@
+"""A store's owners, as an agent asks them: what of a head counts, and who may read what.
+
+What was agreed to last is on record in the cluster, and the next head is judged from there. It
+begins with the trust anchor of the settings; without one, the first owners file that is ever seen
+is trusted, as the first head is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from flux_secret.access.approvals import Verdict, told
+from flux_secret.errors import IntegrityError
+from flux_secret.model.approval import State
+from flux_secret.model.delivery import HeldBack
+from flux_secret.model.names import StoreName
+from flux_secret.model.owners import OWNERS_FILE
+from flux_secret.model.store import NO_ANCHOR, Anchor
+from flux_secret.outside.objects import Commit
+from flux_secret.store.owned import Agreed, ReadRule
+from flux_secret.store.standing import MAX_REWINDS, Standing
+from flux_secret.wiring.approving import Bench, bench
+
+_log = structlog.get_logger(component="sync-loop")
+_REMEDY: Final = "sign the commit that brings the file in with one of them, or name a commit"
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What a judgement follows from."""
+
+    commit: str
+    states: tuple[tuple[str, State], ...]
+    began: str
+    approvals: str
+    anchor: Anchor
+
+
+class Owners:
+    """Asks the owners of every store."""
+
+    def __init__(self, path: str, anchor_of: Callable[[StoreName], Anchor]) -> None:
+        """`path` is where ssh-keygen is looked for."""
+        self._path = path
+        self._anchor_of = anchor_of
+        self._judged: dict[StoreName, tuple[_Case, Agreed]] = {}
+
+    async def judge(self, mirror: Path, standing: Standing, approvals: str) -> Agreed:
+        """Say what of `standing.commit` counts; a case that was judged is not judged again."""
+        anchor = self._anchor_of(standing.store)
+        case, agreed = self._judged.get(standing.store, (None, None))
+        if agreed is None or case != _case(standing, approvals, anchor):
+            agreed = await self._judge(mirror, standing, approvals, anchor)
+            self._judged[standing.store] = (_case(agreed.standing, approvals, anchor), agreed)
+        same = agreed.standing
+        return replace(agreed, standing=replace(standing, states=same.states, anchor=same.anchor))
+
+    async def _judge(
+        self, mirror: Path, standing: Standing, approvals: str, anchor: Anchor
+    ) -> Agreed:
+        head = standing.commit
+        unowned = not standing.states and anchor == NO_ANCHOR
+        if unowned and Commit(mirror, head).entry(OWNERS_FILE) is None:
+            return Agreed(standing, approvals=approvals)
+        used = await asyncio.to_thread(bench, mirror, head, path=self._path, trusted=anchor.keys)
+        states, began = await self._begun(used, standing, anchor)
+        judgement = await used.judging.judge(head, states, used.approvals)
+        held = tuple(_held(standing.store, one) for one in judgement.held)
+        rules = tuple(_rules(used, judgement.states))
+        agreed = replace(standing, states=judgement.states, anchor=began)
+        return Agreed(agreed, held, rules, approvals)
+
+    async def _begun(
+        self, used: Bench, standing: Standing, anchor: Anchor
+    ) -> tuple[Mapping[str, State], str]:
+        """Give what the judgement starts from, and the commit that it was trusted at."""
+        head = standing.commit
+        trusted = anchor.commit
+        if anchor.keys and not trusted:
+            trusted = await used.judging.signed_by(head, map(str, anchor.keys)) or ""
+            if not trusted:
+                raise IntegrityError(
+                    f"no commit of store {standing.store} that brought {OWNERS_FILE} in is signed "
+                    "by a key of its trust anchor",
+                    remedy=_REMEDY,
+                )
+        if trusted and trusted != standing.anchor:
+            _log.info("owners.anchored", store=str(standing.store), commit=trusted)
+            return used.judging.anchored(head, trusted), trusted
+        if standing.states:
+            return standing.states, standing.anchor
+        _log.warning(
+            "owners.trusted_on_first_use",
+            store=str(standing.store),
+            commit=head,
+            reason="nothing says which owners count: --store-anchor names a commit",
+        )
+        return used.judging.anchored(head, head), head
+
+    async def rewound(self, mirror: Path, standing: Standing, head: str) -> Standing | None:
+        """Say what is on record once owners, or a new trust anchor, accept a head."""
+        anchor = self._anchor_of(standing.store).commit
+        if not standing.states and not anchor:
+            return None
+        used = await asyncio.to_thread(bench, mirror, standing.commit, path=self._path)
+        if anchor and anchor != standing.anchor and used.lineage.leads_to(anchor, head):
+            return replace(standing, states={}, anchor="")
+        if not standing.states or not used.lineage.leads_to(standing.commit, standing.commit):
+            return None
+        found = await used.rewinding.judge(standing.commit, head, standing.states, used.approvals)
+        if not found.is_accepted or found.commit in standing.rewinds:
+            return None
+        rewinds = (*standing.rewinds, found.commit)[-MAX_REWINDS:]
+        return replace(standing, states=found.states, rewinds=rewinds)
+
+
+def _case(standing: Standing, approvals: str, anchor: Anchor) -> _Case:
+    states = tuple(sorted(standing.states.items()))
+    return _Case(standing.commit, states, standing.anchor, approvals, anchor)
+
+
+def _held(store: StoreName, one: Verdict) -> HeldBack:
+    return HeldBack(store, one.prefix, "; ".join(told(one, store.value)))
+
+
+def _rules(used: Bench, states: Mapping[str, State]) -> list[ReadRule]:
+    """Give who may read what, by the rules that owners have agreed to."""
+    found = []
+    for prefix, state in sorted(states.items()):
+        rule = used.judging.owners(state.commit).rule(prefix)
+        if rule is not None:
+            found.append(ReadRule(prefix, rule.apps, rule.clusters))
+    return found
