@@ -28,7 +28,7 @@ from applications import RESULTS
 from flux_secret.access.assemble import Facts, assemble
 from flux_secret.access.graph import Graph, Kind
 from flux_secret.access.queries import what, who
-from flux_secret.access.rbac import grants
+from flux_secret.access.rbac import Rights, grants
 from flux_secret.access.render import RENDERERS
 from flux_secret.model.access import Circle, Holder, Named, Runs, Sealed, StoreAccess, Use
 from flux_secret.outside.objects import Commit
@@ -68,7 +68,7 @@ def facts(apps: int, entries: int, people: int) -> Facts:
     )
     return Facts(
         (StoreAccess("apps", sealed),), uses=uses, asked=True, runs=runs,
-        grants=grants(*rights(apps)), accounts=tuple(f"ns{n}/app" for n in range(apps)),
+        grants=grants(Rights(*rights(apps))), accounts=tuple(f"ns{n}/app" for n in range(apps)),
     )  # fmt: skip
 
 

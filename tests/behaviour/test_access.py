@@ -176,3 +176,19 @@ def test_a_cluster_that_does_not_answer_is_told_with_the_way_out(world: World) -
         "access", "graph", f"--kubeconfig={config}", f"--store=apps={world.store.path}"
     )
     assert (done.code, "--no-cluster" in done.err) == (5, True), done.err
+
+
+def test_who_may_start_pods_is_counted_when_it_is_asked_for(delivered: World) -> None:
+    place = delivered.namespace
+    for words in (
+        ("create", "role", "starts", "--verb=create", "--resource=pods", "-n", place),
+        ("create", "rolebinding", "starts", "--role=starts", "--user=starter", "-n", place),
+    ):
+        done = delivered.kubectl(*words)
+        assert done.code == 0, done.err
+    without = access(delivered, "who", "apps/demo", "-o", "json")
+    assert "user starter" not in ways(without, "cluster")
+    assert any("--through-pods" in one for one in json.loads(without.out)["unseen"])
+    counted = access(delivered, "who", "apps/demo", "--through-pods", "-o", "json")
+    assert "may start pods that use them" in ways(counted, "cluster")["user starter"]
+    assert not any("--through-pods" in one for one in json.loads(counted.out)["unseen"])

@@ -18,7 +18,7 @@ from cluster.control_plane import ControlPlane
 from cluster.test_rights import until
 from flux_secret.access.assemble import Facts, assemble
 from flux_secret.access.graph import Kind, Node
-from flux_secret.access.rbac import READING, Grant, Subject, grants
+from flux_secret.access.rbac import READING, Grant, Rights, Subject, grants, through_pods
 from flux_secret.cli.main import main
 
 Tree = dict[str, Any]
@@ -64,6 +64,18 @@ class Place:
             "all": {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
             "writes": {**read, "verbs": ["create", "update", "delete"]},
             "other": {**read, "apiGroups": ["apps"]},
+            "starts": {**read, "resources": ["pods"], "verbs": ["create"]},
+            "deploys": {
+                "apiGroups": ["apps"],
+                "resources": ["deployments"],
+                "verbs": ["patch"],
+            },
+            "enters": {**read, "resources": ["pods/exec"], "verbs": ["create"]},
+            "scales": {
+                "apiGroups": ["apps"],
+                "resources": ["deployments/scale"],
+                "verbs": ["patch"],
+            },
             "sub": {**read, "resources": ["secrets/status", "configmaps"]},
         }
         for name, rule in rules.items():
@@ -139,8 +151,28 @@ class Place:
         assert said in {"yes", "no"}, done.stderr
         return said == "yes"
 
+    def pods(self, subject: Subject) -> set[str]:
+        """Ask the API server what a subject may do with pods of the first namespace."""
+        asked = {
+            ("create", "pods", ""): "start pods",
+            ("patch", "deployments.apps", ""): "start pods",
+            ("create", "jobs.batch", ""): "start pods",
+            ("create", "pods", "exec"): "open a shell in pods",
+        }
+        who = ["--as", subject.username or f"{self.mark}-nobody"]
+        who += ["--as-group", subject.name] if subject.kind == "Group" else []
+        found = set()
+        for (verb, resource, part), words in asked.items():
+            more = [f"--subresource={part}"] if part else []
+            done = self.kubectl(
+                self.kubeconfig, "auth", "can-i", verb, resource, *more, "-n", self.one, *who
+            )
+            found |= {words} if done.stdout.startswith("yes") else set()
+        return found
+
     def subjects(self) -> list[Subject]:
         users = [
+            "starts", "deploys", "enters", "scales",
             "named", "lists", "patches", "all", "writes", "other", "sub", "gone", "within",
             "everywhere", "gathers", "stranger",
         ]  # fmt: skip
@@ -187,7 +219,7 @@ def ours(found: tuple[Grant, ...], subject: Subject, verb: str, place: tuple[str
 
 def test_every_answer_is_the_api_servers_own(place: Place) -> None:
     kinds = ("roles", "clusterroles", "rolebindings", "clusterrolebindings")
-    found = grants(*[place.listed(kind) for kind in kinds])
+    found = grants(Rights(*[place.listed(kind) for kind in kinds]))
     questions = [
         (subject, verb, namespace, name)
         for subject in place.subjects()
@@ -203,6 +235,18 @@ def test_every_answer_is_the_api_servers_own(place: Place) -> None:
     ]
     assert differing == []
     assert (any(theirs), all(theirs)) == (True, False)
+
+
+def test_who_may_start_or_enter_pods_is_the_api_servers_own_answer(place: Place) -> None:
+    kinds = ("roles", "clusterroles", "rolebindings", "clusterrolebindings")
+    found = through_pods(Rights(*[place.listed(kind) for kind in kinds]))
+    for subject in place.subjects():
+        if subject.name != "system:masters":
+            ours_ = {
+                words for grant in found for words in grant.verbs
+                if grant.namespace in {"", place.one} and members(subject) & {*grant.subjects}
+            }  # fmt: skip
+            assert ours_ == place.pods(subject), subject
 
 
 def test_a_way_leads_to_exactly_those_who_may_read(
@@ -225,7 +269,7 @@ def test_a_way_leads_to_exactly_those_who_may_read(
     secret = f"{place.one}/db"
     graph = assemble(Facts(
         asked=True, secrets=(secret,), accounts=tuple(accounts),
-        grants=grants(*[place.listed(kind) for kind in kinds]),
+        grants=grants(Rights(*[place.listed(kind) for kind in kinds])),
     ))  # fmt: skip
     reached = {one.node for one in graph.below(Node(Kind.SECRET, secret))}
     words = {"User": Kind.USER, "Group": Kind.GROUP, "ServiceAccount": Kind.ACCOUNT}

@@ -24,8 +24,11 @@ WHAT_RBAC_HIDES: Final = (
     f"cluster-admins, the group {MASTERS} and every authorizer beside RBAC, now and later",
     "nodes: whoever is root on one reads the Secrets of its pods",
     "etcd and its backups: whoever reads them reads every Secret that is not encrypted at rest",
-    "who may create pods, or open a shell in one, in a namespace: they read its Secrets by that",
     "who may impersonate an account, make a token of it, or bind roles: they get what it can read",
+)
+WHO_HAS_PODS: Final = (
+    "who may create pods, or open a shell in one, in a namespace: they read its Secrets by that; "
+    "--through-pods counts them"
 )
 NO_CLUSTER: Final = "the cluster: it was not asked, so no rights and no workloads are here"
 CLAIMED: Final = "the key says so"
@@ -48,6 +51,8 @@ class Facts:
     secrets: tuple[str, ...] = ()
     """Those that are known to be in it, `NAMESPACE/NAME`."""
     grants: tuple[Grant, ...] = ()
+    podding: tuple[Grant, ...] | None = None
+    """Who may start or enter pods; None: not looked at."""
     runs: tuple[Runs, ...] = ()
     accounts: tuple[str, ...] = ()
     """Service accounts that are there, `NAMESPACE/NAME`."""
@@ -67,6 +72,7 @@ def assemble(facts: Facts) -> Graph:
     if facts.asked:
         edges += _cluster(facts, edges)
         unseen += WHAT_RBAC_HIDES
+        unseen += [] if facts.podding is not None else [WHO_HAS_PODS]
     else:
         unseen.append(NO_CLUSTER)
     alone = [entry_node(one) for store in facts.stores for one in store.sealed]
@@ -169,6 +175,8 @@ def _cluster(facts: Facts, before: Iterable[Edge]) -> Iterator[Edge]:
     yield Edge(EVERYWHERE, _subject(Subject("Group", MASTERS)), "may do everything, without a rule")
     for grant in facts.grants:
         yield from _grant(grant, secrets)
+    for grant in facts.podding or ():
+        yield from _podding(grant)
     yield from _members(facts)
     yield from _runs(facts)
 
@@ -185,6 +193,14 @@ def _grant(grant: Grant, secrets: set[Node]) -> Iterator[Edge]:
     else:
         for secret in _named(grant, secrets):
             yield Edge(secret, node, f"{', '.join(grant.verbs)} of this one by its name")
+    for subject in grant.subjects:
+        yield Edge(node, _subject(subject), BINDS)
+
+
+def _podding(grant: Grant) -> Iterator[Edge]:
+    node = Node(Kind.GRANT, f"{grant.binding} → {grant.role} (pods)")
+    place = Node(Kind.PLACE, grant.namespace) if grant.namespace else EVERYWHERE
+    yield Edge(place, node, f"may {' and '.join(grant.verbs)} that use them")
     for subject in grant.subjects:
         yield Edge(node, _subject(subject), BINDS)
 
@@ -210,7 +226,7 @@ def _members(facts: Facts) -> Iterator[Edge]:
     """Say which service accounts are in the groups that Kubernetes puts them in."""
     groups = {
         subject.name
-        for grant in facts.grants
+        for grant in (*facts.grants, *(facts.podding or ()))
         for subject in grant.subjects
         if subject.kind == "Group"
     }

@@ -13,7 +13,7 @@ Read as Kubernetes' own authorizer does (plugin/pkg/auth/authorizer/rbac, pkg/re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -22,6 +22,18 @@ Tree: TypeAlias = Mapping[str, Any]
 READING: Final = ("get", "list", "watch", "patch")
 """Verbs that give a Secret's values."""
 RESOURCE: Final = "secrets"
+_CHANGING: Final = ("create", "update", "patch")
+_STARTS, _ENTERS = "start pods", "open a shell in pods"
+_POD_RIGHTS: Final = (
+    ("", "pods", ("create",), _STARTS),
+    ("", "replicationcontrollers", _CHANGING, _STARTS),
+    *(("apps", kind, _CHANGING, _STARTS)
+      for kind in ("deployments", "statefulsets", "daemonsets", "replicasets")),
+    *(("batch", kind, _CHANGING, _STARTS) for kind in ("jobs", "cronjobs")),
+    ("", "pods/exec", ("create", "get"), _ENTERS),  # a WebSocket is asked for with GET
+    ("", "pods/attach", ("create", "get"), _ENTERS),
+    ("", "pods/ephemeralcontainers", ("update", "patch"), _ENTERS),
+)  # fmt: skip
 MASTERS: Final = "system:masters"
 _ACCOUNT: Final = "system:serviceaccount:"
 _EVERY: Final = "*"
@@ -67,34 +79,74 @@ class Grant:
         return self.namespace in {"", namespace} and (not self.names or name in self.names)
 
 
-def grants(
-    roles: Iterable[Tree], cluster_roles: Iterable[Tree],
-    bindings: Iterable[Tree], cluster_bindings: Iterable[Tree],
-) -> tuple[Grant, ...]:  # fmt: skip
-    """Give every grant of Secrets, sorted; objects as the API gives them."""
-    known = {_place(tree): _allowed(_rules(tree)) for tree in roles}
-    known |= {("", name): _allowed(rules) for name, rules in _aggregated(cluster_roles)}
-    found = [grant for tree in (*bindings, *cluster_bindings) for grant in _granted(tree, known)]
-    return tuple(sorted(found))
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What a cluster says of rights, as the API gives it."""
+
+    roles: Sequence[Tree] = ()
+    cluster_roles: Sequence[Tree] = ()
+    bindings: Sequence[Tree] = ()
+    cluster_bindings: Sequence[Tree] = ()
+
+
+def grants(rights: Rights) -> tuple[Grant, ...]:
+    """Give every grant of Secrets, sorted."""
+    return _grants(rights, _reading)
+
+
+def through_pods(rights: Rights) -> tuple[Grant, ...]:
+    """Give every grant to start pods, which may use any Secret of their namespace, or to enter one.
+
+    Its verbs are words for people. Who may change a Deployment, or what else keeps pods, starts
+    them, also where the rule names it; to create, a rule with names is none.
+    """
+    return _grants(rights, _podding)
 
 
 _Allowed: TypeAlias = Mapping[tuple[str, ...], tuple[str, ...]]
-"""Names of Secrets, none for all → reading verbs."""
+"""Names of Secrets, none for all → verbs."""
 
 
-def _allowed(rules: Iterable[Tree]) -> _Allowed:
+def _grants(rights: Rights, reads: Callable[[Sequence[Tree]], _Allowed]) -> tuple[Grant, ...]:
+    known = {_place(tree): reads(_rules(tree)) for tree in rights.roles}
+    known |= {("", name): reads(rules) for name, rules in _aggregated(rights.cluster_roles)}
+    bindings = (*rights.bindings, *rights.cluster_bindings)
+    return tuple(sorted(grant for tree in bindings for grant in _granted(tree, known)))
+
+
+def _reading(rules: Sequence[Tree]) -> _Allowed:
     found: dict[tuple[str, ...], set[str]] = {}
     for rule in rules:
-        if {"", _EVERY} & _words(rule, "apiGroups") and {RESOURCE, _EVERY} & _words(
-            rule, "resources"
-        ):
-            verbs = _words(rule, "verbs")
-            read = set(READING) if _EVERY in verbs else verbs & set(READING)
-            if read:
-                found.setdefault(tuple(sorted(_words(rule, "resourceNames"))), set()).update(read)
+        read = _verbs(rule, "", RESOURCE, READING)
+        if read:
+            found.setdefault(tuple(sorted(_words(rule, "resourceNames"))), set()).update(read)
     return {
         names: tuple(verb for verb in READING if verb in verbs) for names, verbs in found.items()
     }
+
+
+def _podding(rules: Sequence[Tree]) -> _Allowed:
+    said = {
+        words
+        for rule in rules
+        for group, resource, verbs, words in _POD_RIGHTS
+        for verb in _verbs(rule, group, resource, verbs)
+        if verb != "create" or "/" in resource or not _words(rule, "resourceNames")
+    }
+    return {(): tuple(sorted(said))} if said else {}
+
+
+def _verbs(rule: Tree, group: str, resource: str, verbs: Iterable[str]) -> set[str]:
+    """Give which of some verbs a rule has for a resource, `pods` or `pods/exec`."""
+    resources = {
+        resource,
+        _EVERY,
+        *([f"*/{resource.partition('/')[2]}"] if "/" in resource else []),
+    }
+    if not ({group, _EVERY} & _words(rule, "apiGroups") and resources & _words(rule, "resources")):
+        return set()
+    given = _words(rule, "verbs")
+    return set(verbs) if _EVERY in given else given & set(verbs)
 
 
 def _granted(binding: Tree, known: Mapping[tuple[str, str], _Allowed]) -> Iterator[Grant]:

@@ -22,6 +22,7 @@ class AccessFlags:
     kubeconfig: Path | None = None
     context: str | None = None
     no_cluster: bool = False
+    through_pods: bool = False
     manifests: tuple[Path, ...] = ()
 
 
@@ -36,6 +37,8 @@ class AccessSettings:
     """None: no cluster is asked."""
     manifests: tuple[Path, ...] = ()
     """Folders of an application repository, where references are looked for as written."""
+    through_pods: bool = False
+    """Whether who may start or enter pods is looked at."""
     cluster_env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -50,7 +53,7 @@ class AccessSettings:
                 remedy="leave one of them out",
             )
         cluster = None if flags.no_cluster else _cluster(flags, environ)
-        return cls(person, stores, cluster, flags.manifests, dict(environ))
+        return cls(person, stores, cluster, flags.manifests, flags.through_pods, dict(environ))
 
 
 def _cluster(flags: AccessFlags, environ: Mapping[str, str]) -> ClusterSettings | None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from flux_secret.access.pods import runs
-from flux_secret.access.rbac import Grant, grants
+from flux_secret.access.rbac import Grant, Rights, grants
+from flux_secret.access.rbac import through_pods as podding
 from flux_secret.apply.inventory import LABEL, Inventory, TargetId, read_inventory
 from flux_secret.apply.restart.references import references
 from flux_secret.errors import ForbiddenError, IntegrityError
@@ -52,6 +53,7 @@ class ClusterFacts:
     uses: list[Use] = field(default_factory=list)
     secrets: list[str] = field(default_factory=list)
     grants: tuple[Grant, ...] = ()
+    podding: tuple[Grant, ...] | None = None
     runs: tuple[Runs, ...] = ()
     accounts: list[str] = field(default_factory=list)
     agents: list[str] = field(default_factory=list)
@@ -72,7 +74,7 @@ def _add_uses(facts: ClusterFacts, inventories: Sequence[Inventory]) -> None:
         facts.uses += _uses(one, names[one.target])
 
 
-async def look(client: Client) -> ClusterFacts:
+async def look(client: Client, *, through_pods: bool = False) -> ClusterFacts:
     """Ask for everything once; raise `UnreachableError`."""
     facts = ClusterFacts()
     inventories = await _inventories(client, facts)
@@ -87,7 +89,9 @@ async def look(client: Client) -> ClusterFacts:
         if await _has_key(client, namespace):
             facts.agents.append(f"{namespace}/{AGENT_KEY}")
     kinds = (_ROLES, _CLUSTER_ROLES, _BINDINGS, _CLUSTER_BINDINGS)
-    facts.grants = grants(*[await _all(client, kind, facts) for kind in kinds])
+    rights = Rights(*[await _all(client, kind, facts) for kind in kinds])
+    facts.grants = grants(rights)
+    facts.podding = podding(rights) if through_pods else None
     accounts = await _all(client, _ACCOUNTS, facts)
     facts.accounts = [
         f"{text(one, 'metadata', 'namespace')}/{text(one, 'metadata', 'name')}" for one in accounts

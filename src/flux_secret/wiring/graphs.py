@@ -60,7 +60,8 @@ async def graph_of(settings: AccessSettings) -> Graph:
         Facts(
             stores=tuple(stores), owners=tuple(answering), uses=(*cluster.uses, *uses),
             asked=settings.cluster is not None, secrets=tuple(cluster.secrets),
-            grants=cluster.grants, runs=cluster.runs, accounts=tuple(cluster.accounts),
+            grants=cluster.grants, podding=cluster.podding, runs=cluster.runs,
+            accounts=tuple(cluster.accounts),
             agents=tuple(cluster.agents), findings=tuple(findings), unseen=tuple(unseen),
         )
     )  # fmt: skip
@@ -72,7 +73,7 @@ async def _cluster(settings: AccessSettings) -> ClusterFacts | None:
     async with contextlib.AsyncExitStack() as resources:
         client = await client_of(settings.cluster, settings.cluster_env, resources)
         try:
-            return await look(client)
+            return await look(client, through_pods=settings.through_pods)
         except UnreachableError as error:
             raise UnreachableError(
                 error.what, remedy="look at the stores alone: --no-cluster; or try again"

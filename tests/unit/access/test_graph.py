@@ -221,3 +221,17 @@ def test_a_graph_keeps_each_edge_once() -> None:
     one, other = Node(Kind.KEY, "k"), Node(Kind.ENTRY, "e")
     graph = Graph.of([Edge(one, other, "x"), Edge(one, other, "x")])
     assert len(graph.edges) == 1
+
+
+def test_who_may_start_pods_can_come_to_every_secret_of_the_place() -> None:
+    eve = (Subject("User", "eve"),)
+    pods = (Grant("RoleBinding n/b", "Role n/r", "n", (), ("start pods",), eve),)
+    uses = tuple(Use("app", place, (f"{place}/s",), "read") for place in ("n", "other"))
+    facts = Facts(uses=uses, asked=True, podding=pods)
+    reached = {
+        place: {one.node.name for one in assemble(facts).below(Node(Kind.ENTRY, place))}
+        for place in ("n", "other")
+    }
+    assert [("eve" in reached[place]) for place in ("n", "other")] == [True, False]
+    assert not any("--through-pods" in one for one in assemble(facts).unseen)
+    assert any("--through-pods" in one for one in assemble(Facts(asked=True)).unseen)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from flux_secret.access.rbac import READING, Grant, Subject, grants
+from flux_secret.access.rbac import READING, Grant, Rights, Subject, through_pods
+from flux_secret.access.rbac import grants as granted
 
 Tree = dict[str, Any]
 READ: Tree = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}
@@ -29,6 +30,10 @@ def binding(kind: str, of: str, *subjects: Tree, namespace: str = "demo") -> Tre
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": of},
         "subjects": [*subjects],
     }
+
+
+def grants(*trees: list[Tree]) -> tuple[Grant, ...]:
+    return granted(Rights(*trees))
 
 
 def user(name: str) -> Tree:
@@ -148,3 +153,41 @@ def test_a_binding_of_nobody_grants_nothing() -> None:
     assert grants([role("r", READ)], [], [binding("Role", "r")], []) == ()
     empty: Tree = {"metadata": {"name": "b", "namespace": "demo"}, "subjects": None}
     assert grants([role("r", READ)], [], [empty], []) == ()
+
+
+STARTS, ENTERS = "start pods", "open a shell in pods"
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ({"apiGroups": [""], "resources": ["pods"], "verbs": ["create"]}, (STARTS,)),
+        ({"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["patch"]}, (STARTS,)),
+        (
+            {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["update"],
+             "resourceNames": ["shop"]},
+            (STARTS,),
+        ),
+        ({"apiGroups": ["batch"], "resources": ["*"], "verbs": ["create"]}, (STARTS,)),
+        ({"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["create"]}, (ENTERS,)),
+        ({"apiGroups": [""], "resources": ["*/exec"], "verbs": ["get"]}, (ENTERS,)),
+        (
+            {"apiGroups": [""], "resources": ["pods/ephemeralcontainers"], "verbs": ["patch"],
+             "resourceNames": ["shop-0"]},
+            (ENTERS,),
+        ),
+        ({"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}, (ENTERS, STARTS)),
+        ({"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "patch", "delete"]}, ()),
+        (
+            {"apiGroups": [""], "resources": ["pods"], "verbs": ["create"], "resourceNames": ["x"]},
+            (),
+        ),
+        ({"apiGroups": ["apps"], "resources": ["deployments/scale"], "verbs": ["patch"]}, ()),
+        ({"apiGroups": [""], "resources": ["deployments"], "verbs": ["create"]}, ()),
+        ({"apiGroups": [""], "resources": ["pods/log", "*/log"], "verbs": ["*"]}, ()),
+    ],
+)  # fmt: skip
+def test_who_may_start_or_enter_pods_is_told(rule: Tree, words: tuple[str, ...]) -> None:
+    bound = [binding("Role", "r", user("eve"))]
+    found = through_pods(Rights([role("r", rule)], [], bound))
+    assert [one.verbs for one in found] == ([words] if words else [])

@@ -32,6 +32,8 @@ def looking_options(command: F) -> F:
                      help="Cluster access; default: KUBECONFIG, ~/.kube/config, the pod's own."),
         click.option("--context", metavar="NAME", help="Context of the kubeconfig."),
         click.option("--no-cluster", is_flag=True, help="Look at stores and manifests alone."),
+        click.option("--through-pods", is_flag=True,
+                     help="Count who may start pods, or open a shell in one, too."),
         click.option("--manifests", type=click.Path(exists=True, file_okay=False, path_type=Path),
                      metavar="FOLDER", multiple=True,
                      help="Count references as they are written there, too."),
@@ -42,7 +44,7 @@ def looking_options(command: F) -> F:
 
 def looked(given: Mapping[str, Any]) -> Graph:
     """Make the graph of what the flags name; say what is odd about it."""
-    names = ("store", "kubeconfig", "context", "no_cluster", "manifests")
+    names = ("store", "kubeconfig", "context", "no_cluster", "through_pods", "manifests")
     flags = AccessFlags(**{name: given[name] for name in names})
     return asyncio.run(graph_of(AccessSettings.load(flags)))
 
