@@ -155,8 +155,6 @@ class _Diagnosis:
             return None
         if not isinstance(read.error, DecryptError):
             return LinkKind.ENTRY
-        if self.seen.key.error is not None:
-            return LinkKind.KEY
         if not facts.recipients:
             return LinkKind.ENTRY
         own = set(self.seen.key.ids)
