@@ -20,6 +20,9 @@ _PERSONAL = ("GNUPGHOME", "SSH_AUTH_SOCK", "GPG_AGENT_INFO", "PASSWORD_STORE_DIR
 
 
 @pytest.fixture(autouse=True)
-def _nothing_personal(monkeypatch: pytest.MonkeyPatch) -> None:
+def _nothing_personal(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     for name in [*_PERSONAL, *(name for name in os.environ if name.startswith("FLUX_SECRET_"))]:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))

@@ -11,6 +11,7 @@ import click
 from flux_secret.cli import voice
 from flux_secret.cli.flux_v1 import whole_command_line, without_effect
 from flux_secret.cli.options import delivery_options, flags, go_bool
+from flux_secret.cli.recorded import persons_record
 from flux_secret.cli.sync_options import marker_options
 from flux_secret.model.adoption import Direction, Mode
 from flux_secret.settings import Flags, Settings
@@ -38,15 +39,16 @@ def adopt(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401 -- c
     direction = Direction.FLUX_V1 if given["rollback"] else Direction.OURS
     mode = Mode(direction, dry=not given["yes"])
     try:
-        context.exit(asyncio.run(_adopt(Settings.load(flags(given)), mode)))
+        context.exit(asyncio.run(_adopt(Settings.load(flags(given)), mode, context)))
     except KeyboardInterrupt:
         if not mode.dry:
             voice.warn("what was done stays done; run the same command again, and it goes on")
         raise
 
 
-async def _adopt(settings: Settings, mode: Mode) -> int:
-    async with connect(replace(settings, delivers=False)) as agent:
+async def _adopt(settings: Settings, mode: Mode, context: click.Context) -> int:
+    settings = replace(settings, delivers=False)
+    async with persons_record(context) as recorder, connect(settings, recorder=recorder) as agent:
         done = await agent.adopt(mode)
     voice.report_round(done, word="examined" if mode.dry else mode.direction.value)
     if mode.dry and done.exit_code == 0:

@@ -1,4 +1,7 @@
-"""A command's name → its module, imported when somebody calls it: a person waits for one only."""
+"""A command's name → its module, imported when somebody calls it: a person waits for one only.
+
+Every command that is found here is recorded as the table in `recorded` says.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from typing import Any
 
 import click
 
+from flux_secret.cli.recorded import recorded
+
 
 class LazyGroup(click.Group):
     """A group whose command `some-name` is `some_name` of module `PACKAGE.some_name`."""
@@ -17,6 +22,7 @@ class LazyGroup(click.Group):
         super().__init__(*args, **more)
         self._names = tuple(sorted(names))
         self._package = package
+        self._recorded: dict[str, click.Command] = {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name every command."""
@@ -42,4 +48,6 @@ class LazyGroup(click.Group):
         name = cmd_name.replace("-", "_")
         command = getattr(importlib.import_module(f"{self._package}.{name}"), name)
         assert isinstance(command, click.Command)  # noqa: S101 -- the names are our own
-        return command
+        if isinstance(command, click.Group):
+            return command
+        return self._recorded.setdefault(name, recorded(command))

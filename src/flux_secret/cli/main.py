@@ -37,9 +37,15 @@ _COMMANDS: Final = (
     type=click.Choice(["debug", "info", "warning", "error"]),
     help="How much the log on stderr says. Default: info for the agent, nothing for the others.",
 )
+@click.option(
+    "--no-record",
+    is_flag=True,
+    help="Do it though it cannot be recorded, and say so: for emergencies.",
+)
 @click.pass_context
-def main(context: click.Context, log_level: str | None) -> None:
+def main(context: click.Context, log_level: str | None, *, no_record: bool) -> None:
     """Bring secrets from gopass to Kubernetes applications, by GitOps."""
+    del no_record  # asked for by whoever records
     quiet = "info" if context.invoked_subcommand == "agent" else "critical"
     logformat.configure(log_level or quiet)
 

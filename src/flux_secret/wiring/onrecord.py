@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 import structlog
 
 import flux_secret
 from flux_secret.model.record import Kind, Note, Recorder
 from flux_secret.outside.git import GitAccess
+from flux_secret.outside.gpg import Gpg
 from flux_secret.reconcile.watched import Watched
 from flux_secret.settings import Settings
 from flux_secret.settings.effective import said
+from flux_secret.settings.person import PersonSettings
 from flux_secret.settings.record import RecordSettings
 from flux_secret.wiring.keys import Keys
 from flux_secret.wiring.record import recorder as kept
@@ -22,26 +25,41 @@ _log = structlog.get_logger()
 
 
 async def record_of(
-    settings: RecordSettings | None,
+    settings: Settings,
     keys: Keys,
+    git: GitAccess,
     resources: contextlib.AsyncExitStack,
     recorder: Recorder | None = None,
-    git: GitAccess | None = None,
 ) -> Watched | None:
     """Open the record that the settings name, unless there is one; which keys are held is on it.
 
-    `git` is how a repository is reached that it is pushed to.
-
-    None where no record is kept. Raises `RecordError` when it cannot begin.
+    `git` is how a repository is reached that it is pushed to. None where no record is kept. Raises
+    `RecordError` when it cannot begin.
     """
-    if recorder is None and settings is not None:
-        recorder = await resources.enter_async_context(kept(settings, keys.gpg, access=git))
+    if recorder is None and settings.record is not None:
+        opening = kept(settings.record, keys.gpg, access=git)
+        recorder = await resources.enter_async_context(opening)
     if recorder is None:
         return None
     watched = Watched(recorder)
     if loaded := list(_loaded(keys)):
         await watched.announce(loaded)
     return watched
+
+
+@asynccontextmanager
+async def persons(settings: RecordSettings) -> AsyncIterator[Recorder]:
+    """Open a person's own record; raise `RecordError`.
+
+    Their gpg is asked only where they named a key that signs it.
+    """
+    async with contextlib.AsyncExitStack() as resources:
+        gpg = None
+        if settings.signing_key:
+            person = PersonSettings.load()
+            gpg = Gpg(path=person.tool_path, home=person.gnupg_home, terminal=person.pinentry_env)
+            resources.push_async_callback(gpg.close)
+        yield await resources.enter_async_context(kept(settings, gpg))
 
 
 def _loaded(keys: Keys) -> Iterator[Note]:
