@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from behaviour.test_owners import brought_in
 from simulators.agents import until
 from simulators.fixtures import *  # noqa: F403 -- fixtures
 from simulators.githosts import ssh_host
 from simulators.mending import Mender
+from simulators.owned import Signatory
 from simulators.repositories import Executable
 from simulators.world import APPLICATION, FIRST, SECOND, World
 
@@ -381,6 +383,25 @@ def test_24_a_store_whose_history_was_taken_back(person: Mender) -> None:
     person.mend(link)
     assert world.secret()[0] == FIRST
     assert person.why("secret/demo-secret")["broken"] in {None, "pods"}
+
+
+def test_25_a_change_that_waits_for_its_owners(person: Mender) -> None:
+    world = person.world
+    people = [Signatory(name, gnupg=world.gnupg) for name in ("person1", "person2")]
+    brought_in(world, "  demo: {owners: [person1, person2], approvals: 1}\n", *people)
+    delivered(world)
+    commit = world.put("demo", SECOND)
+    delivered(world)
+    assert world.secret()[0] == FIRST
+    for subject in ("secret/demo-secret", "apps/demo", APPLICATION):
+        link = person.broken(subject)
+        assert (link["kind"], link["name"], link["exitCode"]) == ("entry", "apps/demo", 4)
+        assert f"demo at {commit[:12]} is not approved" in link["reason"]
+        assert link["commands"] == ["flux-secret owners approve apps demo"]
+    person.mend(link, types="y\n")
+    delivered(world)
+    assert world.secret()[0] == SECOND
+    assert person.why("apps/demo")["whole"]
 
 
 def test_asking_writes_nothing(person: Mender) -> None:

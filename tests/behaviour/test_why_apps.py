@@ -12,6 +12,7 @@ from behaviour.test_custom_resources import (
     agents_own,
     cluster,  # noqa: F401 -- a fixture
     put_app,
+    put_secret,
     put_store,
     ready,
     running,
@@ -82,6 +83,24 @@ def test_what_only_the_agent_can_read_is_no_break(person: Mender, tmp_path: Path
     world.put("demo", SECOND)
     link = broken(person, NAME)
     assert (link["kind"], link["exitCode"]) == ("key", 4)
+
+
+def test_a_secret_of_the_cluster_has_its_chain_too(person: Mender) -> None:
+    world = person.world
+    with running(world):
+        put_store(world)
+        put_secret(world)
+        until(lambda: world.get("secret", "db") is not None)
+        until(lambda: ready(world, kind="storesecrets.flux-secret.io", name="db") == "True")
+        chain = why(person, "secret/db")
+        assert chain["whole"], chain
+        world.store.remove("demo.gpg")
+        link = broken(person, "secret/db")
+        assert (link["kind"], link["name"], link["exitCode"]) == ("entry", "apps/demo", 4)
+    own = [f"--kubeconfig={world.kubeconfig}", f"--cache-dir={world.root / 'persons-cache'}"]
+    done = world.run("why", "secret/db", "-n", world.namespace, *own)  # the App's, as elsewhere
+    assert done.code == 4, done.err
+    assert "no entry apps/demo in store apps" in done.out
 
 
 def test_19_a_suspended_app(person: Mender) -> None:

@@ -90,7 +90,7 @@ class Mender:
     def _run(self, line: str, types: str) -> None:
         """Run one line on a terminal; what is typed is typed once."""
         ours, theirs = pty.openpty()
-        is_asked = "recipients" in line or "insert" in line
+        is_asked = any(word in line for word in ("recipients", "insert", "approve"))
         given = subprocess.PIPE if "insert" in line else theirs
         with subprocess.Popen(
             ["sh", "-c", line], cwd=self.home / "ops", env=self.environment,

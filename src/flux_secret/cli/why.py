@@ -71,6 +71,8 @@ async def _explained(
         for name, refusal in found.refused.items():
             if _names(subject, name):
                 raise refusal
+        own = found.settings.cluster.namespace
+        again = dataclasses.replace(again, agent_namespace=own)
         return await explain(found.settings, subject, again, found.reports)
     return await explain(settings, subject, again, await _reports(settings, given))
 

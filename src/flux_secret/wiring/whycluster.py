@@ -40,7 +40,9 @@ async def followed(settings: Settings) -> Followed:
     """
     async with contextlib.AsyncExitStack() as resources:
         client = await cluster_client(settings, resources)
-        stores = await _stores(client, settings.cluster.namespace)
+        stores, namespace = await _stores(client, settings.cluster.namespace)
+        cluster = replace(settings.cluster, namespace=namespace)
+        settings = replace(settings, cluster=cluster)
         apps: list[App] = []
         reports: dict[str, AppReport] = {}
         refused: dict[str, FluxSecretError] = {}
@@ -70,9 +72,18 @@ def _app(tree: Tree, stores: Mapping[str, Store], namespace: str, *, of: bool) -
     return parse_store_secret(name, spec).app(kinds.secret_name(name.namespace, name.name), stores)
 
 
-async def _stores(client: Client, namespace: str) -> Mapping[str, Store]:
+async def _stores(client: Client, namespace: str) -> tuple[Mapping[str, Store], str]:
+    """Give the Stores and the namespace that they lie in: the given one, else where there are any.
+
+    A person may name the namespace of their App, as for other commands.
+    """
     try:
         listed = await client.list(kinds.STORES, namespace, "")
+        if not listed:
+            everywhere = await client.list(kinds.STORES, "", "")
+            spaces = sorted({text(tree, "metadata", "namespace") for tree in everywhere})
+            namespace = spaces[0] if spaces else namespace
+            listed = [one for one in everywhere if text(one, "metadata", "namespace") == namespace]
     except NotFoundError:
         raise UnknownKindError(
             "no application is named, and this cluster knows no Apps",
@@ -84,4 +95,4 @@ async def _stores(client: Client, namespace: str) -> Mapping[str, Store]:
         name = text(tree, "metadata", "name")
         with contextlib.suppress(FluxSecretError):
             stores[name] = parse_store(name, tree.get("spec"), f"Store {name}")
-    return stores
+    return stores, namespace

@@ -71,7 +71,8 @@ class _Diagnosis:
 
     def _commit(self) -> Link:
         source = self.seen.trace.delivery.target.source
-        name = f"{source.branch} of {source.url}"
+        is_object = bool(self.seen.trace.delivery.target.inline)
+        name = "its object" if is_object else f"{source.branch} of {source.url}"
         if self.seen.trace.stopped is Step.SOURCE:
             return self._failed(LinkKind.COMMIT, name)
         place = self.seen.places.commit

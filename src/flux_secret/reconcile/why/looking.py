@@ -35,6 +35,8 @@ async def look(
     pinned = Place(str(target.source.url), commit)
     if not commit:
         return found, Places(pinned), ()
+    if target.inline:  # its manifest stands in the cluster
+        return found, Places(Place("the cluster", file=target.app)), ()
     repository = around.repository(target, commit)
     texts = repository.texts(target.path)
     written = _Written(repository, pinned, texts)
