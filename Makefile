@@ -107,6 +107,7 @@ bench: setup ## Measure; prints tables, keeps JSON in bench/results
 	PYTHONPATH=tools:tests $(BIN)/python bench/decrypt.py </dev/null
 	PYTHONPATH=tools:tests $(BIN)/python bench/delivery.py </dev/null
 	PYTHONPATH=tools:tests $(BIN)/python bench/reencrypt.py </dev/null
+	PYTHONPATH=tools:tests $(BIN)/python bench/record.py </dev/null
 	PYTHONPATH=tools:tests:bench $(BIN)/python bench/workers.py </dev/null
 
 docs: setup ## Build the documentation; a broken link fails

@@ -59,14 +59,18 @@ class FolderPlace:
 
     def writers(self) -> Sequence[str]:
         """Give the names of the folders that hold lines."""
-        folders = sorted(path for path in self._root.iterdir() if path.is_dir())
-        return [folder.name for folder in folders if segment_files(folder)]
+        return [folder.name for folder in self._folders() if segment_files(folder)]
 
     def lines(self, writers: Collection[str] | None = None) -> Iterator[Line]:
         """Give the lines of one writer after another."""
-        for folder in sorted(path for path in self._root.iterdir() if path.is_dir()):
+        for folder in self._folders():
             if writers is None or folder.name in writers:
                 yield from _of_writer(folder, f"{folder.name}/")
+
+    def _folders(self) -> list[Path]:
+        """Give what may be writers' folders; a volume has others, as `lost+found`."""
+        found = (path for path in self._root.iterdir() if WRITER.match(path.name))
+        return sorted(path for path in found if path.is_dir())
 
 
 class WriterPlace:

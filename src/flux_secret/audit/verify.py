@@ -61,8 +61,9 @@ def verify(
     for writer, fault in _across(report.chains, places, known):
         report.faults.append((writer, fault))
     for one in report.chains:
-        report.findings += _findings(one, verifier)
-        report.notes += _notes(one)
+        if one.chain.fault is None:  # else it was read up to there only
+            report.findings += _findings(one, verifier)
+            report.notes += _notes(one)
     report.notes += _behind(report.chains)
     return report
 

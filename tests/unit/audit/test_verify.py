@@ -43,6 +43,14 @@ def test_an_honest_record_is_whole(tmp_path: Path, keys: str | None) -> None:
     assert (one.chain.first, one.chain.last.seq, one.chain.signed_to) == (1, 13, 12)
 
 
+def test_what_else_lies_in_a_volume_is_no_writer(tmp_path: Path) -> None:
+    _honest().write(tmp_path)
+    (tmp_path / "lost+found").mkdir(mode=0)
+    (tmp_path / "README").write_text("the record")
+    report = _verify(tmp_path)
+    assert (report.exit_code, len(report.chains)) == (0, 1)
+
+
 def test_two_writers_that_saw_each_other_are_whole(tmp_path: Path) -> None:
     one, other = _honest(), _honest("agent-000000000002")
     one.saw(other).sign().write(tmp_path)
