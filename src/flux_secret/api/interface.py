@@ -25,6 +25,8 @@ class TargetOutcome:
     """`deployment/demo configured`, a line each."""
     notes: Sequence[str] = ()
     """What to look at though nothing failed; never a value."""
+    removed: bool = False
+    """Whether it was removed, since nobody configures it any more."""
 
 
 @dataclass(frozen=True, slots=True)

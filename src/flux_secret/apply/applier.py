@@ -14,9 +14,9 @@ from flux_secret.apply.glance import Glance
 from flux_secret.apply.inventory import TargetId
 from flux_secret.apply.lists import answered
 from flux_secret.apply.plan import LEFT_ALONE, is_left_alone, is_settled
-from flux_secret.apply.retire import retire
+from flux_secret.apply.retire import departed, retire
 from flux_secret.apply.sweep import Known, Pass, Sweeper
-from flux_secret.errors import BugError
+from flux_secret.errors import BugError, HeldError
 from flux_secret.model.change import Action, Change, ChangeSet
 from flux_secret.model.delivery import Delivery
 from flux_secret.model.manifest import Bundle
@@ -60,6 +60,10 @@ class ClusterApplier:
         """
         cluster = self._cluster.acting_as(account)
         return await retire(cluster, self._known, TargetId("", "", "", app), prune=prune)
+
+    async def departed(self, known: Collection[str]) -> Sequence[tuple[str, HeldError]]:
+        """Give each App that has a list and is not known, and why its objects are held."""
+        return await departed(self._cluster.ledger, known)
 
     def round(self) -> ApplyRound:
         """Begin a round."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
+from flux_secret.apply import guard
 from flux_secret.apply.cluster import Cluster
 from flux_secret.apply.inventory import TargetId
+from flux_secret.apply.ledger import Ledger
 from flux_secret.apply.removal import Leaving, Remover
 from flux_secret.apply.sweep import Known
-from flux_secret.errors import FluxSecretError, ObjectError
+from flux_secret.errors import FluxSecretError, HeldError, ObjectError
 from flux_secret.model.change import ChangeSet
 
 
@@ -46,6 +50,24 @@ async def retire(cluster: Cluster, known: Known, target: TargetId, *, prune: boo
     for kept in (known.wanted, known.left_alone, known.left_out):
         kept.pop(target, None)
     return changes
+
+
+async def departed(ledger: Ledger, known: Collection[str]) -> Sequence[tuple[str, HeldError]]:
+    """Give each App, `NAMESPACE/NAME`, that owns something and is not `known`, and why it is held.
+
+    Raises what reading the lists raises.
+    """
+    await ledger.open()
+    found = []
+    for inventory in ledger.inventories():
+        target, going = inventory.target, inventory.entries.keys()
+        if target.app and target.app not in known and going:
+            why = "it is no longer in the settings file"
+            commits = {inventory.revision}
+            token = guard.removal_token(str(target), commits, going)
+            held = guard.held_for_removal(str(target), why, going, commits, token)
+            found.append((target.app, held))
+    return found
 
 
 def _check(changes: ChangeSet, target: TargetId, *, left: int) -> None:

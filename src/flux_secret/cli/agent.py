@@ -22,10 +22,12 @@ from flux_secret.cli.sync_options import agent_marker_options
 from flux_secret.errors import FluxSecretError
 from flux_secret.outside.files import remove_stale_scratch
 from flux_secret.reconcile.board import Board
+from flux_secret.reconcile.departures import Left
 from flux_secret.reconcile.replicas import Replicas
 from flux_secret.settings import Flags, Settings
 from flux_secret.wiring import onrecord
 from flux_secret.wiring.agent import connect, serving
+from flux_secret.wiring.parting import Parted, parting
 from flux_secret.wiring.recording import recording
 from flux_secret.wiring.replicas import restarting, sharing
 from flux_secret.wiring.resident import following
@@ -96,7 +98,7 @@ class Shared:
 async def _deliver_until(
     stopping: asyncio.Event, asked: Flags, settings: Settings, shared: Shared
 ) -> None:
-    board, replicas = shared.board, shared.replicas
+    board, replicas, left = shared.board, shared.replicas, Left()
     told: Settings | None = None
     while not stopping.is_set():
         async with (
@@ -105,6 +107,7 @@ async def _deliver_until(
             following(settings, connected, board, replicas) as resources,
             restarting(connected.restarter, board, replicas),
             holding(settings, connected, board),
+            parting(settings, connected, board, Parted(replicas, left)),
         ):
             await onrecord.begin(connected.record, settings, told)
             told = settings
@@ -139,16 +142,9 @@ async def _deliver_until(
         stopped.cancel()
         if not changed.cancel():
             before, settings = settings, changed.result()
-            for app in before.apps:
-                if app.name not in {one.name for one in settings.apps}:
-                    _log.warning(
-                        "app.left",
-                        app=str(app.name),
-                        reason="it is no longer in the "
-                        "settings file: it is delivered no more, and its objects stay",
-                    )
-                    await board.scheduler.drop(app.name)
-                    board.forget(app.name)
+            for app in left.note(before.apps, settings.apps):
+                await board.scheduler.drop(app.name)
+                board.forget(app.name)
     _log.info("true", headline="stopping")
 
 

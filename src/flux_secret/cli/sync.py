@@ -79,7 +79,8 @@ def _tell(done: SyncOutcome) -> None:
         for note in target.notes:
             voice.warn(f"{target.target}: {note}")
         at = f" at {target.revision}" if target.revision else ""
-        voice.say(f"{target.target}: {'not delivered' if target.error else 'delivered'}{at}")
+        how = "removed" if target.removed else "delivered"
+        voice.say(f"{target.target}: {'not ' if target.error else ''}{how}{at}")
     if done.commit and done.head not in {"", done.commit}:
         voice.warn(
             f"{done.commit[:12]} was delivered and not {done.head[:12]}, which is not signed as "

@@ -64,6 +64,8 @@ class Board:
         self.spread: Callable[[Collection[str]], None] = lambda _urls: None
         """Has the other replicas look for commits, too."""
         self.elsewhere: Elsewhere = _nowhere
+        self.departed: Elsewhere = _nowhere
+        """Removes what these tokens let go of Apps that nobody configures any more."""
         self.vitals = Vitals(limits, overdue=self.scheduler.overdue)
         self._statuses: dict[AppName, AppStatus] = {}
         self.changed: Callable[[AppStatus, Round | None], None] = lambda _status, _round: None
@@ -146,7 +148,7 @@ class Board:
         finally:
             if started is not None:
                 self._metrics.job_ended(time.monotonic() - started, success=exit_code == 0)
-        return outcome_of(done)
+        return joined([outcome_of(done), *await self.departed(confirmed)])
 
     @property
     def repositories(self) -> Collection[str]:

@@ -140,6 +140,7 @@ def _target(tree: Mapping[str, Any]) -> TargetOutcome:
         error=_text(tree.get("error")),
         changes=_texts(tree.get("changes")),
         notes=_texts(tree.get("notes")),
+        removed=tree.get("removed") is True,
     )
 
 

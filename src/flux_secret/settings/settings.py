@@ -80,6 +80,8 @@ class Settings:
 
     flagged: App | None = None
     """The App of Flux v1's flags, which has a sync marker."""
+    has_file: bool = False
+    """Whether there is a settings file."""
     custom_resources: bool = False
     """Whether Stores and Apps of the cluster count, too."""
     fresh_seconds: float = 0.0
@@ -107,6 +109,7 @@ class Settings:
         return cls(
             apps=apps,
             flagged=flagged,
+            has_file=written is not None,
             custom_resources=flags.custom_resources,
             fresh_seconds=FRESH_SECONDS if written or flags.custom_resources else 0.0,
             stores=stores,
