@@ -40,6 +40,8 @@ async def connected(
 ) -> AsyncIterator[Connected]:
     settings = Settings.load(flags(world), dict(os.environ))
     async with connect(settings, workers=workers, recorder=record) as found:
+        assert record.kinds() == ["key"], "which keys were loaded"
+        record.notes.clear()
         yield found
 
 
