@@ -51,6 +51,11 @@ def test_the_whole_walkthrough_is_played_and_nothing_is_left(tmp_path: Path) -> 
         r"^demosecret: \*\*\* \(before\) → \*\*\* \(after\), resourceVersion \d+ → \d+$",
         r"^the Secret still holds the last good value, resourceVersion \d+, unwritten$",
         r"^secret/demo-secret deleted$",
+        r"^\S+ +read +apps/demo +agent-",
+        r"^\S+ +refused +apps/demo +agent-.* cannot be decrypted",
+        r"^\S+ +pruned +secret/demo-secret in dev-demo +agent-",
+        r"^agent-[0-9a-f]{12} .* to \d+ +whole$",
+        r"^the record is whole$",
     ):
         assert re.search(line, done.stdout, re.MULTILINE), (line, done.stdout)
     assert "apps/demo at " in done.stderr

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import click
 
 from flux_secret.cli import voice
+from flux_secret.cli.audit.log import log
+from flux_secret.cli.audit.verify import verify
 from flux_secret.demo.place import Place, open_place
 from flux_secret.demo.story import Stage, Story
 from flux_secret.reconcile.round import Round
@@ -32,13 +35,22 @@ async def _play(*, keep: bool, current: bool) -> None:
     cluster = current_kubeconfig() if current else None
     async with open_place(tool_environment(), cluster, keep=keep) as place:
         voice.say(f"everything is in {place.root}, and gone afterwards unless you say --keep")
-        story = Story(Stage(place, place.kubectl(voice.say), _Deliveries().once, voice.say))
+        deliver = _Deliveries().once
+        story = Story(Stage(place, place.kubectl(voice.say), deliver, voice.say, _audit))
         await story.play()
         if current and not keep:
             await story.tidy()
         if keep:
             await story.deliver_again()
             voice.say(_farewell(place))
+
+
+def _audit(command: str, arguments: Sequence[str]) -> int:
+    """Run `flux-secret audit COMMAND`, shown as a person would type it."""
+    voice.say(f"$ flux-secret audit {command} {' '.join(arguments)}")
+    found = {"log": log, "verify": verify}[command]
+    ended = found.main(list(arguments), prog_name=f"audit {command}", standalone_mode=False)
+    return ended if isinstance(ended, int) else 0
 
 
 class _Deliveries:

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from flux_secret.demo.place import Kubectl, Place
@@ -32,6 +33,8 @@ class Stage:
     deliver: Callable[[Flags], Awaitable[Round]]
     """One `flux-secret deliver` with these flags, its outcome printed."""
     say: Callable[[str], None]
+    audit: Callable[[str, Sequence[str]], int]
+    """One `flux-secret audit COMMAND` with these arguments, shown and printed; its exit code."""
 
 
 class Story:
@@ -53,6 +56,7 @@ class Story:
             namespace=place.namespace,
             kubeconfig=place.kubeconfig,
             cache_dir=place.root / "cache",
+            record_dir=place.root / "record",
         )
 
     async def play(self) -> None:
@@ -62,6 +66,7 @@ class Story:
         await self._rotate(store)
         await self._damage(store)
         await self._remove(store)
+        self._prove()
 
     async def tidy(self) -> None:
         """Remove from a cluster that stays what the story itself leaves there."""
@@ -71,7 +76,7 @@ class Story:
 
     async def deliver_again(self) -> None:
         """Bring the application back, for people who want to look around."""
-        self._chapter("6", "delivered once more, for you to look at")
+        self._chapter("7", "delivered once more, for you to look at")
         self._expect(0, await self._stage.deliver(self._flags))
 
     async def _prepare(self) -> GopassStore:
@@ -83,6 +88,7 @@ class Story:
         operators_key = await gnupg.private_key(operator)
         (place.root / "flux.asc").write_bytes(operators_key)
         (place.root / "flux.asc").chmod(0o400)
+        (place.root / "flux.pub.asc").write_bytes(await gnupg.public_key(operator))
 
         admin = GopassStore(Repository(place.root / "admin-store", place.env), gnupg, [person1])
         await admin.init()
@@ -150,6 +156,23 @@ class Story:
         if await self._stage.kubectl.json("get", "secret", "demo-secret", "-n", "dev-demo"):
             raise BugError("the Secret is still there after its removal was confirmed")
         self._say(f"gone from the cluster; {store.repository.directory.name} still holds the value")
+
+    def _prove(self) -> None:
+        self._chapter("6", "all of it is on the record, and nobody can have changed it since")
+        record, key = (
+            str(self._stage.place.root / "record"),
+            self._stage.place.root / "flux.pub.asc",
+        )
+        kinds = [f"--kind={kind}" for kind in ("read", "refused", "pruned")]
+        if self._stage.audit("log", [record, *kinds]) != 0:
+            raise BugError("the record of this demo cannot be read")
+        if self._stage.audit("verify", [record, f"--key={key}"]) != 0:
+            raise BugError("the record of this demo is not whole")
+        lines = b"".join(file.read_bytes() for file in Path(record).rglob("*.jsonl"))
+        for value in (FIRST_VALUE, SECOND_VALUE):
+            if value.strip() in lines:
+                raise BugError("a value is on the record of this demo")
+        self._say("no value is in it: names, commits, reasons")
 
     async def _must_hold(self, value: bytes) -> tuple[str, str]:
         """Check the Secret's bytes; give its resourceVersion before and now."""
