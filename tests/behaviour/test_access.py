@@ -135,6 +135,19 @@ def test_the_value_is_nowhere_in_what_is_written(delivered: World) -> None:
     assert all(value.decode().strip() not in text for text in texts)
 
 
+def test_who_may_read_the_agents_key_can_come_to_what_it_opens(delivered: World) -> None:
+    flux = f"{delivered.namespace}-flux"
+    for words in (
+        ("create", "secret", "generic", "flux-gpg-keys", "--from-literal=a=b", "-n", flux),
+        ("create", "role", "r", "--verb=get", "--resource=secrets", "-n", flux),
+        ("create", "rolebinding", "r", "--role=r", "--user=keeper", "-n", flux),
+    ):
+        done = delivered.kubectl(*words)
+        assert done.code == 0, done.err
+    cluster = ways(access(delivered, "who", "apps/demo", "-o", "json"), "cluster")
+    assert cluster["user keeper"][0] == "the key of an agent that opens it"
+
+
 def test_an_entry_of_a_store_that_is_not_here_is_told(delivered: World) -> None:
     done = delivered.run("access", "graph", "-o", "json", "--kubeconfig", str(delivered.kubeconfig),
                          f"--store=other={delivered.store.path}")  # fmt: skip

@@ -45,6 +45,8 @@ class Facts:
 
     stores: tuple[StoreAccess, ...] = ()
     owners: tuple[Answering, ...] = ()
+    keys: tuple[tuple[str, str], ...] = ()
+    """Owners and the fingerprints of their OpenPGP keys, as the owners file has them."""
     uses: tuple[Use, ...] = ()
     asked: bool = False
     """Whether a cluster was asked."""
@@ -139,6 +141,10 @@ def _owners(facts: Facts) -> Iterator[Edge]:
     for one in facts.owners:
         owner, entry = Node(Kind.PERSON, one.owner), Node(Kind.ENTRY, one.entry)
         yield Edge(owner, entry, f"answers for it: {one.rule}", carries=False)
+    held = {holder.key for store in facts.stores for holder in store.holders}
+    for name, key in facts.keys:
+        if key in held:
+            yield Edge(Node(Kind.PERSON, name), Node(Kind.KEY, key), "the owners file says so")
 
 
 def _uses(facts: Facts) -> Iterator[Edge]:

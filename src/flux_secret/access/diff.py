@@ -75,8 +75,13 @@ class Comparison:
 
     @property
     def somebody_gains(self) -> bool:
-        """Whether somebody has to look at it."""
+        """Whether somebody can do more than before, as far as that can be told."""
         return bool(self.gained or self.weaker)
+
+    @property
+    def needs_a_look(self) -> bool:
+        """Whether somebody gains, or something is newly wrong so that nobody can tell."""
+        return self.somebody_gains or bool(self.findings)
 
 
 @dataclass(frozen=True, slots=True)

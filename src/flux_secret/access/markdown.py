@@ -17,6 +17,8 @@ def markdown(found: Comparison, what: str) -> str:
     lines = [f"### Access to secrets: {_text(what)}", ""]
     if found.somebody_gains:
         lines += ["**Somebody gains.** Let the owners look before this is merged.", ""]
+    elif found.findings:
+        lines += ["**It cannot be told whether somebody gains.** Look at what is wrong below.", ""]
     else:
         lines += ["Nobody gains.", ""]
     lines += _table("Gained", found.gained)

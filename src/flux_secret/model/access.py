@@ -78,6 +78,13 @@ class StoreAccess:
     findings: tuple[str, ...] = ()
     """What is wrong with its files of recipients and of keys, in sentences."""
 
+    @property
+    def holders(self) -> frozenset[Holder]:
+        """Everybody who can read something of it."""
+        circles = {one.circle.file: one.circle for one in self.sealed}
+        named = (holder for circle in circles.values() for holder in circle.holders)
+        return frozenset({*named, *(holder for one in self.sealed for holder in one.extra)})
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Use:

@@ -105,10 +105,12 @@ class Readership:
         commit: Commit,
         keyring: Iterable[Certificate] = (),
         other: Iterable[Certificate] = (),
+        messages: dict[str, tuple[frozenset[str], int]] | None = None,
     ) -> None:
         """`keyring` are a person's own keys, which names are looked up in too.
 
         `other` are keys that say no more than whose a full id is: those of another commit.
+        `messages` keeps what messages say of their recipients, by object id: two commits share it.
         """
         layout = layout_of(commit)
         self._tree = StoreTree(commit, layout)
@@ -120,7 +122,7 @@ class Readership:
         self._proven = {mark: one.holder for one in reversed(self._all) for mark in one.proven}
         self._claimed = {mark: one.holder for one in reversed(self._all) for mark in one.claimed}
         self._circles: dict[str, Circle] = {}
-        self._messages: dict[str, tuple[frozenset[str], int]] = {}
+        self._messages = {} if messages is None else messages
 
     def access(self, store: str) -> StoreAccess:
         """Give every entry with its readers, by name."""

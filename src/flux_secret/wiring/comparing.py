@@ -32,8 +32,10 @@ async def compared(
     first, second = await _ends(git, root, revisions)
     old, new = Commit(objects, first), Commit(objects, second)
     before, after = certificates(old)[0], certificates(new)[0]
+    shared: dict[str, tuple[frozenset[str], int]] = {}
     found = compare(
-        _side(old, Readership(old, other=after)), _side(new, Readership(new, other=before))
+        _side(old, Readership(old, other=after, messages=shared)),
+        _side(new, Readership(new, other=before, messages=shared)),
     )
     return found, f"{store or root.name} {first[:_SHORT]}..{second[:_SHORT]}"
 

@@ -11,6 +11,7 @@ from flux_secret.access.assemble import Facts, assemble
 from flux_secret.access.graph import Graph
 from flux_secret.errors import FluxSecretError, UnreachableError
 from flux_secret.model.access import Answering, StoreAccess
+from flux_secret.model.ownerkey import KeyKind
 from flux_secret.model.owners import OWNERS_FILE, Owners
 from flux_secret.outside.git.clone import Clone
 from flux_secret.outside.git.person import PersonGit
@@ -30,6 +31,7 @@ async def graph_of(settings: AccessSettings) -> Graph:
     """Look at everything that the settings name; raise what cannot be passed over."""
     stores: list[StoreAccess] = []
     answering: list[Answering] = []
+    keys: list[tuple[str, str]] = []
     findings: list[str] = []
     unseen: list[str] = []
     async with _keyring(settings) as keyring:
@@ -41,7 +43,9 @@ async def graph_of(settings: AccessSettings) -> Graph:
             access = Readership(commit, keyring=known).access(name)
             stores.append(access)
             try:
-                answering += _answering(access, owners_of(commit))
+                owners = owners_of(commit)
+                answering += _answering(access, owners)
+                keys += _keys(owners)
             except FluxSecretError as error:
                 findings.append(f"{name or root}: {error.what}")
     if not settings.stores:
@@ -58,7 +62,8 @@ async def graph_of(settings: AccessSettings) -> Graph:
         cluster = ClusterFacts()
     return assemble(
         Facts(
-            stores=tuple(stores), owners=tuple(answering), uses=(*cluster.uses, *uses),
+            stores=tuple(stores), owners=tuple(answering), keys=tuple(keys),
+            uses=(*cluster.uses, *uses),
             asked=settings.cluster is not None, secrets=tuple(cluster.secrets),
             grants=cluster.grants, podding=cluster.podding, runs=cluster.runs,
             accounts=tuple(cluster.accounts),
@@ -123,6 +128,13 @@ def _answering(access: StoreAccess, owners: Owners) -> Iterable[Answering]:
         if rule is not None:
             said = f"{OWNERS_FILE}, {rule.shown}"
             yield from (Answering(one.entry, name, said) for name in rule.owners)
+
+
+def _keys(owners: Owners) -> Iterable[tuple[str, str]]:
+    for person in owners.people.values():
+        for key in person.keys:
+            if key.kind is KeyKind.OPENPGP:
+                yield person.name, key.id
 
 
 def _elsewhere(cluster: ClusterFacts, stores: Iterable[StoreAccess]) -> Iterable[str]:

@@ -152,6 +152,9 @@ def test_only_what_is_newly_wrong_is_to_be_looked_at() -> None:
     one = Sealed("a", "1", circle(A))
     found = compare(side(one, findings=("old",)), side(one, findings=("old", "new")))
     assert found.findings == ("new",)
+    assert (found.somebody_gains, found.needs_a_look) == (False, True)
+    assert "It cannot be told" in markdown(found, "x")
+    assert not compare(side(one), side(one)).needs_a_look
 
 
 HOLDERS = st.lists(st.sampled_from([A, B, C]), unique=True)

@@ -235,3 +235,11 @@ def test_who_may_start_pods_can_come_to_every_secret_of_the_place() -> None:
     assert [("eve" in reached[place]) for place in ("n", "other")] == [True, False]
     assert not any("--through-pods" in one for one in assemble(facts).unseen)
     assert any("--through-pods" in one for one in assemble(Facts(asked=True)).unseen)
+
+
+def test_an_owner_reads_with_the_key_that_the_owners_file_names() -> None:
+    sealed = Sealed("e", "b", Circle(".gpg-id", (Named(HOLDERS[0], "F0"),)))
+    keys = (("alice", "F0"), ("bob", "a key that only signs"))
+    graph = assemble(Facts((StoreAccess("", (sealed,)),), keys=keys))
+    people = {one.node.name for one in graph.above(Node(Kind.ENTRY, "e"))}
+    assert ("alice" in people, "bob" in people) == (True, False)

@@ -21,8 +21,8 @@ def diff(context: click.Context, revisions: str, store: str | None) -> None:
     """Write who gains and who loses between two commits of a store, as Markdown.
 
     REV...REV compares with where the second left the first, as a pull request does. Ends with 1
-    when somebody gains. Needs git and a clone; no key, no gpg and no network.
+    when somebody gains, or when that cannot be told. Needs git and a clone; no key and no gpg.
     """
     found, title = asyncio.run(compared(revisions, store, PersonSettings.load()))
     voice.say(markdown(found, title))
-    context.exit(1 if found.somebody_gains else 0)
+    context.exit(1 if found.needs_a_look else 0)
