@@ -223,6 +223,24 @@ def test_11_a_script_that_prints_no_manifest(person: Mender) -> None:
     assert person.why(APPLICATION)["whole"]
 
 
+def test_11_a_script_that_fails_is_named_with_its_last_change(person: Mender) -> None:
+    world = person.world
+    text = (world.ops.path / SCRIPT).read_text()
+    wrong = world.ops.commit({SCRIPT: Executable(f"exit 3\n{text}")})
+    chain = person.why(APPLICATION)
+    broken, program = (one for one in chain["links"] if one["kind"] == "file")
+    assert (broken["place"]["file"], broken["place"]["line"]) == (f"{APPLICATION}/.flux.yaml", 5)
+    assert "exit status 3" in broken["reason"]
+    assert (program["name"], program["place"]["changed"]["commit"]) == (SCRIPT, wrong)
+    assert [one["kind"] for one in chain["links"]] == [
+        "commit", "file", "file", "entry", "recipients", "key", "object", "pods",
+    ]  # fmt: skip
+    person.edits('sed -i "/^exit 3$/d" "$2"')
+    person.mend(broken)
+    delivered(world)
+    assert person.why(APPLICATION)["whole"]
+
+
 def test_12_a_reference_outside_a_secret(person: Mender) -> None:
     world = person.world
     commit = plain(world, "ref+gopass://apps/demo", kind="ConfigMap")

@@ -16,9 +16,7 @@ from flux_secret.errors import (
     DecryptError,
     EntryNotFoundError,
     FluxSecretError,
-    GenerateError,
     HeldError,
-    LeakError,
     ReadRefusedError,
 )
 from flux_secret.model.change import Action, Change
@@ -54,6 +52,8 @@ class _Diagnosis:
             return
         yield from self._files()
         reads = [*self._reads()]
+        if stopped in {Step.GENERATE, Step.RESOLVE} and not reads:
+            yield from _unreached(LinkKind.ENTRY, LinkKind.RECIPIENTS, LinkKind.KEY)
         if stopped is Step.STORES:
             yield self._failed(LinkKind.ENTRY, "its stores")
             yield from _unreached(LinkKind.RECIPIENTS, LinkKind.KEY)
@@ -88,21 +88,23 @@ class _Diagnosis:
         error = trace.delivery.error
         is_file = trace.stopped in {Step.GENERATE, Step.RESOLVE} and trace.failed_read is None
         if is_file and error is not None:
-            place = self.seen.places.failure
-            lines = (
-                remedies.of_failed_command(place, error)
-                if isinstance(error, GenerateError)
-                else remedies.edit(place)
-            )
-            name = place.file if place else trace.delivery.target.name
-            if place and place.line is not None:
-                name = f"{name}:{place.line}"
-            yield _broken(LinkKind.FILE, name, error, place, lines)
+            yield from self._failed_file(error)
         for key in self._wanted():
             place = self.seen.places.objects.get(key)
             if place is not None and not is_file:
                 yield Link(LinkKind.FILE, str(place).partition(" ")[0], place=place,
                            reason=f"makes {key}")  # fmt: skip
+
+    def _failed_file(self, error: FluxSecretError) -> Iterator[Link]:
+        """Say where it is written what fails, and which program of the repository runs there."""
+        place, program = self.seen.places.failure, self.seen.places.program
+        lines = remedies.of_failed_file(place, program, error)
+        name = place.file if place else self.seen.trace.delivery.target.name
+        if place and place.line is not None:
+            name = f"{name}:{place.line}"
+        yield _broken(LinkKind.FILE, name, error, place, lines)
+        if program is not None:
+            yield Link(LinkKind.FILE, program.file, place=program, reason="that is what runs")
 
     # -- entry, recipients, key --
 
@@ -293,8 +295,6 @@ def _unseen(seen: Seen) -> tuple[str, ...]:
     told = []
     if seen.report is None:
         told.append("this was seen with the keys and rights at hand here; an agent has its own")
-    if isinstance(seen.trace.delivery.error, LeakError):
-        told.append("which value it is says the object's own field, never this output")
     return (
         *told,
         *seen.unseen,

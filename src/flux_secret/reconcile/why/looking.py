@@ -40,6 +40,7 @@ async def look(
     repository = around.repository(target, commit)
     texts = repository.texts(target.path)
     written = _Written(repository, pinned, texts)
+    failed = _of_failure(found, texts)
     reads = _asked(delivery.reads)
     env = target.generation.env
     where = Places(
@@ -48,7 +49,8 @@ async def look(
             path: places.of_entry(texts, one.lookup, env) for path, one in reads.items()
         }),
         await written.all({key: places.of_object(texts, key) for key in _keys(found, subject)}),
-        await written.one(_of_failure(found, texts)),
+        await written.one(failed),
+        await written.program(failed, delivery.error),
     )  # fmt: skip
     return found, where, texts
 
@@ -124,6 +126,14 @@ class _Written:
         touched = await self._repository.touched(spot.file, spot.line)
         pinned = self._pinned
         return Place(pinned.repository, pinned.commit, spot.file, spot.line, touched)
+
+    async def program(self, spot: Spot | None, error: FluxSecretError | None) -> Place | None:
+        """Give the program of the command that an error names."""
+        file = places.of_program(self.texts, spot, error.what) if spot and error else ""
+        if not file:
+            return None
+        touched = await self._repository.touched(file, None)
+        return Place(self._pinned.repository, self._pinned.commit, file, touched=touched)
 
     async def all(self, spots: Mapping[_Name, Spot | None]) -> Mapping[_Name, Place]:
         """Give those that were found."""

@@ -7,6 +7,7 @@ script puts together in another way is not found, and then nothing is said.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -76,6 +77,16 @@ def of_failure(texts: Texts, said: str) -> Spot | None:
         line = min(int(number[1]), len(lines)) if number else 1
         return Spot(file, line, lines[line - 1])
     return None
+
+
+def of_program(texts: Texts, spot: Spot, said: str) -> str:
+    """Name the repository's own program that a command of `.flux.yaml` runs; empty for none."""
+    found = _COMMAND.search(said)
+    words = (found[1] or found[2]).split() if found else []
+    folder = spot.file.rpartition("/")[0]
+    files = {file for file, _ in texts}
+    names = (posixpath.normpath(posixpath.join(folder, word)) for word in words)
+    return next((name for name in names if name in files), "")
 
 
 class _Read(NamedTuple):

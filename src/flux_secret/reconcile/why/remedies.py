@@ -71,12 +71,12 @@ def executable(place: Place | None, command: str) -> Lines:
     )
 
 
-def of_failed_command(place: Place | None, error: FluxSecretError) -> Lines:
-    """Mend a command of `.flux.yaml`."""
+def of_failed_file(place: Place | None, program: Place | None, error: FluxSecretError) -> Lines:
+    """Mend a manifest, a command of `.flux.yaml`, or the program that it runs."""
     found = re.search(r'generator command "([^"\n]+)"', error.what)
     if found and f"exit status {_NOT_EXECUTABLE}" in error.what and found[1].startswith("./"):
         return executable(place, found[1])
-    return edit(place)
+    return edit(program or place)
 
 
 def of_read(  # noqa: PLR0911 -- a table

@@ -114,6 +114,8 @@ class Places:
     objects: Mapping[ObjectKey, Place] = field(default_factory=dict)
     failure: Place | None = None
     """What the error names."""
+    program: Place | None = None
+    """The repository's own program that the command runs which the error names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,3 +90,19 @@ def test_the_place_that_a_sentence_names(said: str, file: str, line: int) -> Non
 
 def test_a_sentence_that_names_no_file_has_no_place() -> None:
     assert places.of_failure([("a/b", "x")], "nothing of it") is None
+
+
+@pytest.mark.parametrize(
+    ("said", "program"),
+    [
+        ('generator command "./s.sh x" from file "demo/.flux.yaml": exit status 1', "demo/s.sh"),
+        ('generator command "sh ../t.sh" from file "demo/.flux.yaml": exit status 1', "t.sh"),
+        ("x is null, in demo/.flux.yaml: ./s.sh x, document 1, line 3", "demo/s.sh"),
+        ('generator command "kustomize build ." from file "demo/.flux.yaml": exit status 1', ""),
+        ("demo/secret.yaml, line 4: a tab", ""),
+    ],
+)
+def test_the_program_that_a_command_runs(said: str, program: str) -> None:
+    texts = [("demo/s.sh", "#!/bin/sh"), ("t.sh", "#!/bin/sh"), ("demo/.flux.yaml", FLUX)]
+    spot = places.Spot("demo/.flux.yaml", 5, "")
+    assert places.of_program(texts, spot, said) == program
