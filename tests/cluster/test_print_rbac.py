@@ -13,6 +13,12 @@ from typing import Any, Protocol
 import pytest
 import yaml
 
+from behaviour.test_custom_resources import (
+    agents_own,
+    cluster,  # noqa: F401 -- a fixture
+    put_secret,
+    put_store,
+)
 from cluster.test_rights import may, until
 from simulators.fixtures import *  # noqa: F403 -- fixtures
 from simulators.installing import Administrator, as_agent
@@ -131,9 +137,9 @@ def test_documents_say_what_is_delivered_for_the_first_time(administrator: Admin
     (role,) = [tree for tree in trees if (tree["kind"], tree["metadata"]["name"]) == ("Role", ROLE)]
     granted = {name for rule in role["rules"] for name in rule["resources"]}
     assert granted == {"secrets", "services", "deployments", "namespaces", "cronjobs"}
-    (cluster,) = [tree for tree in trees if tree["metadata"]["name"].startswith(f"{ROLE}-")
-                  and tree["kind"] == "ClusterRole"]  # fmt: skip
-    assert cluster["rules"][1]["resourceNames"] == ["p"]
+    (whole,) = [tree for tree in trees if tree["metadata"]["name"].startswith(f"{ROLE}-")
+                and tree["kind"] == "ClusterRole"]  # fmt: skip
+    assert whole["rules"][1]["resourceNames"] == ["p"]
     world = administrator.world
     flags = ("install", "--print-rbac", f"--kubeconfig={world.kubeconfig}")
     done = world.run(*flags, f"--manifests={file}")
@@ -142,6 +148,58 @@ def test_documents_say_what_is_delivered_for_the_first_time(administrator: Admin
     file.write_text("apiVersion: x.example.org/v1\nkind: X\nmetadata: {name: x}\n")
     done = world.run(*flags, f"--manifests={file}")
     assert "is of a kind that the cluster does not serve" in done.err
+
+
+def rules(trees: list[Tree], namespace: str) -> dict[str, set[str]]:
+    """Give the verbs of each resource in a namespace."""
+    found: dict[str, set[str]] = {}
+    for tree in trees:
+        if tree["kind"] == "Role" and tree["metadata"]["namespace"] == namespace:
+            for rule in tree["rules"]:
+                for resource in rule["resources"]:
+                    found.setdefault(resource, set()).update(rule["verbs"])
+    return found
+
+
+def test_a_settings_file_says_how_its_apps_deliver(administrator: Administrator) -> None:
+    world = administrator.world
+    file = world.root / "flux-secret.yaml"
+
+    def needed(**spec: object) -> dict[str, set[str]]:
+        source = {"url": world.ops.url, "branch": world.ops.branch}
+        tree = {
+            "apiVersion": "flux-secret.io/v1alpha1",
+            "kind": "App",
+            "metadata": {"name": "web", "namespace": world.namespace},
+            "spec": {"source": source, "path": "web", **spec},
+        }
+        file.write_text(yaml.safe_dump(tree))
+        trees = printed(administrator, f"--config={file}")
+        return rules(trees, world.namespace)
+
+    assert "serviceaccounts" not in needed()
+    assert needed(serviceAccountName="team")["serviceaccounts"] == {"impersonate"}
+    file.write_text("kind: App\n")
+    done = world.run(
+        "install", "--print-rbac", f"--config={file}", f"--kubeconfig={world.kubeconfig}"
+    )
+    assert done.code == 3
+    assert "document 1.apiVersion" in done.err
+    assert world.run("install", f"--config={file}", "--image=x").code == 2
+
+
+def test_a_store_secret_says_which_secret_it_makes_and_removes(
+    cluster: World,  # noqa: F811
+) -> None:
+    flags = ("install", "--print-rbac", f"--namespace={agents_own(cluster)}")
+    done = cluster.run(*flags, f"--kubeconfig={cluster.kubeconfig}")
+    assert rules(list(yaml.safe_load_all(done.out)), cluster.namespace) == {}
+    put_store(cluster)
+    put_secret(cluster)
+    done = cluster.run(*flags, f"--kubeconfig={cluster.kubeconfig}")
+    assert done.code == 0, done.err
+    needed = rules(list(yaml.safe_load_all(done.out)), cluster.namespace)
+    assert needed == {"secrets": {"get", "create", "patch", "delete"}}
 
 
 VERBS = [

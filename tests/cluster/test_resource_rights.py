@@ -6,13 +6,22 @@ Each verb of what it needs to follow its kinds is taken away once, and then miss
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 import yaml
 
-from behaviour.test_custom_resources import NAME, put_app, put_store, ready, running
+from behaviour.test_custom_resources import (
+    NAME,
+    let_go,
+    put_app,
+    put_secret,
+    put_store,
+    ready,
+    running,
+)
 from cluster.test_rights import may
 from cluster.test_rights import until as until_allowed
 from simulators.agents import Agent, until, value
@@ -37,7 +46,7 @@ def kubeconfig(control_plane: Cluster) -> Path:
 
 
 @pytest.fixture
-def administrator(world: World) -> Administrator:
+def administrator(world: World) -> Iterator[Administrator]:
     """Somebody who has installed the agent, and grants what the first App contains."""
     one = Administrator(world)
     done = world.run(
@@ -48,6 +57,7 @@ def administrator(world: World) -> Administrator:
     assert world.kubectl("create", "namespace", world.namespace).code == 0
     put_store(world)
     put_app(world)
+    put_secret(world)
     overlay = world.kubectl("kustomize", str(world.ops.path / "demo/overlay/dev"))
     assert overlay.code == 0, overlay.err
     file = world.root / "documents.yaml"
@@ -64,7 +74,9 @@ def administrator(world: World) -> Administrator:
     until_allowed(lambda: may(one, "delete", "secrets", world.namespace))
     until_allowed(lambda: may(one, "list", "stores.flux-secret.io", one.namespace))
     until_allowed(lambda: may(one, "list", "apps.flux-secret.io", world.namespace))
-    return one
+    yield one
+    for kind in ("apps", "storesecrets"):  # no agent lets them go
+        let_go(world, f"{kind}.flux-secret.io", world.namespace)
 
 
 def delete_app(world: World) -> None:
@@ -97,6 +109,10 @@ VERBS = [
     (CLUSTER, "watch", "apps.flux-secret.io"),
     (CLUSTER, "patch", "apps.flux-secret.io"),
     (CLUSTER, "patch", "apps.flux-secret.io/status"),
+    (CLUSTER, "list", "storesecrets.flux-secret.io"),
+    (CLUSTER, "watch", "storesecrets.flux-secret.io"),
+    (CLUSTER, "patch", "storesecrets.flux-secret.io"),
+    (CLUSTER, "patch", "storesecrets.flux-secret.io/status"),
     (CLUSTER, "get", "customresourcedefinitions.apiextensions.k8s.io"),
     (CLUSTER, "create", "events"),
     (OWN, "list", "stores.flux-secret.io"),

@@ -66,6 +66,8 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--manifests", multiple=True, metavar="FILE", type=click.Path(path_type=Path),
                  help="With --print-rbac: documents that are to be delivered, - for standard "
                  "input; may be repeated."),
+    click.option("--config", metavar="FILE", type=click.Path(path_type=Path),
+                 help="With --print-rbac: the agent's settings file, whose Apps count, too."),
     go_bool("--dry-run", "Say what --apply would do."),
     go_bool("--adopt-existing", "Take over objects that exist already."),
     click.option("--confirm", multiple=True, metavar="TOKEN",
@@ -94,11 +96,12 @@ def install(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401 --
     if given["print_rbac"]:
         if apply or dry or secrets:
             raise UsageError("--print-rbac only prints", remedy="pipe it into kubectl apply")
-        found = asyncio.run(needed(RightsSettings.load(flags, manifests)))
+        found = asyncio.run(needed(RightsSettings.load(flags, manifests, given["config"])))
         voice.say(documents(found).rstrip("\n"))
         return
-    if manifests:
-        raise UsageError("--manifests is for --print-rbac", remedy="leave it out")
+    if manifests or given["config"]:
+        flag = "--manifests" if manifests else "--config"
+        raise UsageError(f"{flag} is for --print-rbac", remedy="leave it out")
     settings = InstallSettings.load(dataclasses.replace(flags, apply=apply or dry))
     if apply or dry:
         if secrets:

@@ -23,6 +23,8 @@ class RightsSettings:
     """Of documents that name none; empty: such are refused."""
     deletes: bool = False
     """Whether what is delivered by flags is removed when it left the repository."""
+    config: Path | None = None
+    """A settings file, whose Apps count, too."""
     cluster_env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -30,6 +32,7 @@ class RightsSettings:
         cls,
         flags: InstallFlags,
         manifests: tuple[Path, ...] = (),
+        config: Path | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> RightsSettings:
         """Read flags and environment; raise `UsageError`."""
@@ -49,6 +52,7 @@ class RightsSettings:
                 confirmations=frozenset(),
             ),
             manifests=manifests,
+            config=config,
             default_namespace=names[0] if names else "",
             deletes=flags.sync_garbage_collection,
             cluster_env=dict(environ),

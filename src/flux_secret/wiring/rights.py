@@ -1,6 +1,7 @@
 """What the cluster and some documents say of Apps → the rights to print; nothing is written.
 
-1. Apps and Stores of the cluster say how each App delivers: its account, whether it removes.
+1. Apps, StoreSecrets and Stores of the cluster, and the Apps of a settings file, say how each
+   delivers: its account, whether it removes. A StoreSecret says which Secret it makes, too.
 2. Inventories say what was delivered so far, also by flags.
 3. Documents say what is to be delivered for the first time.
 """
@@ -23,9 +24,12 @@ from flux_secret.model.app import App, AppName, Removal
 from flux_secret.model.appspec import parse_app
 from flux_secret.model.names import ObjectKey
 from flux_secret.model.store import Store, parse_store
+from flux_secret.model.storesecret import parse_store_secret
 from flux_secret.outside.kubernetes import Client, Kinds
 from flux_secret.outside.kubernetes.body import text
-from flux_secret.reconcile.resources.kinds import APPS, STORES
+from flux_secret.reconcile.resources.kinds import APPS, STORES, name_of, secret_name
+from flux_secret.reconcile.resources.kinds import SECRETS as STORE_SECRETS
+from flux_secret.settings.documents import load_documents
 from flux_secret.settings.rights import RightsSettings
 from flux_secret.wiring.installing import client_of
 
@@ -40,6 +44,9 @@ async def needed(settings: RightsSettings) -> Sequence[dict[str, Any]]:
         kinds = await client.kinds()
         follows = kinds.any_version(APPS.group, APPS.kind) is not None
         apps = await _apps(client, namespace) if follows else []
+        made = await _store_secrets(client, namespace) if follows else []
+        if settings.config is not None:
+            apps += load_documents(settings.config, namespace).apps
         ledger = Ledger(client, namespace)
         await ledger.open()
         listed = {
@@ -47,6 +54,10 @@ async def needed(settings: RightsSettings) -> Sequence[dict[str, Any]]:
             for one in ledger.inventories()
             if one.target != TargetId.of(INSTALLATION)
         }
+    for app, secret in made:
+        target = TargetId.of(app.targets[0])
+        listed[target] = listed.get(target, frozenset()) | {secret}
+    apps += [app for app, _ in made]
     found = [*_by_apps(apps, listed)]
     by_app = {TargetId.of(target) for app in apps for target in app.targets}
     by_flags = [objects for target, objects in listed.items() if target not in by_app]
@@ -57,17 +68,34 @@ async def needed(settings: RightsSettings) -> Sequence[dict[str, Any]]:
 
 async def _apps(client: Client, namespace: str) -> list[App]:
     """Read those that can be used; the status of the others says what is wrong."""
-    stores: dict[str, Store] = {}
-    for tree in await client.list(STORES, namespace, ""):
-        name = text(tree, "metadata", "name")
-        with contextlib.suppress(FluxSecretError):
-            stores[name] = parse_store(name, tree.get("spec"), f"Store {name}")
+    stores = await _stores(client, namespace)
     apps: list[App] = []
     for tree in await client.list(APPS, "", ""):
         app = AppName(text(tree, "metadata", "namespace"), text(tree, "metadata", "name"))
         with contextlib.suppress(FluxSecretError):
             apps.append(parse_app(app, tree.get("spec")).app(stores, namespace))
     return apps
+
+
+async def _stores(client: Client, namespace: str) -> Mapping[str, Store]:
+    stores: dict[str, Store] = {}
+    for tree in await client.list(STORES, namespace, ""):
+        name = text(tree, "metadata", "name")
+        with contextlib.suppress(FluxSecretError):
+            stores[name] = parse_store(name, tree.get("spec"), f"Store {name}")
+    return stores
+
+
+async def _store_secrets(client: Client, namespace: str) -> list[tuple[App, Placed]]:
+    """Read them, each with the Secret that it makes."""
+    stores, made = await _stores(client, namespace), list[tuple[App, Placed]]()
+    for tree in await client.list(STORE_SECRETS, "", ""):
+        own = name_of(tree)
+        with contextlib.suppress(FluxSecretError):
+            spec = parse_store_secret(own, tree.get("spec"))
+            app = spec.app(secret_name(own.namespace, own.name), stores)
+            made.append((app, Placed("", "secrets", own.namespace, spec.secret)))
+    return made
 
 
 def _by_apps(
