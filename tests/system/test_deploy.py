@@ -79,6 +79,7 @@ PLAIN = replace(EXAMPLE, garbage_collection=False, applications=())
         ("garbage-collection", replace(PLAIN, garbage_collection=True)),
         ("git-readonly", replace(PLAIN, git_readonly=True)),
         ("custom-resources", replace(PLAIN, custom_resources=True)),
+        ("record", replace(PLAIN, record_storage="1Gi")),
     ],
 )
 def test_a_component_and_its_flag_are_the_same(

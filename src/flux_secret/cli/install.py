@@ -31,6 +31,10 @@ _AUDIT: Final = (
     "nor what its audit policy writes down: a rule of level Request or RequestResponse for "
     "secrets keeps both private keys in the audit log"
 )
+_UNRECORDED: Final = (
+    "this agent keeps no record of what it reads and delivers: --record-storage 1Gi, or "
+    "--record-git-url among its flags"
+)
 _EVERYWHERE: Final = "with --all-namespaces the agent may read every Secret of the cluster"
 
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
@@ -55,6 +59,8 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     go_bool("--all-namespaces", "Give the agent rights in every namespace instead."),
     go_bool("--custom-resources", "The agent follows Apps, Stores and StoreSecrets of the cluster; "
             "what they are is installed, too."),
+    click.option("--record-storage", default=_DEFAULTS.record_storage, metavar="SIZE",
+                 help="Keep the record on a volume of this size. Default: none is kept."),
     click.option("-n", "--namespace", default=_DEFAULTS.namespace, show_default=True,
                  metavar="NAMESPACE", help="Where the agent lives."),
     click.option("--image", metavar="IMAGE", help="The agent's image, as the cluster pulls it."),
@@ -114,6 +120,8 @@ def install(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401 --
         voice.note(note)
     if not settings.installation.applications and not settings.installation.rights_apart:
         voice.note(_EVERYWHERE)
+    if not settings.installation.record_storage:
+        voice.note(_UNRECORDED)
     context.exit(code)
 
 

@@ -32,5 +32,7 @@ class Installation:
     """Whether the agent follows Apps, Stores and StoreSecrets."""
     rights_apart: bool = False
     """Whether what applications need is granted by `--print-rbac`, and nothing of it here."""
+    record_storage: str = ""
+    """How large the volume of the record is; empty: no record is kept on one."""
     known_hosts: str | None = None
     """None: those that everybody gets."""

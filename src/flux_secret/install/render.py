@@ -27,6 +27,8 @@ SSH_SECRET: Final = "flux-ssh-config"  # noqa: S105 -- the same
 IDENTITY: Final = "flux-identity"
 SSH_PUBLIC: Final = "identity.pub"
 GPG_PUBLIC: Final = "flux.pub.asc"
+RECORD_CLAIM: Final = "flux-record"
+_RECORD_VOLUME: Final = "/var/lib/flux-secret"
 KEYS_ANNOTATION: Final = "flux-secret.io/keys"
 """On the pods: which keys they hold, so that other keys make other pods."""
 _LABELS: Final = {"app.kubernetes.io/name": "flux-secret"}
@@ -44,6 +46,8 @@ def render(installation: Installation, keys: OperatorKeys | None = None) -> Bund
     trees = [*_base(installation), *_applications(installation)]
     if installation.custom_resources:
         trees += [*_custom_resources(installation)]
+    if installation.record_storage:
+        trees += [*_record(installation)]
     if keys is not None:
         trees += [_identity(installation, keys), *_secrets(installation)]
     deployment = next(tree for tree in trees if tree["kind"] == "Deployment")
@@ -89,6 +93,13 @@ def _custom_resources(installation: Installation) -> Iterator[Tree]:
         yield tree
 
 
+def _record(installation: Installation) -> Iterator[Tree]:
+    for tree in _load("record"):
+        _move(tree, installation.namespace, installation.namespace)
+        tree["spec"]["resources"]["requests"]["storage"] = installation.record_storage
+        yield tree
+
+
 def _granted(trees: Iterator[Tree], namespace: str, installation: Installation) -> Iterator[Tree]:
     for tree in trees:
         _move(tree, namespace, installation.namespace)
@@ -123,6 +134,10 @@ def _deployment(tree: Tree, installation: Installation, keys: OperatorKeys | Non
         {"name": f"FLUX_SECRET_{name}", "value": value}
         for name, value in _environment(installation).items()
     ]
+    if installation.record_storage:  # manifests/record
+        volume = {"name": "record", "persistentVolumeClaim": {"claimName": RECORD_CLAIM}}
+        template["spec"]["volumes"].append(volume)
+        container["volumeMounts"].append({"name": "record", "mountPath": _RECORD_VOLUME})
     if keys is not None and keys.identity.ssh is not None:
         names = [one.fingerprint for one in keys.identity.openpgp]
         names.append(f"SHA256:{keys.identity.ssh.sha256}")
@@ -155,6 +170,7 @@ def _environment(installation: Installation) -> Mapping[str, str]:
         **({"SYNC_GARBAGE_COLLECTION": "true"} if collects else {}),
         **({"GIT_READONLY": "true", "K8S_SECRET_NAME": SSH_SECRET} if readonly else {}),
         **({"CUSTOM_RESOURCES": "true"} if installation.custom_resources else {}),
+        **({"RECORD_DIR": f"{_RECORD_VOLUME}/record"} if installation.record_storage else {}),
     }
 
 

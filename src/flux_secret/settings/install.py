@@ -12,11 +12,13 @@ from flux_secret.errors import ConfigurationError, UsageError
 from flux_secret.install.installation import Installation
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import StoreName
+from flux_secret.model.quantity import parse_quantity
 from flux_secret.settings.environment import find_kubeconfig, whole_environment
 from flux_secret.settings.flags import Flags
 from flux_secret.settings.groups import ClusterSettings
 from flux_secret.settings.keyfolder import FORM, KeyFolder, key_folder
 from flux_secret.settings.person import PersonSettings
+from flux_secret.settings.record import LEAST_KEPT
 from flux_secret.settings.stores import stores_of
 from flux_secret.settings.targets import targets_of
 
@@ -41,6 +43,7 @@ class InstallFlags:
     k8s_allow_namespace: Sequence[str] = ()
     all_namespaces: bool = False
     custom_resources: bool = False
+    record_storage: str = ""
     namespace: str = "flux"
     image: str | None = None
     from_: str | None = None
@@ -112,8 +115,18 @@ def _installation(flags: InstallFlags) -> Installation:
         applications=_applications(flags),
         custom_resources=flags.custom_resources,
         rights_apart=not by_flags and not flags.all_namespaces,
+        record_storage=_storage(flags.record_storage),
         known_hosts=_known_hosts(flags.git_known_hosts),
     )
+
+
+def _storage(text: str) -> str:
+    """Give the size as it was written; empty: there is no volume."""
+    if text and parse_quantity(text) < LEAST_KEPT:
+        raise UsageError(
+            f"--record-storage {text} is too little for a record", remedy="write 1Gi or more"
+        )
+    return text
 
 
 def _delivery_flags(flags: InstallFlags) -> Flags:
