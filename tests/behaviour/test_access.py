@@ -176,6 +176,9 @@ def test_without_a_cluster_references_count_as_they_are_written(world: World) ->
 def test_flags_that_exclude_each_other_and_stores_that_are_not_there_are_told(world: World) -> None:
     both = world.run("access", "graph", "--no-cluster", f"--kubeconfig={world.kubeconfig}")
     assert (both.code, "leave one of them out" in both.err) == (2, True)
+    world.monkeypatch.setenv("HOME", str(world.root / "nobody"))
+    nothing = world.run("access", "who", "apps/demo", "--no-cluster")
+    assert (nothing.code, "there is nothing to look at" in nothing.err) == (2, True)
     nowhere = world.run("access", "graph", "--no-cluster", "--store=apps=/nowhere")
     assert (nowhere.code, "is no folder" in nowhere.err) == (2, True)
 

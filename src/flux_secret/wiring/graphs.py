@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flux_secret.access.assemble import Facts, assemble
 from flux_secret.access.graph import Graph
-from flux_secret.errors import FluxSecretError, UnreachableError
+from flux_secret.errors import FluxSecretError, UnreachableError, UsageError
 from flux_secret.model.access import Answering, StoreAccess
 from flux_secret.model.ownerkey import KeyKind
 from flux_secret.model.owners import OWNERS_FILE, Owners
@@ -29,6 +29,11 @@ from flux_secret.wiring.written import written
 
 async def graph_of(settings: AccessSettings) -> Graph:
     """Look at everything that the settings name; raise what cannot be passed over."""
+    if not settings.stores and settings.cluster is None and not settings.manifests:
+        raise UsageError(
+            "there is nothing to look at: you have no store, and no cluster is asked",
+            remedy="name the clone of a store: --store NAME=FOLDER; or a --kubeconfig",
+        )
     stores: list[StoreAccess] = []
     answering: list[Answering] = []
     keys: list[tuple[str, str]] = []
