@@ -18,7 +18,7 @@ import posixpath
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from flux_secret.access.interface import Tree
+from flux_secret.access.interface import Entry, Files, Tree
 from flux_secret.errors import ConfigurationError
 from flux_secret.model.owners import (
     FOLDER,
@@ -35,7 +35,7 @@ _RECIPIENTS: Final = (".gpg-id", ".age-recipients")
 _NO_PART: Final = frozenset({FOLDER, ".public-keys"})  # at the root
 
 
-def owners_at(tree: Tree) -> Owners:
+def owners_at(tree: Files) -> Owners:
     """Read the owners file of a commit; nobody where there is none.
 
     Raises `ConfigurationError` where it is no file, or wrong.
@@ -60,6 +60,13 @@ def content_of(tree: Tree, owners: Owners, prefix: str) -> str:
     tokens.append(inner)
     text = json.dumps(tokens, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sources(tree: Tree, prefix: str) -> tuple[str, ...]:
+    """Give what stands at the root, by kind and id: all that the digest follows from."""
+    top = prefix.partition("/")[0]
+    paths = (*files_of(top), *_RECIPIENTS, OWNERS_FILE) if top else ("",)
+    return tuple(" ".join(_id(tree.entry(path))) for path in paths)
 
 
 def files_of(prefix: str) -> tuple[str, ...]:
@@ -94,10 +101,10 @@ def _listed(
             yield [below, *_id(child)]
 
 
-def _id(entry: object) -> Iterator[str]:
-    is_folder, is_link = getattr(entry, "is_folder", False), getattr(entry, "is_link", False)
-    yield "folder" if is_folder else "link" if is_link else "file"
-    yield str(getattr(entry, "blob", ""))
+def _id(entry: Entry | None) -> Iterator[str]:
+    if entry is not None:
+        yield "folder" if entry.is_folder else "link" if entry.is_link else "file"
+        yield entry.blob
 
 
 def _above(path: str) -> Iterator[str]:

@@ -29,22 +29,30 @@ class Entry(Protocol):
         """Whether it is a symbolic link."""
 
 
-class Tree(Protocol):
-    """The tree of one commit."""
+class Files(Protocol):
+    """The files of one commit, or of a folder."""
 
     commit: str
+    """Empty for a folder."""
 
     def entry(self, path: str) -> Entry | None:
         """Find a file or folder; links are not followed."""
-
-    def children(self, path: str) -> Iterator[Entry]:
-        """List one folder; nothing where there is none."""
 
     def size(self, blob: str) -> int:
         """Give a blob's size in bytes."""
 
     def read(self, blob: str) -> bytes:
         """Give a blob's bytes."""
+
+
+class Tree(Files, Protocol):
+    """The tree of one commit."""
+
+    def children(self, path: str) -> Iterator[Entry]:
+        """List one folder; nothing where there is none."""
+
+    def folder(self, tree: str) -> Iterator[Entry]:
+        """List the folder that has this id."""
 
 
 class Step(Protocol):

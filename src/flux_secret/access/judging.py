@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from flux_secret.access.approvals import Line, Mark, Verdict, verdict
-from flux_secret.access.content import content_of, owners_at
+from flux_secret.access.content import content_of, owners_at, sources
 from flux_secret.access.interface import History, Signatures, Signer, Step, Tree
+from flux_secret.access.listing import Listed, Listings
 from flux_secret.errors import ConfigurationError, IntegrityError
 from flux_secret.model.approval import (
     COMMIT_NAMESPACE,
@@ -51,8 +52,11 @@ class Judging:
         self._history = history
         self._signatures = signatures
         self._trees: dict[str, Tree] = {}
+        self._listings = Listings()
         self._owners: dict[str, Owners | ConfigurationError] = {}
-        self._contents: dict[tuple[str, str], str] = {}
+        self._files: dict[str, Owners] = {}
+        """By blob; a folder or a link in its place is an error each time."""
+        self._contents: dict[tuple[str, ...], str] = {}
         self._steps: dict[tuple[str | None, str], Sequence[Step]] = {}
         self._signers: dict[tuple[str, bytes], Signer] = {}
 
@@ -130,14 +134,24 @@ class Judging:
     def owners(self, commit: str) -> Owners:
         """Give what the owners file of a commit says; raise `ConfigurationError`."""
         if commit not in self._owners:
-            try:
-                self._owners[commit] = owners_at(self._tree(commit))
-            except ConfigurationError as error:
-                self._owners[commit] = error
+            self._owners[commit] = self._read(self._tree(commit))
         found = self._owners[commit]
         if isinstance(found, ConfigurationError):
             raise found
         return found
+
+    def _read(self, tree: Tree) -> Owners | ConfigurationError:
+        """Read a file once, in however many commits it is; an error names its commit."""
+        entry = tree.entry(OWNERS_FILE)
+        is_plain = entry is None or not (entry.is_folder or entry.is_link)
+        blob = entry.blob if entry else ""
+        if is_plain and blob in self._files:
+            return self._files[blob]
+        try:
+            self._files[blob] = owners_at(tree)
+        except ConfigurationError as error:
+            return error
+        return self._files[blob]
 
     def known_keys(self) -> frozenset[OwnerKey]:
         """Give the keys of everybody in the owners files that were read."""
@@ -146,10 +160,10 @@ class Judging:
 
     def content(self, commit: str, prefix: str) -> str:
         """Give the digest of what a prefix holds at a commit; raise `ConfigurationError`."""
-        key = (commit, prefix)
+        owners, tree = self.owners(commit), self._tree(commit)
+        key = (prefix, *sources(tree, prefix))
         if key not in self._contents:
-            owners = self.owners(commit)
-            self._contents[key] = content_of(self._tree(commit), owners, prefix)
+            self._contents[key] = content_of(tree, owners, prefix)
         return self._contents[key]
 
     def _rules(self, head: str, states: Mapping[str, State]) -> Iterator[Rule]:
@@ -243,7 +257,7 @@ class Judging:
 
     def _tree(self, commit: str) -> Tree:
         if commit not in self._trees:
-            self._trees[commit] = self._history.tree(commit)
+            self._trees[commit] = Listed(self._history.tree(commit), self._listings)
         return self._trees[commit]
 
 

@@ -118,7 +118,8 @@ class Owners:
         """Give the nearest longer prefixes that have rules of their own: what others answer for."""
         start = _parts(prefix)
         found: list[tuple[str, ...]] = []
-        for parts in self._sorted[bisect.bisect_right(self._sorted, start) :]:
+        for at in range(bisect.bisect_right(self._sorted, start), len(self._sorted)):
+            parts = self._sorted[at]
             if parts[: len(start)] != start:
                 break
             if not found or parts[: len(found[-1])] != found[-1]:
