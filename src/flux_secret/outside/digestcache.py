@@ -43,17 +43,21 @@ class DigestCache:
         self._mac = _derived(key, "files")
         self._file = self._folder / f"{hmac.digest(self._mac, store.encode(), 'sha256').hex()[:32]}"
         self.records = self._read()
+        self._written = frozenset(self.records)
 
     def keep(self, blobs: Collection[str]) -> None:
         """Write the records of these blobs, and forget all others."""
         if self.problem:
             return
         kept = sorted(self.records.keys() & set(blobs))[:MAX_RECORDS]
+        if self._written == frozenset(kept):  # a blob's record never changes
+            return
         records = {blob: base64.b64encode(self.records[blob]).decode() for blob in kept}
         body = json.dumps(records, separators=(",", ":")).encode()
         mac = hmac.digest(self._mac, body, "sha256").hex().encode()
         try:
             write_atomic(self._file, _FORMAT + mac + b"\n" + body)
+            self._written = frozenset(kept)
             self._make_room()
         except OSError as failure:
             self.problem = f"{self._folder} cannot be written: {failure.strerror}"
@@ -86,7 +90,7 @@ class DigestCache:
             return {}  # written by a version of ours that knew better
 
     def _make_room(self) -> None:
-        """Forget the stores that were not asked about for longest."""
+        """Forget the stores of which nothing new was decrypted for longest."""
         files = [path for path in self._folder.iterdir() if path.name != "key"]
         for path in sorted(files, key=lambda one: -one.stat().st_mtime)[MAX_STORES:]:
             with contextlib.suppress(FileNotFoundError):

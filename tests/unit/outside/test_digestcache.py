@@ -113,3 +113,13 @@ def test_it_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert DigestCache(tmp_path, "v").records == {"a": RECORD}
     monkeypatch.setattr(digestcache, "MAX_BYTES", 10)
     assert DigestCache(tmp_path, "v").records == {}
+
+
+def test_what_did_not_change_is_not_written_again(tmp_path: Path) -> None:
+    kept(tmp_path, a=RECORD)
+    file = file_of(tmp_path)
+    inode = file.stat().st_ino
+    kept(tmp_path, a=RECORD)
+    assert file.stat().st_ino == inode
+    kept(tmp_path, a=RECORD, b=RECORD)
+    assert DigestCache(tmp_path, "s").records.keys() == {"a", "b"}

@@ -60,11 +60,12 @@ async def still_known(
 
 async def look_back(
     store: WorkingStore, people: Sequence[Reader], memory: Remembering | None = None,
-    watch: Watch | None = None,
+    watch: Watch | None = None, past: Sequence[Version] | None = None,
 ) -> Hindsight:  # fmt: skip
     """Look through everything that these people could ever read.
 
-    A folder without a repository remembers only what it holds.
+    `past` are the store's versions, where somebody has looked already. A folder without a
+    repository remembers only what it holds.
     """
     digests = Digests(store.crypto, memory or Forgetting(), watch)
     memory, counted = digests.memory, digests.counted
@@ -74,18 +75,18 @@ async def look_back(
     head = await store.clone.head() if store.clone is not None else None
     extension = store.crypto.layout.extension
     if store.clone is None or head is None:
-        past = None
+        history = None
         marks = frozenset(mark for one in people for mark in one.marks | one.older)
         found = [Version("", 0, name + extension, now[name]) for name, data in messages.items()
                  if store.crypto.audience(data).marks & marks]  # fmt: skip
     else:
-        past = _Past(store.clone, head, store.crypto, people)
-        found = await past.readable()
+        history = _Past(store.clone, head, past, store.crypto)
+        found = await history.readable(people)
     if not found:
         return Hindsight((), extension, (), now.keys(), counted)
 
     def read(blob: str) -> bytes:
-        return held[blob] if blob in held or past is None else past.read(blob)
+        return held[blob] if blob in held or history is None else history.read(blob)
 
     each = [*now.values(), *(one.blob for one in found)]
     parts = await digests.of(each, read)
@@ -95,20 +96,30 @@ async def look_back(
         for one in found
     )
     known = unchanged({name: parts[blob] for name, blob in now.items()}, readings)
-    named = [await _named(store.crypto, one, messages[one.entry], memory) for one in known]
+    named = await _named(store.crypto, known, messages, memory)
     return Hindsight(found, extension, named, now.keys(), counted)
 
 
-async def _named(crypto: Crypto, one: Unchanged, message: bytes, memory: Remembering) -> Unchanged:
-    """Name keys that are only remembered as digests."""
-    opaque = {digest.hex() for digest in _remembered(memory, message)}
-    if not opaque & set(one.what):
-        return one
-    text = (await crypto.decrypt_all([message]))[0]
-    if isinstance(text, DecryptError):  # it was readable once
-        return one
-    what = tuple(sorted(names_of(Parts.of(text, memory.key), one.what)))
-    return dataclasses.replace(one, what=what)
+async def _named(
+    crypto: Crypto, known: Sequence[Unchanged], messages: Mapping[str, bytes], memory: Remembering
+) -> list[Unchanged]:
+    """Name keys that are only remembered as digests: those entries are decrypted once more."""
+    opaque = [
+        one.entry for one in known
+        if {digest.hex() for digest in _remembered(memory, messages[one.entry])} & set(one.what)
+    ]  # fmt: skip
+    texts = await crypto.decrypt_all([messages[name] for name in opaque]) if opaque else []
+    names = {
+        name: Parts.of(text, memory.key)
+        for name, text in zip(opaque, texts, strict=True)
+        if not isinstance(text, DecryptError)  # it was readable once
+    }
+    return [
+        dataclasses.replace(one, what=tuple(sorted(names_of(names[one.entry], one.what))))
+        if one.entry in names
+        else one
+        for one in known
+    ]
 
 
 def _remembered(memory: Remembering, message: bytes) -> Collection[bytes]:
@@ -130,22 +141,24 @@ def _messages(tree: StoreTree) -> Iterator[tuple[str, bytes]]:
 class _Past:
     """One look through a clone's history."""
 
-    def __init__(self, clone: Clone, head: str, crypto: Crypto, people: Sequence[Reader]) -> None:
-        self._clone, self._crypto, self._people = clone, crypto, people
+    def __init__(
+        self, clone: Clone, head: str, past: Sequence[Version] | None, crypto: Crypto
+    ) -> None:
+        self._clone, self._crypto = clone, crypto
         self._at_head = clone.at(head)
-        self._versions = list(versions(clone, head))
+        self._versions = list(versions(clone, head)) if past is None else past
         self._audiences: dict[str, Audience] = {}
         self._trees: dict[str, StoreTree] = {}
         self._named: dict[tuple[str, ...], bool] = {}
 
-    async def readable(self) -> list[Version]:
+    async def readable(self, people: Sequence[Reader]) -> list[Version]:
         """Give every version of an entry that they could read."""
-        marks = frozenset(mark for one in self._people for mark in self._marks(one))
+        marks = frozenset(mark for one in people for mark in self._marks(one))
         found = []
         for version in self._files(self._is_entry):
             audience = self._audience(version.blob)
             hidden = audience.hidden or not marks
-            if audience.marks & marks or (hidden and await self._was_named(version)):
+            if audience.marks & marks or (hidden and await self._was_named(version, people)):
                 found.append(version)
         return found
 
@@ -174,15 +187,15 @@ class _Past:
             marks |= set(self._crypto.key_ids(self.read(version.blob)))
         return marks
 
-    async def _was_named(self, version: Version) -> bool:
+    async def _was_named(self, version: Version, people: Sequence[Reader]) -> bool:
         """Say whether the recipients file of its commit names one of them."""
         if version.commit not in self._trees:
             tree = StoreTree(self._clone.at(version.commit), self._crypto.layout)
             self._trees[version.commit] = tree
         ids = self._trees[version.commit].wanted_recipients(version.path)
         if ids not in self._named:
-            written = {one.id for one in self._people}
-            keys = {one.fingerprint for one in self._people if one.fingerprint}
+            written = {one.id for one in people}
+            keys = {one.fingerprint for one in people if one.fingerprint}
             self._named[ids] = bool(written & set(ids)) or any(
                 one.fingerprint in keys for one in await self._crypto.readers(ids)
             )

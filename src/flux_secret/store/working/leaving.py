@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from flux_secret.errors import AccessError, ConfigurationError
 from flux_secret.model.owners import NOBODY, Owners
+from flux_secret.outside.git.past import versions
 from flux_secret.store.interface import Reader
 from flux_secret.store.ownersfile import owners_of
 from flux_secret.store.tree import StoreTree
@@ -73,13 +74,15 @@ async def leaving(
 
     The folder as it is counts for what is in force, so that a value counts as changed at once.
     """
-    people = await meant(store, text)
+    head = await store.clone.head() if store.clone is not None else None
+    whole = list(versions(store.clone, head)) if store.clone is not None and head else []
+    people = await meant(store, text, whole)
     readers = [one for each in people for one in each.readers]
     if not readers:
         return None
     tree = store.tree()
     named = await named_in(tree, store.crypto, readers)
-    past = await look_back(store, readers, memory, watch)
+    past = await look_back(store, readers, memory, watch, whole)
     sealed = await _sealed(store, tree, readers)
     try:
         owners, flaw = owners_of(store.folder), ""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from flux_secret.errors import UsageError
 from flux_secret.model.openpgp import PublicKey
-from flux_secret.outside.git.past import versions
+from flux_secret.outside.git.past import Version
 from flux_secret.store.format.recipients import RecipientsFile
 from flux_secret.store.interface import Reader
 from flux_secret.store.tree import AGE
@@ -67,13 +67,13 @@ class _Known:
                 yield reader.name, reader.fingerprint
 
 
-async def meant(store: WorkingStore, text: str) -> list[Meant]:
+async def meant(store: WorkingStore, text: str, past: Sequence[Version]) -> list[Meant]:
     """Find the keys; none where the store never knew any of them.
 
     An id or a fingerprint means one key; an address or a whole name means all keys that have it.
     Raises `UsageError` for a part of a name that several keys have.
     """
-    known = await _known(store)
+    known = await _known(store, past)
     found = await store.crypto.find(text)
     by_key = _HEX.match(text) is not None or store.crypto.layout == AGE
     hits = _of_key(text, known, found) if by_key else _of_name(text, known)
@@ -86,12 +86,12 @@ async def meant(store: WorkingStore, text: str) -> list[Meant]:
     return people or _by_mark(text)
 
 
-async def _known(store: WorkingStore) -> _Known:
+async def _known(store: WorkingStore, past: Sequence[Version]) -> _Known:
     crypto, tree = store.crypto, store.tree()
     ids = {one for folder in tree.recipients_files
            for one in tree.wanted_recipients(f"{folder}/-".lstrip("/"))}  # fmt: skip
     keys: dict[str, PublicKey] = {}
-    for path, data in await _small_files(store):
+    for path, data in await _small_files(store, past):
         if path.rpartition("/")[2] == crypto.layout.recipients:
             ids |= set(RecipientsFile(data).ids)
         else:
@@ -99,7 +99,7 @@ async def _known(store: WorkingStore) -> _Known:
     return _Known({one.id: one for one in await crypto.readers(sorted(ids))}, keys)
 
 
-async def _small_files(store: WorkingStore) -> list[tuple[str, bytes]]:
+async def _small_files(store: WorkingStore, past: Sequence[Version]) -> list[tuple[str, bytes]]:
     """Give every version of the recipients files and of the exported keys, each content once."""
     head = await store.clone.head() if store.clone is not None else None
     if store.clone is None or head is None:
@@ -107,7 +107,7 @@ async def _small_files(store: WorkingStore) -> list[tuple[str, bytes]]:
     at, name = store.clone.at(head), store.crypto.layout.recipients
     exports = (f"{EXPORTS}/", f"{OLDER_EXPORTS}/")
     wanted = {
-        one.blob: one.path for one in versions(store.clone, head)
+        one.blob: one.path for one in past
         if one.path.rpartition("/")[2] == name or one.path.startswith(exports)
     }  # fmt: skip
     return [(path, at.read(blob)) for blob, path in wanted.items()]
