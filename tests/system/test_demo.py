@@ -59,6 +59,7 @@ def test_the_whole_walkthrough_is_played_and_nothing_is_left(tmp_path: Path) -> 
     ):
         assert re.search(line, done.stdout, re.MULTILINE), (line, done.stdout)
     assert "apps/demo at " in done.stderr
+    assert re.search(r"^missing: \S+: record \d+ is missing before", done.stderr, re.MULTILINE)
     for value in ("correct horse battery staple", "rotated by devops person2"):
         assert value not in done.stdout + done.stderr
     place = place_of(done.stdout)

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -357,6 +358,21 @@ def test_each_format_holds_every_record(tmp_path: Path, me: Person) -> None:
 
 def _exported(me: Person, place: str, form: str) -> str:
     return me.flux("audit", "export", place, "--format", form).out.decode()
+
+
+def test_anybody_can_compute_a_hash_as_the_page_says(tmp_path: Path) -> None:
+    page = (TESTS.parent / "docs" / "record.md").read_text()
+    found = re.search(r"^\$ (sed -n 3p 000000000001\.jsonl .*)$", page, re.MULTILINE)
+    assert found is not None
+    chain = Chain("agent-000000000001", "agent")
+    chain.add(Kind.READ, "x").add(Kind.READ, 'päth/"hash":"', hash="x").sign()
+    folder = chain.write(tmp_path)
+    for number in (1, 2, 3, 4):
+        command = found[1].replace("3p", f"{number}p")
+        done = subprocess.run(
+            ["sh", "-c", command], cwd=folder, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.split()[0] == chain.hashes[number - 1]
 
 
 def test_an_export_that_fails_leaves_no_file(tmp_path: Path, me: Person) -> None:

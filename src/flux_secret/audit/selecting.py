@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import heapq
 import json
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from flux_secret.audit.line import BadLineError, Record, parse
 from flux_secret.audit.places import Line, Place
 from flux_secret.audit.pseudonyms import Pseudonyms
+
+_OBJECT_ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
+_TIME, _KIND = b',"time":"', b',"kind":"'
+_SHOWN: Final = 12  # digits of one
 
 
 @dataclass
@@ -32,6 +37,13 @@ class Selection:
     """The first that does not count any more."""
     pseudonyms: Pseudonyms | None = None
     """What gives names back."""
+
+    def may_have(self, untrusted: bytes) -> bool:
+        """Say whether a line is worth reading: its time and kind, looked at as they stand."""
+        time = _after(untrusted, _TIME, 24)
+        if time < self.since or (self.until and time >= self.until):
+            return False
+        return not self.kinds or _after(untrusted, _KIND, 33).partition('"')[0] in self.kinds
 
     def has(self, record: Record) -> bool:
         """Say whether it is asked for."""
@@ -69,6 +81,8 @@ class Found:
 
     def _chain(self, place: Place, writer: str) -> Iterator[_Sortable]:
         for line in place.lines({writer}):
+            if not self.selection.may_have(line.untrusted):
+                continue
             try:
                 record = parse(line.untrusted.removesuffix(b"\n"))
             except BadLineError:
@@ -88,9 +102,12 @@ class _Sortable(NamedTuple):
 
 
 def shown_details(record: Record) -> str:
-    """Write a record's details in a line: `app=demo blob=3f9a…`."""
+    """Write a record's details in a line: `app=demo blob=3f9a5c0d11e2`; ids of git are cut."""
     said = []
     for name, value in record.details.items():
+        if isinstance(value, str) and _OBJECT_ID.match(value):
+            said.append(f"{name}={value[:_SHOWN]}")
+            continue
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         said.append(f"{name}={json.dumps(text, ensure_ascii=False) if ' ' in text else text}")
     return " ".join(said)
@@ -106,6 +123,12 @@ def _named(record: Record, pseudonyms: Pseudonyms) -> Record:
         for name, value in record.details.items()
     }
     return record._replace(about=pseudonyms.shown(record.about), details=details)
+
+
+def _after(untrusted: bytes, member: bytes, size: int) -> str:
+    """Give what a line has behind a member's name, which is the last of that name in it."""
+    at = untrusted.rfind(member) + len(member)
+    return untrusted[at : at + size].decode(errors="replace")
 
 
 def _is_whole(line: Line) -> bool:

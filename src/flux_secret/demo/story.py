@@ -12,7 +12,7 @@ from typing import Final
 
 from flux_secret.demo.place import Kubectl, Place
 from flux_secret.demo.repositories import GopassStore, Repository, application_repository
-from flux_secret.errors import BugError, HeldError
+from flux_secret.errors import BugError, HeldError, IntegrityError
 from flux_secret.model.change import ChangeSet
 from flux_secret.reconcile.round import Round
 from flux_secret.settings import Flags
@@ -173,6 +173,15 @@ class Story:
             if value.strip() in lines:
                 raise BugError("a value is on the record of this demo")
         self._say("no value is in it: names, commits, reasons")
+        self._say("\nsomebody who has the disk hides that a read was refused:")
+        (file,) = Path(record).glob("*/*.jsonl")
+        whole = file.read_bytes().splitlines(keepends=True)
+        at = next(at for at, line in enumerate(whole) if b'"kind":"refused"' in line)
+        self._say(f"$ sed -i {at + 1}d {file}")
+        file.write_bytes(b"".join([*whole[:at], *whole[at + 1 :]]))
+        if self._stage.audit("verify", [record, f"--key={key}"]) != IntegrityError.exit_code:
+            raise BugError("a line that was taken out of the record was not missed")
+        file.write_bytes(b"".join(whole))
 
     async def _must_hold(self, value: bytes) -> tuple[str, str]:
         """Check the Secret's bytes; give its resourceVersion before and now."""
