@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -63,3 +65,8 @@ def test_a_persons_record_is_in_their_state_directory(environ: dict[str, str], f
     assert found.folder == Path(folder)
     assert found.name.startswith("jane@")
     assert found.signing_key is None
+
+
+def test_a_persons_chain_is_called_as_the_machine_knows_them_where_no_shell_says_it() -> None:
+    found = RecordSettings.of_person({"HOME": "/home/jane"})
+    assert found.name.startswith(f"{pwd.getpwuid(os.getuid()).pw_name}@")

@@ -15,7 +15,6 @@ AHEAD: Final = timedelta(days=30)
 """How long before its end a key is reported, as `store check` does."""
 _ENOUGH: Final = 2  # owners; with one, a lost key is a lost path
 _SHOWN: Final = 3
-_EDIT: Final = "flux-secret owners edit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,13 @@ class Ownership:
     reading: frozenset[KeyKind]
     """Kinds of keys that can be recipients in this store."""
     now: datetime
+    store: str = ""
+    """Its mount; empty for the root store."""
+
+    @property
+    def edit(self) -> str:
+        """The command that changes the file."""
+        return f"flux-secret owners edit {self.store}".rstrip()
 
 
 def findings(facts: Ownership) -> Iterator[Finding]:
@@ -42,7 +48,7 @@ def findings(facts: Ownership) -> Iterator[Finding]:
         says = "nobody answers for its entries: " + (
             f"{OWNERS_FILE} has no rule" if owners else f"there is no {OWNERS_FILE}"
         )
-        yield _warning("no-owners", "", says, _EDIT)
+        yield _warning("no-owners", "", says, facts.edit)
         return
     yield from _unowned(facts, owners)
     covered = _covered(facts.entries, owners)
@@ -52,7 +58,7 @@ def findings(facts: Ownership) -> Iterator[Finding]:
     for name in sorted(named):
         yield from _keys(facts, owners.people[name])
     for name in sorted(owners.people.keys() - named):
-        yield _warning("owner-of-nothing", name, "is named by no rule", _EDIT)
+        yield _warning("owner-of-nothing", name, "is named by no rule", facts.edit)
 
 
 def live(facts: Ownership, owners: Owners, rule: Rule) -> tuple[str, ...]:
@@ -66,7 +72,7 @@ def _unowned(facts: Ownership, owners: Owners) -> Iterator[Finding]:
     bare = [entry for entry in facts.entries if owners.rule(entry) is None]
     if bare:
         says = f"nobody answers for {len(bare)} of {len(facts.entries)} entries: {_some(bare)}"
-        yield _warning("unowned", "", says, f'{_EDIT}: a rule for their folder, or for ""')
+        yield _warning("unowned", "", says, f'{facts.edit}: a rule for their folder, or for ""')
 
 
 def _rule(
@@ -76,15 +82,15 @@ def _rule(
     if len(able) < rule.approvals:
         says = f"{rule.approvals} have to agree to a change, and {len(able)} could"
         yield Finding(
-            Level.ERROR, rule.prefix, says, f"{_EDIT}: whoever is named now has to agree",
+            Level.ERROR, rule.prefix, says, f"{facts.edit}: whoever is named now has to agree",
             kind="locked-out",
         )  # fmt: skip
     elif len(able) < _ENOUGH:
         says = f"only {able[0]} could agree to a change: with that key the path is lost"
-        yield _warning("bus-factor", rule.prefix, says, f"{_EDIT}: name a second owner")
+        yield _warning("bus-factor", rule.prefix, says, f"{facts.edit}: name a second owner")
     if not entries:
         says = "the rule is about no entry"
-        yield _warning("rule-of-nothing", rule.prefix, says, f"{_EDIT}: mend its path")
+        yield _warning("rule-of-nothing", rule.prefix, says, f"{facts.edit}: mend its path")
     for one in owners.of(rule):
         keys = {key.id for key in one.keys if key.kind in facts.reading}
         closed = [entry for entry in entries if keys and not keys & facts.readers[entry]]
@@ -99,7 +105,7 @@ def _keys(facts: Ownership, one: Owner) -> Iterator[Finding]:
         problem, ends = facts.problem(key), facts.expires(key)
         where = f"{one.name} {key.short}"
         if problem:
-            remedy = f"{one.name} renews it, or: {_EDIT}"
+            remedy = f"{one.name} renews it, or: {facts.edit}"
             yield _warning("owner-key", where, f"the key {problem}", remedy)
         elif ends is not None and ends - facts.now < AHEAD:
             remedy = f"{one.name} prolongs it: gpg --quick-set-expire {key.id} 1y, then "

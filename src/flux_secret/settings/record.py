@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import pwd
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,12 +75,21 @@ class RecordSettings:
     def of_person(cls, environ: Mapping[str, str] | None = None) -> RecordSettings:
         """Give a person's own: in `$XDG_STATE_HOME/flux-secret/record`, as long as they like."""
         environ = whole_environment(environ)
-        who = environ.get("USER") or environ.get("LOGNAME") or f"uid{os.getuid()}"
         return cls(
             folder=record_folder(environ),
-            name=f"{who}@{platform.node().partition('.')[0] or 'localhost'}",
+            name=f"{_who(environ)}@{platform.node().partition('.')[0] or 'localhost'}",
             signing_key=environ.get(f"{ENVIRONMENT_PREFIX}RECORD_SIGNING_KEY") or None,
         )
+
+
+def _who(environ: Mapping[str, str]) -> str:
+    """Give the person's login: as the shell names it, else as the machine knows it."""
+    if named := environ.get("USER") or environ.get("LOGNAME"):
+        return named
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # as in a container, where the number has no name
+        return f"uid{os.getuid()}"
 
 
 def record_folder(environ: Mapping[str, str] | None = None) -> Path:

@@ -47,6 +47,7 @@ async def ownership(
 
     is_age = store.crypto.layout is AGE
     return Ownership(
+        store=store.name,
         owners=owners,
         entries=tree.names,
         problem=problem,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flux_secret.errors import ConfigurationError
+from flux_secret.errors import ConfigurationError, UsageError
 from flux_secret.model.names import SecretPath
 from flux_secret.store.working.store import WorkingStore
 
@@ -33,11 +33,16 @@ class Mounts:
     def at(self, text: str) -> tuple[WorkingStore, str]:
         """Give the store of a mount's name, a folder or an entry, and the path there; "" is whole.
 
-        Raises `UsageError` for what can be none of them.
+        Raises `UsageError` for what can be none of them, or for the root store where there is none.
         """
         text = text.strip("/")
         if text in self.stores:
             return self.stores[text], ""
+        if not text and self.stores:
+            raise UsageError(
+                "you have no root store, and none was named",
+                remedy=f"name the store, or a folder in it: {', '.join(sorted(self.stores))}",
+            )
         return self.find(SecretPath.parse(text))
 
     def below(self, text: str | None) -> list[tuple[WorkingStore, str]]:
