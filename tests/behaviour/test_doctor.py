@@ -7,7 +7,29 @@ from pathlib import Path
 
 import pytest
 
+from simulators.owned import OWNERS, OwnedStore, Signatory
 from simulators.world import APPLICATION, FIRST, World
+
+NOBODY = "nobody answers for its entries: whoever may push decides what is delivered"
+
+
+def warnings(out: str) -> list[str]:
+    return [line for line in out.splitlines() if line.startswith("warning")]
+
+
+def test_it_is_said_who_answers_for_a_store_and_why_they_are_believed(world: World) -> None:
+    person = Signatory("person1", gnupg=world.gnupg)
+    text = OwnedStore.text([person], "  demo: {owners: [person1]}\n")
+    anchor = world.store.commit({OWNERS: text})
+    done = world.run("doctor", *world.flags())
+    assert "warning  owners of apps: 1 rules, 1 people; the first owners file that" in done.out
+    assert "--store-anchor apps=COMMIT" in done.out
+    done = world.run("doctor", *world.flags(f"--store-anchor=apps={anchor}"))
+    assert "ok       owners of apps: 1 rules, 1 people" in done.out
+    world.store.commit({OWNERS: "version: 7"})
+    done = world.run("doctor", *world.flags())
+    assert done.code == 3
+    assert "error    owners of apps: .flux-secret/owners.yaml at commit" in done.out
 
 
 def test_what_works_is_said_with_the_commits_and_nothing_is_changed(world: World) -> None:
@@ -24,7 +46,7 @@ def test_what_works_is_said_with_the_commits_and_nothing_is_changed(world: World
     assert FIRST.decode().strip() not in done.out
     assert "ok       sandbox: generators are confined by " in done.out
     assert "ok       cluster: it serves " in done.out
-    assert "warning" not in done.out
+    assert warnings(done.out) == [f"warning  owners of apps: {NOBODY}"]
     assert world.get("secret", "demo-secret") is None
     assert world.get("namespace", f"{world.namespace}-flux", "") is None
 
@@ -52,7 +74,7 @@ def test_every_thing_that_is_broken_is_named_with_its_remedy(world: World) -> No
     assert any(line.startswith("error    store gone: ") for line in broken)
     assert any(line.startswith(f"error    repository {world.ops.url}: ") for line in broken)
     assert "ok       cluster" in done.out
-    assert done.out.count("remedy:") == 3  # and that there is no record
+    assert done.out.count("remedy:") == 4  # and that there is no record, and that nobody owns it
 
 
 def test_a_key_that_cannot_be_read_hides_nothing_else(world: World) -> None:
@@ -138,7 +160,8 @@ def test_an_api_that_is_open_to_whoever_has_the_token_is_said(world: World) -> N
     done = world.run("doctor", *world.flags(*open_api))
     assert "warning  listen: whoever has the token may ask for a sync" in done.out
     closed = world.flags("--listen=:3030", f"--record-dir={world.root}/record")
-    assert "warning" not in world.run("doctor", *closed).out
+    said = warnings(world.run("doctor", *closed).out)
+    assert said == [f"warning  owners of apps: {NOBODY}"]
 
 
 def test_what_only_the_agent_refuses_is_said(world: World) -> None:

@@ -22,8 +22,10 @@ import structlog
 from flux_secret.errors import StoreRewoundError, UnreachableError
 from flux_secret.model.delivery import HeldBack, StoreRevision
 from flux_secret.model.names import StoreName
+from flux_secret.model.record import Recorder, Unrecorded
 from flux_secret.outside.kubernetes import ConflictError
 from flux_secret.store.interface import Fetched, Mirror
+from flux_secret.store.news import News
 from flux_secret.store.owned import Agreed, Judge, ReadRule, Unjudged
 from flux_secret.store.standing import MAX_REWINDS, Standing
 
@@ -105,8 +107,14 @@ class Advance:
         ancestry_of: Callable[[StoreName], Ancestry],
         accepted: Mapping[StoreName, str],
         judge: Judge | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
-        """Begin; `accepted` are rewinds that the settings accept, by the commit they lead to."""
+        """Begin; `accepted` are rewinds that the settings accept, by the commit they lead to.
+
+        `recorder` has what comes of a head before anything is read of it.
+        """
+        self._recorder = recorder or Unrecorded()
+        self._news = News()
         self._judge = judge or Unjudged()
         self._records = records
         self._ancestry_of = ancestry_of
@@ -134,6 +142,8 @@ class Advance:
                 continue
             refusal = None if new else await self._refusal(known, fetched, ancestry)
             agreed = await self._judge.judge(mirror.path, new or known, await ancestry.approvals())
+            await self._recorder.write(self._news.of(known, agreed, fetched.commit, refusal))
+            self._news.told(agreed, fetched.commit, refusal)
             try:
                 self._known[name] = await self._written(known, agreed.standing)
             except ConflictError:
@@ -159,7 +169,8 @@ class Advance:
             return replace(known, commit=head, url=ancestry.address)
         if known.states and not await ancestry.has(known.commit):
             await ancestry.bring(known.commit)  # owners have agreed to leave it: it is looked at
-        accepted = await self._judge.rewound(mirror.path, known, head)
+        approvals = await ancestry.approvals()
+        accepted = await self._judge.rewound(mirror.path, known, head, approvals)
         reason = "its owners, or a new trust anchor, accept it"
         if accepted is None and not known.states:
             accepted = await self._flagged(known, head, ancestry)

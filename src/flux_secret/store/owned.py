@@ -84,7 +84,9 @@ class Judge(Protocol):
         `ConfigurationError` when nothing of it may be read.
         """
 
-    async def rewound(self, mirror: Path, standing: Standing, head: str) -> Standing | None:
+    async def rewound(
+        self, mirror: Path, standing: Standing, head: str, approvals: str
+    ) -> Standing | None:
         """Say what is on record once owners have accepted a head that leads away; None: not."""
 
 
@@ -95,6 +97,8 @@ class Unjudged:
         """Let it count."""
         return Agreed(standing, approvals=approvals)
 
-    async def rewound(self, _mirror: Path, _standing: Standing, _head: str) -> Standing | None:
+    async def rewound(
+        self, _mirror: Path, _standing: Standing, _head: str, _approvals: str
+    ) -> Standing | None:
         """Accept none."""
         return None

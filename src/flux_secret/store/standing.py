@@ -42,6 +42,8 @@ class Standing:
     states: Mapping[str, State] = field(default_factory=dict)
     """What owners have agreed to last, by prefix; empty of a store that nobody owns."""
     anchor: str = ""
+    """The trust anchor of the settings that `states` follow from; empty for none."""
+    began: str = ""
     """The commit at which `states` began: it was trusted without being agreed to."""
     uid: str = ""
     resource_version: str = ""
@@ -68,6 +70,7 @@ class Standing:
             "url": self.url,
             "rewinds": list(self.rewinds),
             "anchor": self.anchor,
+            "began": self.began,
             "approved": {
                 prefix: [one.commit, one.content] for prefix, one in sorted(self.states.items())
             },
@@ -97,6 +100,7 @@ def read_standing(config_map: Json) -> Standing:
         texts(tree, "rewinds"),
         {prefix: _state(config_map, one) for prefix, one in mapping(tree, "approved").items()},
         text(tree, "anchor"),
+        text(tree, "began"),
         text(config_map, "metadata", "uid"),
         text(config_map, "metadata", "resourceVersion"),
     )

@@ -190,7 +190,9 @@ async def connect(  # noqa: PLR0913 -- one for each whom it connects
         records = records or (Kept if settings.delivers else Looked)
         standings = records(client, settings.cluster.namespace)
         owners = Owners(settings.tool_path, repositories.anchor)
-        gate = Advance(standings, repositories.ancestry, settings.accepted_rewinds, owners)
+        gate = Advance(
+            standings, repositories.ancestry, settings.accepted_rewinds, owners, recorder
+        )
         mirrors = Mirrors(noted, gate, settings.cluster_name)
         stores = Stores(mirrors, Commit, keys.decryptors, fresh, recorder)
         options = _options(settings)

@@ -14,10 +14,12 @@ from typing import Final
 
 import structlog
 
+from flux_secret.access.content import owners_at
 from flux_secret.errors import ConfigurationError, FluxSecretError
 from flux_secret.model.delivery import Read
 from flux_secret.model.finding import Finding, Level
 from flux_secret.model.names import StoreName
+from flux_secret.model.store import NO_ANCHOR
 from flux_secret.outside.git import LastGood, Mirror
 from flux_secret.outside.objects import Commit
 from flux_secret.outside.sandbox.probe import find_sandbox
@@ -83,7 +85,27 @@ async def _trials(
 ) -> list[Finding]:
     last_good = {name: LastGood(mirror, allowed=False) for name, mirror in stores.items()}
     pinned = Stores(Mirrors(last_good.__getitem__), Commit, keys.decryptors)
-    return list(await asyncio.gather(*(_trial(settings, name, pinned, own) for name in stores)))
+    tried = await asyncio.gather(*(_trial(settings, name, pinned, own) for name in stores))
+    owners = [await _owners(settings, name, last_good[name]) for name in stores]
+    return [*tried, *owners]
+
+
+async def _owners(settings: Settings, name: StoreName, mirror: LastGood) -> Finding:
+    """Say whether anybody answers for what is delivered, and why they are believed."""
+    about = f"owners of {name}"
+    try:
+        owners = owners_at(Commit(mirror.path, (await mirror.fetch(None)).commit))
+    except FluxSecretError as failure:
+        return Finding.of(about, failure)
+    if not owners.rules:
+        says = "nobody answers for its entries: whoever may push decides what is delivered"
+        return Finding(Level.WARNING, about, says, "say who does: flux-secret owners edit")
+    says = f"{len(owners.rules)} rules, {len(owners.people)} people"
+    if settings.anchors.get(name, NO_ANCHOR) == NO_ANCHOR:
+        says += "; the first owners file that an agent sees is trusted"
+        remedy = f"name a commit that you trust: --store-anchor {name}=COMMIT"
+        return Finding(Level.WARNING, about, says, remedy)
+    return Finding(Level.OK, about, says)
 
 
 async def _trial(

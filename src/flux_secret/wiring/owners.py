@@ -8,6 +8,7 @@ is trusted, as the first head is.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,9 +38,9 @@ class _Case:
 
     commit: str
     states: tuple[tuple[str, State], ...]
-    began: str
+    anchor: str
     approvals: str
-    anchor: Anchor
+    wanted: Anchor
 
 
 class Owners:
@@ -50,6 +51,8 @@ class Owners:
         self._path = path
         self._anchor_of = anchor_of
         self._judged: dict[StoreName, tuple[_Case, Agreed]] = {}
+        self._refused: dict[StoreName, tuple[_Case, str]] = {}
+        """Which head nobody has accepted, as far as was looked."""
 
     async def judge(self, mirror: Path, standing: Standing, approvals: str) -> Agreed:
         """Say what of `standing.commit` counts; a case that was judged is not judged again."""
@@ -58,8 +61,9 @@ class Owners:
         if agreed is None or case != _case(standing, approvals, anchor):
             agreed = await self._judge(mirror, standing, approvals, anchor)
             self._judged[standing.store] = (_case(agreed.standing, approvals, anchor), agreed)
-        same = agreed.standing
-        return replace(agreed, standing=replace(standing, states=same.states, anchor=same.anchor))
+        new = agreed.standing
+        now = replace(standing, states=new.states, anchor=new.anchor, began=new.began)
+        return replace(agreed, standing=now)
 
     async def _judge(
         self, mirror: Path, standing: Standing, approvals: str, anchor: Anchor
@@ -69,55 +73,66 @@ class Owners:
         if unowned and Commit(mirror, head).entry(OWNERS_FILE) is None:
             return Agreed(standing, approvals=approvals)
         used = await asyncio.to_thread(bench, mirror, head, path=self._path, trusted=anchor.keys)
-        states, began = await self._begun(used, standing, anchor)
-        judgement = await used.judging.judge(head, states, used.approvals)
-        held = tuple(_held(standing.store, one) for one in judgement.held)
+        if unowned and not used.judging.owners(head).rules:
+            return Agreed(standing, approvals=approvals)
+        begun = await self._begun(used, standing, anchor)
+        judgement = await used.judging.judge(head, begun.states, used.approvals)
+        held = tuple(_held(used, begun, one) for one in judgement.held)
         rules = tuple(_rules(used, judgement.states))
-        agreed = replace(standing, states=judgement.states, anchor=began)
-        return Agreed(agreed, held, rules, approvals)
+        return Agreed(replace(begun, states=judgement.states), held, rules, approvals)
 
-    async def _begun(
-        self, used: Bench, standing: Standing, anchor: Anchor
-    ) -> tuple[Mapping[str, State], str]:
-        """Give what the judgement starts from, and the commit that it was trusted at."""
-        head = standing.commit
-        trusted = anchor.commit
-        if anchor.keys and not trusted:
-            trusted = await used.judging.signed_by(head, map(str, anchor.keys)) or ""
+    async def _begun(self, used: Bench, standing: Standing, anchor: Anchor) -> Standing:
+        """Give what the judgement starts from."""
+        head, named = standing.commit, _named(anchor)
+        if named and named != standing.anchor:
+            trusted = anchor.commit or await used.judging.signed_by(head, map(str, anchor.keys))
             if not trusted:
                 raise IntegrityError(
                     f"no commit of store {standing.store} that brought {OWNERS_FILE} in is signed "
                     "by a key of its trust anchor",
                     remedy=_REMEDY,
                 )
-        if trusted and trusted != standing.anchor:
             _log.info("owners.anchored", store=str(standing.store), commit=trusted)
-            return used.judging.anchored(head, trusted), trusted
-        if standing.states:
-            return standing.states, standing.anchor
-        _log.warning(
-            "owners.trusted_on_first_use",
-            store=str(standing.store),
-            commit=head,
-            reason="nothing says which owners count: --store-anchor names a commit",
-        )
-        return used.judging.anchored(head, head), head
+        elif standing.states:
+            return standing
+        else:
+            trusted = head
+            _log.warning(
+                "owners.trusted_on_first_use",
+                store=str(standing.store),
+                commit=head,
+                reason="nothing says which owners count: --store-anchor names a commit",
+            )
+        states = used.judging.anchored(head, trusted)
+        return replace(standing, states=states, anchor=named, began=trusted)
 
-    async def rewound(self, mirror: Path, standing: Standing, head: str) -> Standing | None:
+    async def rewound(
+        self, mirror: Path, standing: Standing, head: str, approvals: str
+    ) -> Standing | None:
         """Say what is on record once owners, or a new trust anchor, accept a head."""
-        anchor = self._anchor_of(standing.store).commit
-        if not standing.states and not anchor:
+        anchor = self._anchor_of(standing.store)
+        case = (_case(standing, approvals, anchor), head)
+        if (not standing.states and not anchor.commit) or self._refused.get(standing.store) == case:
             return None
+        found = await self._accepted(mirror, standing, head, anchor)
+        if found is None:
+            self._refused[standing.store] = case
+        return found
+
+    async def _accepted(
+        self, mirror: Path, standing: Standing, head: str, anchor: Anchor
+    ) -> Standing | None:
         used = await asyncio.to_thread(bench, mirror, standing.commit, path=self._path)
-        if anchor and anchor != standing.anchor and used.lineage.leads_to(anchor, head):
-            return replace(standing, states={}, anchor="")
+        is_new = _named(anchor) != standing.anchor
+        if anchor.commit and is_new and used.lineage.leads_to(anchor.commit, head):
+            return replace(standing, states={}, anchor="", began="")
         if not standing.states or not used.lineage.leads_to(standing.commit, standing.commit):
             return None
         found = await used.rewinding.judge(standing.commit, head, standing.states, used.approvals)
         if not found.is_accepted or found.commit in standing.rewinds:
             return None
         rewinds = (*standing.rewinds, found.commit)[-MAX_REWINDS:]
-        return replace(standing, states=found.states, rewinds=rewinds)
+        return replace(standing, states=found.states, rewinds=rewinds, began=found.commit)
 
 
 def _case(standing: Standing, approvals: str, anchor: Anchor) -> _Case:
@@ -125,8 +140,20 @@ def _case(standing: Standing, approvals: str, anchor: Anchor) -> _Case:
     return _Case(standing.commit, states, standing.anchor, approvals, anchor)
 
 
-def _held(store: StoreName, one: Verdict) -> HeldBack:
-    return HeldBack(store, one.prefix, "; ".join(told(one, store.value)))
+def _named(anchor: Anchor) -> str:
+    """Give one word for a trust anchor; empty for none."""
+    if anchor.commit or not anchor.keys:
+        return anchor.commit
+    keys = "\n".join(map(str, anchor.keys))
+    return f"keys:{hashlib.sha256(keys.encode()).hexdigest()[:16]}"
+
+
+def _held(used: Bench, begun: Standing, one: Verdict) -> HeldBack:
+    """Say what is missing; the command judges from where we do."""
+    says = "; ".join(told(one, begun.store.value))
+    if begun.began != next(used.judging.introduced(begun.commit), None) and not one.problem:
+        says += f" --since {begun.began}"
+    return HeldBack(begun.store, one.prefix, says)
 
 
 def _rules(used: Bench, states: Mapping[str, State]) -> list[ReadRule]:
