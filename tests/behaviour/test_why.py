@@ -279,6 +279,18 @@ def test_14_an_object_that_somebody_else_has_made(person: Mender) -> None:
     assert person.why("secret/demo-secret")["whole"]
 
 
+def test_14_an_object_that_another_target_makes(person: Mender) -> None:
+    world = person.world
+    plain(world, "ref+gopass://apps/demo")
+    delivered(world, path="plain")
+    text = (world.ops.path / "plain/secret.yaml").read_text()
+    commit = world.ops.commit({"again/secret.yaml": text})
+    link = person.broken("secret/db", path="again")
+    assert (link["kind"], link["exitCode"], link["commands"]) == ("object", 7, [])
+    assert "belongs to plain of " in link["reason"]
+    is_at(link, "again/secret.yaml", 4, commit)
+
+
 def test_15_a_value_that_would_vanish_is_held(person: Mender) -> None:
     world = person.world
     plain(world, "ref+gopass://apps/demo")

@@ -18,7 +18,7 @@ from behaviour.test_custom_resources import (
     running,
     status,
 )
-from simulators.agents import address, until, value
+from simulators.agents import address, agent, until, value
 from simulators.fixtures import *  # noqa: F403 -- fixtures
 from simulators.mending import Mender
 from simulators.world import FIRST, SECOND, World
@@ -155,10 +155,17 @@ def test_21_a_commit_that_the_agent_has_not_seen(person: Mender) -> None:
 
 def test_an_agent_of_flags_is_asked_by_its_url(person: Mender) -> None:
     world = person.world
-    with running(world) as one:
-        put_store(world)
-        put_app(world)
-        until(lambda: ready(world) == "True")
-        done = world.run("why", "secret/demo-secret", *world.flags(), f"--url={address(one)}")
-        assert done.code == 7, done.out
-        assert "first broken link: object secret/demo-secret" in done.out
+    with agent(world, "--adopt-existing", "--git-poll-interval=1s") as one:
+        until(lambda: value(world) == FIRST)
+        asked = f"--url={address(one)}"
+        until(lambda: person.why("secret/demo-secret", asked)["whole"])
+        own = ("--agent", agents_own(world), f"--kubeconfig={world.kubeconfig}")
+        assert world.run("suspend", "--all", *own).code == 0
+        until(lambda: person.why("secret/demo-secret", asked)["broken"] == "commit")
+        link = person.broken("secret/demo-secret", asked)
+        assert (link["kind"], link["exitCode"]) == ("commit", 3)
+        assert link["commands"] == [
+            f"flux-secret resume {agents_own(world)}/flux --agent {agents_own(world)}"
+        ]
+        assert world.run("resume", "--all", *own).code == 0
+        until(lambda: person.why("secret/demo-secret", asked)["whole"])

@@ -17,7 +17,7 @@ from flux_secret.model.report import AppReport
 from flux_secret.model.status import Reason
 from flux_secret.model.why import FOUND, Chain, Link, LinkKind, State, in_order
 from flux_secret.reconcile.why import remedies
-from flux_secret.reconcile.why.seen import Seen
+from flux_secret.reconcile.why.seen import Again, Seen
 
 _LINKS: Final = {
     Reason.ARTIFACT_FAILED.value: LinkKind.COMMIT,
@@ -38,7 +38,7 @@ def told(chain: Chain, seen: Seen) -> Chain:
     if report is None:
         return chain
     if report.suspended:
-        return _with(chain, _suspended(report))
+        return _with(chain, _suspended(report, seen.again))
     if report.ready is True and _is_current(report, seen):
         return replace(chain, links=tuple(map(_forgiven, chain.links)))
     if chain.broken is not None and chain.broken.exit_code != FOUND:
@@ -63,11 +63,11 @@ def _forgiven(link: Link) -> Link:
     return link
 
 
-def _suspended(report: AppReport) -> Link:
+def _suspended(report: AppReport, how: Again) -> Link:
     return Link(
         LinkKind.COMMIT, f"App {report.name}", State.BROKEN,
         reason="it is suspended: no commit is delivered until it is resumed",
-        remedy="resume it", commands=remedies.resume(str(report.name)), exit_code=3,
+        remedy="resume it", commands=remedies.resume(str(report.name), how), exit_code=3,
     )  # fmt: skip
 
 

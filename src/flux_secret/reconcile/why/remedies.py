@@ -212,8 +212,10 @@ def restart(workload: ObjectKey) -> Lines:
     return (f"kubectl -n {_q(workload.namespace)} rollout restart {_q(f'{kind}/{workload.name}')}",)
 
 
-def resume(app: str) -> Lines:
-    """Let an App be delivered again."""
+def resume(app: str, how: Again) -> Lines:
+    """Let an App be delivered again; one that is no object of the cluster, by its agent."""
+    if not how.app:
+        return (f"flux-secret resume {_q(app)} --agent {_q(how.agent_namespace)}",)
     namespace, _, name = app.rpartition("/")
     return (f"flux-secret resume {_q(name)} -n {_q(namespace)}",)
 

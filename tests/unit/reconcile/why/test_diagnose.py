@@ -160,6 +160,10 @@ def test_a_suspended_app_is_broken_at_its_commit() -> None:
     chain = told(seen(), replace(REPORT, suspended=True))
     assert chain.broken is not None
     assert chain.broken.kind is LinkKind.COMMIT
+    assert chain.broken.commands == ("flux-secret resume dev/demo --agent flux",)
+    own = replace(seen(), again=Again("dev/demo"))
+    chain = told(own, replace(REPORT, suspended=True))
+    assert chain.broken is not None
     assert chain.broken.commands == ("flux-secret resume demo -n dev",)
 
 
