@@ -127,6 +127,22 @@ def test_hidden_recipients_and_what_i_cannot_read_count_as_known(me: Person) -> 
     assert b"apps/theirs   everything ?" in me.flux("offboard", BOB, check=False).out
 
 
+def test_a_subkey_that_nobody_knows_any_more_counts_as_theirs_where_they_were_named(
+    me: Person,
+) -> None:
+    """Bob had another subkey once; only the message of then names it."""
+    bob = me.gnupg.fingerprint(BOB)
+    (me.store / "apps/db.gpg").write_bytes(me.gnupg.encrypt(b"pw7\n", [ME, EVE]))
+    me.git("commit", "-qam", "To what was Bob's then")
+    (me.store / "mine.gpg").write_bytes(me.gnupg.encrypt(b"pw8\n", [ME, EVE]))
+    me.git("commit", "-qam", "The same, where Bob was never named")
+    me.flux("recipients", "remove", BOB, "--folder", "apps", "--yes")
+    me.gnupg.gpg("--yes", "--delete-keys", me.gnupg.fingerprint(EVE))
+    changed(me, "apps/key", PEM % b"C")
+    changed(me, "apps/bare", b"\ntoken: t2\n")
+    assert due(me, bob) == ["apps/db"]
+
+
 def test_owners_and_what_is_not_known_are_told(me: Person) -> None:
     me.writes_file(".flux-secret/owners.yaml", f"""\
 version: 1

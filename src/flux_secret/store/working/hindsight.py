@@ -148,6 +148,7 @@ class _Past:
         self._at_head = clone.at(head)
         self._versions = list(versions(clone, head)) if past is None else past
         self._audiences: dict[str, Audience] = {}
+        self._marks_known: frozenset[str] | None = None
         self._trees: dict[str, StoreTree] = {}
         self._named: dict[tuple[str, ...], bool] = {}
 
@@ -157,10 +158,30 @@ class _Past:
         found = []
         for version in self._files(self._is_entry):
             audience = self._audience(version.blob)
-            hidden = audience.hidden or not marks
-            if audience.marks & marks or (hidden and await self._was_named(version, people)):
+            if audience.marks & marks or (
+                (audience.hidden or not marks or audience.marks - await self._known())
+                and await self._was_named(version, people)
+            ):
                 found.append(version)
         return found
+
+    async def _known(self) -> frozenset[str]:
+        """Give what messages can name of whom anybody knows: another mark may be of anybody."""
+        if self._marks_known is None:
+            tree = StoreTree(self._at_head, self._crypto.layout)
+            ids = {one for folder in tree.recipients_files
+                   for one in tree.wanted_recipients(f"{folder}/-".lstrip("/"))}  # fmt: skip
+            found = {
+                mark for one in await self._crypto.readers(sorted(ids))
+                for mark in one.marks | one.older
+            }  # fmt: skip
+            exports = self._files(
+                lambda path: path.startswith((f"{EXPORTS}/", f"{OLDER_EXPORTS}/"))
+            )
+            for blob in {version.blob for version in exports}:
+                found |= set(self._crypto.key_ids(self.read(blob)))
+            self._marks_known = frozenset(found)
+        return self._marks_known
 
     def read(self, blob: str) -> bytes:
         """Give a version's bytes."""
