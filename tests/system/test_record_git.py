@@ -255,3 +255,33 @@ async def test_nothing_is_removed_here_that_is_not_there(host: Host, root: Path)
     report = checked(root, host)
     assert report.exit_code == 0
     assert len({one.chain.last for one in report.chains}) == 1
+
+
+@pytest.mark.parametrize("spared", ["nothing", "the commit"])
+async def test_a_damaged_copy_of_the_branch_is_made_anew(
+    host: Host, root: Path, spared: str
+) -> None:
+    async with recording(host, root) as (keeper, pusher):
+        await keeper.write(notes(2))
+        await pusher.push()
+        for file in (keeper.folder / "branch.git" / "objects").glob("*/*"):
+            if spared == "nothing" or file.parent.name + file.name != host.head:
+                file.unlink()
+        await keeper.write(notes(2))
+        attempts = [await pusher.attempt(), await pusher.attempt()]
+        assert attempts == [spared == "nothing", True]
+    assert [one.chain.last.seq for one in checked(root, host).chains] == [5, 5]
+
+
+async def test_folders_that_are_no_writers_are_not_anchored(host: Host, root: Path) -> None:
+    blob = host.git("hash-object", "-w", "--stdin", stdin="rubbish\n")
+    host.git("fast-import", "--quiet", stdin=(
+        f"commit refs/heads/{BRANCH}\ncommitter x <x@y> 1 +0000\ndata 1\nx\n"
+        f"M 100644 {blob} some thing/000000000001.jsonl\nM 100644 {blob} README\n"
+        f"M 100644 {blob} other-1/000000000001.jsonl\n\n"
+    ))  # fmt: skip
+    async with recording(host, root) as (keeper, pusher):
+        await keeper.write(notes(2))
+        await pusher.push()
+        assert await pusher.heads() == {}
+        assert pusher.pushed == 3

@@ -28,6 +28,7 @@ from flux_secret.model.record import Kind
 _REMEMBERED: Final = 100_000  # hashes: a signature comes at most that many records later
 _AHEAD: Final = 10_000  # lines in which a missing record is looked for
 _MAX_OPEN: Final = 100_000  # intents without outcome
+_MAX_TORN: Final = 100
 _MAX_ANCHORS: Final = 1_000_000
 _DEAD_SECONDS: Final = 3600.0  # after which nothing that began goes on
 _BACK_SECONDS: Final = 1.0  # that clocks may go back
@@ -250,7 +251,7 @@ class ChainCheck:
             self._open.pop(named, None)
         elif record.kind == Kind.STARTED:
             self.started = record.seq
-        elif record.kind == Kind.TORN:
+        elif record.kind == Kind.TORN and len(self.torn) < _MAX_TORN:
             self.torn.append((record.seq, str(details.get("reason", ""))))
         elif record.kind == Kind.CHECKPOINT:
             to, head = details.get("to"), details.get("head")

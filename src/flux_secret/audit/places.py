@@ -16,7 +16,8 @@ from flux_secret.errors import ConfigurationError
 
 _WRITER_MEMBER: Final = b'"writer":"'
 _UNKNOWN: Final = "unknown"
-_MAX_BLOB: Final = 64 * 1024 * 1024
+MAX_BLOB: Final = 64 * 1024 * 1024
+"""Bytes of a file in a branch; ours have about one MiB."""
 
 
 class Line(NamedTuple):
@@ -167,9 +168,9 @@ class BranchPlace:
             files = [one for one in self._tree.children(folder.name) if is_segment(one.name)]
             for item in sorted(files, key=lambda one: int(one.name.removesuffix(SUFFIX))):
                 file = f"{folder.name}/{item.name}"
-                if self._tree.size(item.blob) > _MAX_BLOB:
+                if self._tree.size(item.blob) > MAX_BLOB:
                     raise ConfigurationError(
-                        f"{file} in {self.name} is larger than {_MAX_BLOB} bytes",
+                        f"{file} in {self.name} is larger than {MAX_BLOB} bytes",
                         remedy="nothing of ours is: look who pushed it",
                     )
                 lines = self._tree.read(item.blob).splitlines(keepends=True)

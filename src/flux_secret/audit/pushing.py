@@ -15,16 +15,25 @@ from typing import Final, NamedTuple, Protocol
 
 import structlog
 
-from flux_secret.audit.line import MAX_LINE_BYTES, BadLineError, hash_in, parse
-from flux_secret.audit.places import Item, Tree
+from flux_secret.audit.line import MAX_LINE_BYTES, WRITER, BadLineError, hash_in, parse
+from flux_secret.audit.places import MAX_BLOB, Item, Tree
 from flux_secret.audit.seen import head_in
 from flux_secret.audit.segments import SUFFIX, Head, is_segment, segment_files
-from flux_secret.errors import FluxSecretError, IntegrityError, RecordError, UnreachableError
+from flux_secret.errors import (
+    FluxSecretError,
+    IntegrityError,
+    RecordError,
+    UnreachableError,
+    place_of,
+)
+from flux_secret.outside.objects import DamagedRepositoryError
 
 CHUNK_BYTES: Final = 1024 * 1024
 """Of a file in the branch, after which the next one begins."""
 PUSH_BYTES: Final = 8 * 1024 * 1024
 """Of one push."""
+MAX_OTHERS: Final = 1000
+"""Other writers that are anchored."""
 _log = structlog.get_logger(component="record")
 
 
@@ -36,6 +45,9 @@ class Branch(Protocol):
 
     def at(self, commit: str) -> Tree:
         """Open a commit's tree."""
+
+    def forget(self) -> None:
+        """Make our copy of it anew, as it is damaged."""
 
     async def push(self, base: str | None, files: Mapping[str, bytes], message: str) -> str | None:
         """Add files on top of a commit; None when the branch is elsewhere by now."""
@@ -95,8 +107,16 @@ class Pusher:
         """Push what is there; what goes wrong is said once, until it goes well again."""
         try:
             await self.push()
+        except DamagedRepositoryError as failure:
+            self._branch.forget()  # the next push fetches it anew
+            self._say(failure)
+            return False
         except FluxSecretError as failure:
             self._say(failure)
+            return False
+        except Exception as failure:  # noqa: BLE001 -- it is pushed as long as it grows
+            says = f"{type(failure).__name__} at {place_of(failure)}"
+            self._say(UnreachableError(f"the record was not pushed: {says}"))
             return False
         if self._said:
             _log.warning("record.pushed_again", pushed=self.pushed)
@@ -145,13 +165,18 @@ class Pusher:
             known = self._others.get(item.name)
             if not item.is_folder or item.name == own or (known and known[0] == item.blob):
                 continue
+            if not WRITER.match(item.name) or len(self._others) >= MAX_OTHERS:
+                continue  # whoever may push there may make folders
             newest = _newest(tree, item.name)
-            head = head_in(tree.read(newest.blob)) if newest else None
+            is_small = newest is not None and tree.size(newest.blob) <= MAX_BLOB
+            head = head_in(tree.read(newest.blob)) if newest and is_small else None
             if head is not None:
                 self._others[item.name] = (item.blob, head)
         newest = _newest(tree, own)
         if newest is None:
             return _Ours(Head(0, ""), "", b"")
+        if tree.size(newest.blob) > MAX_BLOB:
+            raise _differs(own, f"{newest.name} there is larger than {MAX_BLOB} bytes")
         data = tree.read(newest.blob)
         return _Ours(self._checked(data), newest.name, data)
 

@@ -25,7 +25,7 @@ from flux_secret.audit.pushing import Branch, Pusher
 from flux_secret.audit.seen import heads_below
 from flux_secret.audit.segments import Bounds, Head
 from flux_secret.audit.signing import Signer, statement
-from flux_secret.errors import FluxSecretError
+from flux_secret.errors import FluxSecretError, place_of
 from flux_secret.model.record import Kind, Note
 from flux_secret.outside.clock import Clock
 
@@ -147,6 +147,8 @@ class Sealer:
             if not self._is_failing:
                 _log.error("record.unsealed", err=failure.what, remedy=failure.remedy)
             self._is_failing = True
+        except Exception as failure:  # noqa: BLE001 -- a chain is looked after as long as it grows
+            _log.error("record.unsealed", err=f"{type(failure).__name__} at {place_of(failure)}")
         else:
             self._is_failing = False
 

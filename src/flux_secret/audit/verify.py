@@ -17,7 +17,10 @@ from flux_secret.audit.check import Place as At
 from flux_secret.audit.line import hash_in
 from flux_secret.audit.places import Place as RecordPlace
 from flux_secret.audit.signing import Verifier
+from flux_secret.errors import ConfigurationError
 
+MAX_CHAINS: Final = 10_000
+"""In one place."""
 MAX_UNSIGNED: Final = 10_000
 """Records behind the last signature from which on it is a finding."""
 _HARMLESS: Final = "unfinished"
@@ -73,6 +76,11 @@ def _chains(place: RecordPlace, verifier: Verifier | None) -> list[Verified]:
     chain = None
     for writer, file, number, line in place.lines():
         if chain is None or chain.writer != writer:
+            if writer not in chains and len(chains) >= MAX_CHAINS:
+                raise ConfigurationError(
+                    f"{place.name} has more than {MAX_CHAINS} chains",
+                    remedy="nobody has so many writers: look at what it is",
+                )
             chain = chains.setdefault(writer, ChainCheck(writer, verifier))
         chain.line(line, At(file, number))
     for chain in chains.values():

@@ -76,6 +76,10 @@ class GrowingBranch:
         """Open a commit's tree."""
         return Commit(self.path, commit)
 
+    def forget(self) -> None:
+        """Remove our repository, as it is damaged: the next fetch makes it anew."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
     async def push(self, base: str | None, files: Mapping[str, bytes], message: str) -> str | None:
         """Add files on top of `base`; give the commit, None when the branch is elsewhere by now."""
         commit = await asyncio.to_thread(self._commit, base, files, message)
