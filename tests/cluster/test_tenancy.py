@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 import yaml
 
+from behaviour.test_app_rotation import told
 from behaviour.test_custom_resources import (
     cluster,
     condition,
@@ -16,6 +18,7 @@ from behaviour.test_custom_resources import (
     ready,
     running,
 )
+from behaviour.test_rotation import mark, rollouts
 from simulators.agents import until, value
 from simulators.fixtures import *  # noqa: F403 -- fixtures
 from simulators.world import FIRST, SECOND, World
@@ -39,14 +42,14 @@ def kubeconfig(control_plane: Cluster) -> Path:
     return control_plane.kubeconfig
 
 
-def grant(world: World) -> None:
+def grant(world: World, rules: Sequence[Mapping[str, list[str]]] = RULES) -> None:
     """Let the account write what the walkthrough has."""
     home = world.namespace
     subject = {"kind": "ServiceAccount", "name": "deployer", "namespace": home}
     group = "rbac.authorization.k8s.io"
     trees = [
         {"apiVersion": f"{group}/v1", "kind": "Role",
-         "metadata": {"name": "deployer", "namespace": home}, "rules": RULES},
+         "metadata": {"name": "deployer", "namespace": home}, "rules": [*rules]},
         {"apiVersion": f"{group}/v1", "kind": "RoleBinding",
          "metadata": {"name": "deployer", "namespace": home}, "subjects": [subject],
          "roleRef": {"apiGroup": group, "kind": "Role", "name": "deployer"}},
@@ -100,3 +103,45 @@ def test_an_account_that_may_not_remove_keeps_its_app_until_it_may(cluster: Worl
         grant(world)
         until(lambda: world.get("apps.flux-secret.io", "demo") is None)
         assert world.get("deployment", "demo") is None
+
+
+PODS = {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}
+READING = {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "list"]}
+
+
+def test_its_workloads_are_restarted_with_the_rights_of_the_account(cluster: World) -> None:
+    world = cluster
+    world.kubectl("create", "serviceaccount", "deployer", "-n", world.namespace)
+    grant(world, [*RULES, PODS])
+    with running(world) as one:
+        put_store(world)
+        put_app(world, serviceAccountName="deployer", restart={})
+        until(lambda: ready(world) == "True")
+        assert (mark(world), rollouts(world)) == ("", 1)
+        world.put("demo", SECOND)
+        until(lambda: mark(world) != "")
+        until(lambda: one.has_said("restart.over"))
+        assert (value(world), rollouts(world)) == (SECOND, 2)
+        until(lambda: told(world) == [])
+
+
+def test_an_account_that_may_not_restart_restarts_nothing_until_it_may(cluster: World) -> None:
+    """The agent itself might: what counts is the account."""
+    world = cluster
+    world.kubectl("create", "serviceaccount", "deployer", "-n", world.namespace)
+    grant(world)
+    with running(world) as one:
+        put_store(world)
+        put_app(world, serviceAccountName="deployer", restart={})
+        until(lambda: ready(world) == "True")
+        grant(world, [RULES[0], READING])
+        world.put("demo", SECOND)
+        until(lambda: value(world) == SECOND)
+        until(lambda: one.has_said("restart.waits"))
+        until(lambda: [one["waitingFor"] for one in told(world)] != [])
+        (rollout,) = told(world)
+        assert "deployer" in rollout["waitingFor"]
+        assert (mark(world), rollouts(world)) == ("", 1)
+        grant(world, [*RULES, PODS])
+        until(lambda: mark(world) != "")
+        assert rollouts(world) == 2
