@@ -18,10 +18,10 @@ INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 
 
 _COMMANDS: Final = (
-    "access", "adopt", "age", "agent", "audit", "bootstrap", "deliver", "demo", "doctor",
-    "events", "identity", "install", "logs", "offboard", "owners", "recipients", "reencrypt",
-    "resume", "retire-cluster", "rotate-operator-key", "status", "store", "suspend", "sync",
-    "why",
+    "access", "adopt", "age", "agent", "audit", "bootstrap", "completion", "deliver", "demo",
+    "doctor", "events", "identity", "install", "logs", "offboard", "owners", "recipients",
+    "reencrypt", "resume", "retire-cluster", "rotate-operator-key", "status", "store", "suspend",
+    "sync", "why",
 )  # fmt: skip
 
 

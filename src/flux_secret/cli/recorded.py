@@ -60,6 +60,7 @@ COMMANDS: Final[Mapping[str, OnRecord | str]] = {
     "audit log": _RECORD,
     "audit verify": _RECORD,
     "bootstrap": OnRecord(Kind.KEY, ("cluster",)),
+    "completion": "it prints a script, which is the same for everybody",
     "deliver": _ITSELF,
     "demo": "it plays in a place of its own, and shows that place's record",
     "doctor": OnRecord(Kind.READ),
