@@ -196,6 +196,20 @@ def test_who_came_later_is_told_what_they_cannot_know(me: Person, tmp_path: Path
         assert told(new)["apps/db"]["state"] == "ok"
 
 
+def test_what_was_moved_to_where_one_can_read_it_is_no_new_value(
+    me: Person, tmp_path: Path
+) -> None:
+    at(me, 200, "store", "insert", "old/db", stdin=b"pw\n")
+    with person(tmp_path / "new", ["new@example.org"]) as new:
+        me.knows(new, "new@example.org")
+        at(me, 110, "recipients", "add", "new@example.org", "--folder", "apps", "--yes")
+        at(me, 100, "store", "mv", "old/db", "apps/db")
+        new.env["PASSWORD_STORE_DIR"] = str(me.store)
+        item = told(new, "apps/db")["apps/db"]
+        assert (days(item), days(item, "changed_earliest")) == (100, 200)
+        assert not item["certain"]
+
+
 def test_merges_and_wrong_clocks_make_no_value_younger(me: Person) -> None:
     at(me, 300, "store", "insert", "apps/db", stdin=b"old\n")
     me.git("checkout", "-qb", "side")

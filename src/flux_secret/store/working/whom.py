@@ -119,7 +119,11 @@ def _of_key(text: str, known: _Known, found: Collection[str]) -> set[str]:
     digits = match[1].upper() if match else ""
     exported = {one.fingerprint for one in known.keys.values() if digits and one.matches(digits)}
     # the comment behind an ssh key is its owner's name
-    noted = {known.fingerprint(one) for one in known.written.values() if text in one.id.split()}
+    noted = {
+        known.fingerprint(one)
+        for one in known.written.values()
+        if text in {one.id, *one.id.split()}
+    }
     return {*found, *exported, *noted} - {""}
 
 
