@@ -45,6 +45,20 @@ def test_a_bounded_record_has_files_that_can_go() -> None:
         _load(record_dir=Path("/r"), record_keep="1Mi")
 
 
+@pytest.mark.parametrize(
+    ("flag", "given"),
+    [
+        ("--record-git-url", {"record_git_url": "ht!tp://x"}),
+        ("--record-git-branch", {"record_git_url": "file:///x", "record_git_branch": "../x"}),
+        ("--record-git-interval", {"record_git_url": "file:///x", "record_git_interval": "soon"}),
+        ("--record-keep", {"record_dir": Path("/r"), "record_keep": "1x"}),
+    ],
+)
+def test_a_wrong_flag_is_named(flag: str, given: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match=f"{flag}: "):
+        _load(**given)
+
+
 def test_the_key_of_the_sync_tag_signs_unless_another_is_named() -> None:
     assert _some(record_dir=Path("/r"), git_signing_key="A").signing_key == "A"
     assert (

@@ -13,6 +13,7 @@ from typing import Final
 from flux_secret.errors import UsageError
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.quantity import parse_quantity
+from flux_secret.outside.git.refs import ref_of
 from flux_secret.settings.environment import ENVIRONMENT_PREFIX, whole_environment
 from flux_secret.settings.flags import Flags
 from flux_secret.settings.targets import seconds
@@ -56,7 +57,7 @@ class RecordSettings:
     @classmethod
     def load(cls, flags: Flags, cache: Path) -> RecordSettings | None:
         """Read an agent's flags; None for an agent that keeps no record. Raises `UsageError`."""
-        url = GitUrl.parse(flags.record_git_url) if flags.record_git_url else None
+        url = _url(flags.record_git_url) if flags.record_git_url else None
         if flags.record_dir is None and url is None:
             return None
         return cls(
@@ -65,7 +66,7 @@ class RecordSettings:
             signing_key=flags.record_signing_key or flags.git_signing_key,
             keep_bytes=_keep(flags.record_keep),
             git_url=url,
-            git_branch=flags.record_git_branch,
+            git_branch=_branch(flags.record_git_branch),
             push_seconds=seconds("--record-git-interval", flags.record_git_interval),
             author=(flags.git_user, flags.git_email),
             pseudonym_key=flags.record_pseudonyms,
@@ -101,8 +102,28 @@ def record_folder(environ: Mapping[str, str] | None = None) -> Path:
     return Path(base) / "flux-secret" / "record"
 
 
+def _url(text: str) -> GitUrl:
+    try:
+        return GitUrl.parse(text)
+    except UsageError as failure:
+        raise UsageError(f"--record-git-url: {failure.what}", remedy=failure.remedy) from None
+
+
+def _branch(text: str) -> str:
+    try:
+        ref_of(text)
+    except UsageError as failure:
+        raise UsageError(
+            f"--record-git-branch: {failure.what}", remedy=f"name one, as {DEFAULT_BRANCH}"
+        ) from None
+    return text
+
+
 def _keep(text: str) -> int:
-    size = parse_quantity(text)
+    try:
+        size = parse_quantity(text)
+    except UsageError as failure:
+        raise UsageError(f"--record-keep: {failure.what}", remedy=failure.remedy) from None
     if 0 < size < LEAST_KEPT:
         raise UsageError(
             f"--record-keep {text} is too little to keep", remedy="write 4Mi or more; 0 keeps all"

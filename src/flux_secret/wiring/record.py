@@ -53,6 +53,7 @@ async def recorder(
     settings name a key, as any other might ask for a passphrase. `access` is how the repository is
     reached that it is pushed to, where the settings name one.
     """
+    hidden = pseudonyms(settings.pseudonym_key) if settings.pseudonym_key else None
     signer = await signer_of(gpg, settings.signing_key) if gpg else None
     bounds = Bounds(segment=settings.segment_bytes, keep=settings.keep_bytes)
 
@@ -70,10 +71,7 @@ async def recorder(
         bounds=bounds,
         pace=pace,
     ) as keeper:
-        if settings.pseudonym_key is None:
-            yield keeper
-        else:
-            yield Hiding(keeper, pseudonyms(settings.pseudonym_key))
+        yield keeper if hidden is None else Hiding(keeper, hidden)
 
 
 async def signer_of(gpg: Gpg, wanted: str | None) -> Signer | None:
