@@ -36,8 +36,8 @@ _DROPPED: Final = frozenset(
         "kubernetes.io/metadata.name",
     }
 )
-_ESCAPED: Final = re.compile(  # what a YAML 1.1 reader refuses unless it is written as a number
-    "[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+_ESCAPED: Final = re.compile(  # what a YAML 1.1 reader refuses, or takes for the end of a line
+    "[^\n\t\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 
 
