@@ -23,7 +23,7 @@ from flux_secret.errors import (
     UnreachableError,
 )
 from flux_secret.model.giturl import GitUrl
-from flux_secret.outside.git import GitAccess, Mirror
+from flux_secret.outside.git import GitAccess, Mirror, key_name
 from simulators.githosts import (
     HttpsHost,
     SshHost,
@@ -83,6 +83,22 @@ async def test_a_deploy_key_and_a_known_host_fetch(
     ssh: SshHost, ops: Repository, key_access: GitAccess, tmp_path: Path
 ) -> None:
     assert await fetch(ssh.url(ops.path), tmp_path, key_access) == ops.head
+
+
+async def test_a_repository_with_a_deploy_key_of_its_own_is_shown_no_other(
+    ssh: SshHost, ops: Repository, key_access: GitAccess, tmp_path: Path
+) -> None:
+    """As on GitHub, where a deploy key opens one repository."""
+    url, right, other = ssh.url(ops.path), key_access.ssh_key, make_key(tmp_path / "other")
+    assert right is not None
+    spelt = GitUrl.parse(f"ssh://somebody@{url.rpartition('@')[2]}.git")
+    own = dataclasses.replace(key_access, ssh_key=other, ssh_keys={key_name(spelt): right})
+    assert await fetch(url, tmp_path / "a", own) == ops.head
+    wrong = dataclasses.replace(key_access, ssh_keys={key_name(spelt): other})
+    assert isinstance(await refusal(url, tmp_path / "b", wrong), AccessError)
+    elsewhere = GitUrl.parse(url.replace("/ops", "/another"))
+    apart = dataclasses.replace(key_access, ssh_keys={key_name(elsewhere): other})
+    assert await fetch(url, tmp_path / "c", apart) == ops.head
 
 
 async def test_the_scp_form_fetches(

@@ -39,6 +39,8 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--git-timeout", default=_DEFAULTS.git_timeout, show_default=True,
                  metavar="DURATION", help="Limit of one git operation."),
     _file("--git-ssh-key", "Deploy key for ssh. Default: the mounted one, if it is there."),
+    click.option("--git-ssh-key-for", multiple=True, metavar="REPOSITORY=FILE",
+                 help="Deploy key of one repository or store alone; may be repeated."),
     click.option("--k8s-secret-volume-mount-path", default=_DEFAULTS.k8s_secret_volume_mount_path,
                  show_default=True, metavar="DIRECTORY", help="Where the deploy key is mounted."),
     click.option("--k8s-secret-data-key", default=_DEFAULTS.k8s_secret_data_key,

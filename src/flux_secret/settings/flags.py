@@ -20,6 +20,7 @@ class Flags:
     git_path: Sequence[str] = ()
     git_timeout: str = "20s"
     git_ssh_key: Path | None = None
+    git_ssh_key_for: Sequence[str] = ()
     k8s_secret_volume_mount_path: str = "/etc/fluxd/ssh"  # noqa: S105 -- a folder
     k8s_secret_data_key: str = "identity"  # noqa: S105 -- a name
     git_known_hosts: Path | None = None

@@ -14,6 +14,8 @@ class GitSettings:
     """How repositories are reached."""
 
     ssh_key: Path | None
+    ssh_keys: Mapping[str, Path]
+    """Of single repositories, by `outside.git.key_name`."""
     known_hosts: Path | None
     credentials_file: Path | None
     ca_file: Path | None

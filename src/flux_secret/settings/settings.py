@@ -16,6 +16,7 @@ from flux_secret.model.names import StoreName
 from flux_secret.model.store import Anchor
 from flux_secret.model.target import Target
 from flux_secret.reconcile.replicas import Timing
+from flux_secret.settings.deploykeys import keys_of
 from flux_secret.settings.documents import Documents, load_documents
 from flux_secret.settings.environment import (
     age_keys,
@@ -115,6 +116,7 @@ class Settings:
             stores=stores,
             git=GitSettings(
                 ssh_key=flags.git_ssh_key or _mounted_key(flags),
+                ssh_keys=keys_of(flags.git_ssh_key_for, environ),
                 known_hosts=flags.git_known_hosts,
                 credentials_file=flags.git_credentials_file,
                 ca_file=flags.git_ca_file,

@@ -16,6 +16,7 @@ def git_access(settings: Settings) -> GitAccess:
     git = settings.git
     return GitAccess(
         ssh_key=git.ssh_key,
+        ssh_keys=git.ssh_keys,
         known_hosts=git.known_hosts,
         credentials_file=git.credentials_file,
         ca_file=git.ca_file,

@@ -1,6 +1,6 @@
 """The door to git: an address → a bare mirror and a commit; nothing of the repository runs."""
 
-from flux_secret.outside.git.access import GitAccess
+from flux_secret.outside.git.access import GitAccess, key_name
 from flux_secret.outside.git.ancestry import Ancestry
 from flux_secret.outside.git.history import History, SignedCommit
 from flux_secret.outside.git.identity import public_identity, ssh_public
@@ -18,6 +18,7 @@ __all__ = [
     "SignedCommit",
     "SyncTag",
     "Tagger",
+    "key_name",
     "public_identity",
     "ssh_public",
 ]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from flux_secret.model.giturl import GitUrl
+from flux_secret.model.repository import repository_name
 from flux_secret.outside.process import MIB
 
 
@@ -16,6 +18,8 @@ class GitAccess:
 
     ssh_key: Path | None = None
     """None: the keys that ssh itself finds, and those of a person's ssh-agent."""
+    ssh_keys: Mapping[str, Path] = field(default_factory=dict)
+    """Of single repositories, by `key_name`: where there is one, no other is shown."""
     known_hosts: Path | None = None
     """Then no other file counts. None: the files that ssh itself reads."""
     credentials_file: Path | None = None
@@ -31,3 +35,13 @@ class GitAccess:
     """How large one fetch may be, compressed."""
     path: str = os.defpath
     proxies: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, url: GitUrl) -> GitAccess:
+        """Give the access to one repository."""
+        key = self.ssh_keys.get(key_name(url)) if url.scheme == "ssh" else None
+        return self if key is None else replace(self, ssh_key=key)
+
+
+def key_name(url: GitUrl) -> str:
+    """Give what the ways to write an address have in common: host, and path without `.git`."""
+    return f"{url.host.casefold()}/{repository_name(url.address)}"

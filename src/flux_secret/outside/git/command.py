@@ -64,7 +64,7 @@ class Git:
 
     def __init__(self, url: GitUrl, access: GitAccess) -> None:
         self._url = url
-        self._access = access
+        self._access = access.of(url)
 
     async def ask(self, *arguments: str) -> bytes:
         """Run a command that needs no mirror, such as `ls-remote`."""
