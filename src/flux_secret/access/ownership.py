@@ -88,7 +88,7 @@ def _rule(
     elif len(able) < _ENOUGH:
         says = f"only {able[0]} could agree to a change: with that key the path is lost"
         yield _warning("bus-factor", rule.prefix, says, f"{facts.edit}: name a second owner")
-    if not entries:
+    if not entries and rule.prefix:  # the whole store's is also for what will come
         says = "the rule is about no entry"
         yield _warning("rule-of-nothing", rule.prefix, says, f"{facts.edit}: mend its path")
     for one in owners.of(rule):
