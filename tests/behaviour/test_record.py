@@ -18,6 +18,7 @@ from typing import Any
 from flux_secret.audit.places import FolderPlace
 from flux_secret.audit.verify import verify
 from simulators.agents import SECONDS, Agent, agent, until, value
+from simulators.repositories import Executable
 from simulators.world import APPLICATION, FIRST, SECOND, World
 
 QUICK = ("--sync-interval=1h", "--git-poll-interval=1s")
@@ -178,3 +179,41 @@ def test_while_the_disk_is_full_nothing_is_delivered_and_it_goes_on_by_itself(
         assert kinds(place)["resumed"] == 1
         assert "flux_secret_record_failing 0.0" in asked(running, "", "/metrics")[1]
         until(lambda: "record" not in asked(running, "health", "/readyz")[1])
+
+
+FORGER = r"""#!/bin/sh
+{ rm -rf RECORD; mkdir -p RECORD/agent-000000000000
+  for file in RECORD/*/*.jsonl; do echo '{"kind":"read","about":"apps/forged"}' >>"$file"; done
+  for handle in /proc/[0-9]*/fd/[3-9]*; do echo '{"kind":"outcome"}' >"$handle"; done
+} >/dev/null 2>&1 &
+wait
+gopass show 'apps/none
+{"kind":"read","about":"apps/forged"}' 2>/dev/null
+gopass show 'apps/"},"kind":"read","about":"apps/forged' 2>/dev/null
+exec ./honest.sh
+"""
+
+
+def test_a_script_can_neither_write_a_line_nor_keep_one_from_being_written(world: World) -> None:
+    script, honest = f"{APPLICATION}/secrets.yaml.sh", f"{APPLICATION}/honest.sh"
+    good = (world.ops.path / script).read_text()
+    forger = FORGER.replace("RECORD", str(world.root / "record"))
+    with agent(world, *QUICK, record(world)) as running:
+        until(lambda: kinds(folder(world))["outcome"] == 1)
+        before = lines(folder(world))
+        world.ops.commit({script: Executable(forger), honest: Executable(good)})
+        until(lambda: kinds(folder(world))["outcome"] == 2)
+        until(lambda: kinds(folder(world))["refused"] == 1)
+        assert value(world) == FIRST
+        assert running.stop() == 0
+    found = lines(folder(world))
+    assert found[: len(before)] == before
+    report = verify([FolderPlace(folder(world))], None)
+    assert (report.faults, len(report.chains)) == ([], 1)
+    (refused,) = (line for line in found if line["kind"] == "refused")
+    assert refused["about"] == 'apps/"},"kind":"read","about":"apps/forged'
+    mine = [
+        line for line in found if line["details"].get("delivery") == refused["details"]["delivery"]
+    ]
+    assert [line["kind"] for line in mine] == ["refused", "key", "read", "outcome"]
+    assert "is not an entry name" in mine[-1]["details"]["error"]
