@@ -21,11 +21,11 @@ def me(tmp_path: Path) -> Iterator[Person]:
         yield made
 
 
-def moments(one: Person, entry: str) -> list[dict[str, object]]:
+def moments(one: Person, entry: str, source: str = "git") -> list[dict[str, object]]:
     done = one.flux("store", "history", entry, "--all", "-o", "json")
     tree = json.loads(done.out)
     assert tree["entry"] == entry
-    return list(tree["moments"])
+    return [moment for moment in tree["moments"] if moment["source"] == source]
 
 
 def test_each_version_says_what_changed_of_it_and_who_can_read_it(me: Person) -> None:
@@ -44,6 +44,11 @@ def test_each_version_says_what_changed_of_it_and_who_can_read_it(me: Person) ->
     readers = [sorted(str(name).partition("<")[2] for name in one["readers"]) for one in told]  # type: ignore[attr-defined]
     assert readers == [[f"{ME}>"]] * 3 + [[f"{ME}>", f"{OTHER}>"]] * 3 + [[]]
     assert sorted(str(one["time"]) for one in told) == [one["time"] for one in told]
+    commands = [one["says"] for one in moments(me, "web/postgres", "record")]
+    assert commands == [
+        "store insert", "store insert", "store mv", "store mv", "store rm", "store history",
+        "store history",
+    ]  # fmt: skip
     assert "first" not in json.dumps(told)
     assert "second" not in json.dumps(told)
 
@@ -59,7 +64,9 @@ def test_what_is_closed_to_a_person_is_not_guessed(me: Person) -> None:
     assert "created" in rows[1]
     assert "changed (closed here)" in rows[2]
     assert "1 version cannot be decrypted here" in done.err
-    assert "you have no record here, so this is git alone" in done.err
+    assert "this is git and your own record alone" in done.err
+    alone = me.flux("--no-record", "store", "history", "web/db", "--all")
+    assert "store history" in alone.out.decode()  # the first one is on record
     assert "leaves no trace" in done.err
 
 

@@ -46,6 +46,7 @@ class OnRecord:
 _NAMES: Final = "it shows names, recipients and commits; nothing is decrypted"
 _CLUSTER: Final = "it asks the cluster or the agent, whose own logs have it"
 _ITSELF: Final = "what it delivers is recorded read by read, object by object"
+_READS: Final = "what it reads of stores is recorded read by read"
 _RECORD: Final = "it is about the record itself"
 
 COMMANDS: Final[Mapping[str, OnRecord | str]] = {
@@ -92,7 +93,7 @@ COMMANDS: Final[Mapping[str, OnRecord | str]] = {
     "store edit": OnRecord(Kind.STORE, ("entry",)),
     "store generate": OnRecord(Kind.STORE, ("entry",)),
     "store grep": OnRecord(Kind.READ, ("folder",)),
-    "store history": OnRecord(Kind.READ, ("entry",), only_with=("password",)),
+    "store history": OnRecord(Kind.READ, ("entry",), only_with=("password", "everything")),
     "store init": OnRecord(Kind.STORE, ("mount",), named={"keys": "keys"}),
     "store insert": OnRecord(Kind.STORE, ("entry",)),
     "store ls": _NAMES,
@@ -103,7 +104,7 @@ COMMANDS: Final[Mapping[str, OnRecord | str]] = {
     "store sync": OnRecord(Kind.STORE, ("mounts",)),
     "suspend": _CLUSTER,
     "sync": _CLUSTER,
-    "why": _NAMES,
+    "why": _READS,
 }
 """Each command, and what is recorded of it, or why nothing is."""
 

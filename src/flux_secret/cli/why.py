@@ -16,7 +16,9 @@ from flux_secret.api.client import ask_for_status
 from flux_secret.cli import voice
 from flux_secret.cli.asking_options import say_data
 from flux_secret.cli.options import delivery_options, flags
+from flux_secret.cli.recorded import persons_record
 from flux_secret.cli.sync_options import deliver_marker_options
+from flux_secret.model.record import Recorder
 from flux_secret.model.report import AppReport
 from flux_secret.model.why import Chain, Link, LinkKind, State
 from flux_secret.reconcile.why.seen import Again
@@ -66,15 +68,27 @@ async def _explained(
         agent_namespace=settings.cluster.namespace,
         known_hosts=str(settings.git.known_hosts or ""),
     )
-    if follows:
+    async with persons_record(context) as recorder:
+        return await _chains(settings, subject, again, given, recorder)
+
+
+async def _chains(
+    settings: Settings,
+    subject: str,
+    again: Again,
+    given: Mapping[str, Any],
+    recorder: Recorder | None,
+) -> Sequence[Chain]:
+    if settings.custom_resources:
         found = await followed(settings)
         for name, refusal in found.refused.items():
             if _names(subject, name):
                 raise refusal
         own = found.settings.cluster.namespace
         again = dataclasses.replace(again, agent_namespace=own)
-        return await explain(found.settings, subject, again, found.reports)
-    return await explain(settings, subject, again, await _reports(settings, given))
+        return await explain(found.settings, subject, again, found.reports, recorder)
+    reports = await _reports(settings, given)
+    return await explain(settings, subject, again, reports, recorder)
 
 
 def _names(subject: str, app: str) -> bool:

@@ -22,6 +22,7 @@ from flux_secret.errors import (
     UnreachableError,
 )
 from flux_secret.model.names import StoreName
+from flux_secret.model.record import Recorder, Unrecorded
 from flux_secret.model.reference import Lookup
 from flux_secret.model.report import AppReport
 from flux_secret.model.target import Source, Target
@@ -35,6 +36,7 @@ from flux_secret.reconcile.interface import (
     Readers,
     ResolveStage,
 )
+from flux_secret.reconcile.undertaking import Marked, undertaking
 from flux_secret.reconcile.why.diagnose import diagnose
 from flux_secret.reconcile.why.looking import look, seen
 from flux_secret.reconcile.why.nobody import nobody
@@ -84,32 +86,40 @@ class _Around:
 
 
 async def explain(
-    settings: Settings, text: str, again: Again, reports: Mapping[str, AppReport]
+    settings: Settings,
+    text: str,
+    again: Again,
+    reports: Mapping[str, AppReport],
+    recorder: Recorder | None = None,
 ) -> list[Chain]:
     """Give the chain of what a person asks about, for each target that it concerns.
 
-    `reports` are what an agent says, by the names of its targets. Raises `UsageError` for what
+    `reports` are what an agent says, by the names of its targets; `recorder` has each read before
+    it is. Raises `UsageError` for what
     names nothing, and what keeps anything from being looked at.
     """
     names = [target.name for target in settings.targets]
     stores = {str(name) for target in settings.targets for name in target.stores}
     subject = parse_subject(text, apps=names, stores=stores)
-    async with _connected(settings) as (connected, around):
+    async with _connected(settings, recorder) as (connected, around):
         chains = []
         targets = [one for one in connected.targets if _is_asked(one, subject)]
         traces: list[Trace] = []
         for target in targets:
             stages = _dry(connected, settings)
-            found, where, texts = await look(target, stages, holders, around, subject)
+            with undertaking(target.name, command="why", app=target.app, target=target.name):
+                found, where, texts = await look(target, stages, holders, around, subject)
             traces.append(found)
             if _concerns(found, subject, texts) or (len(settings.targets) == 1 and subject.kind):
                 how = replace(again, app=target.app or again.app)
                 report = reports.get(target.name)
-                chains.append(diagnose(await seen(found, where, around, how, report), subject))
+                with undertaking(target.name, command="why", app=target.app, target=target.name):
+                    facts = await seen(found, where, around, how, report)
+                chains.append(diagnose(facts, subject))
         if chains:
             return chains
-        facts = await _facts(subject, traces, around)
-        return [nobody(subject, [target.name for target in targets], facts)]
+        entry = await _facts(subject, traces, around)
+        return [nobody(subject, [target.name for target in targets], entry)]
 
 
 def _is_asked(target: Target, subject: Subject) -> bool:
@@ -159,7 +169,9 @@ def _dry(connected: Connected, settings: Settings) -> _Stages:
 
 
 @asynccontextmanager
-async def _connected(settings: Settings) -> AsyncIterator[tuple[Connected, _Around]]:
+async def _connected(
+    settings: Settings, recorder: Recorder | None
+) -> AsyncIterator[tuple[Connected, _Around]]:
     """Connect what there is; keys or a cluster that cannot be used are a link's own break."""
     settings = replace(
         settings,
@@ -189,12 +201,16 @@ async def _connected(settings: Settings) -> AsyncIterator[tuple[Connected, _Arou
             )  # fmt: skip
             settings = replace(settings, keys=none)
         connected = await resources.enter_async_context(
-            connect(settings, records=lambda client, own: _Standings(client, own, unseen))
+            connect(
+                settings,
+                recorder=recorder,
+                records=lambda client, own: _Standings(client, own, unseen),
+            )
         )
         git, cache = git_access(settings), settings.git.cache
         stores = {name: Mirror(url, cache, git) for name, url in settings.stores.items()}
         sources = {one.source: Mirror(one.source.url, cache, git) for one in settings.targets}
-        look_at = EntryLook(stores, keys, where, problem)
+        look_at = EntryLook(stores, keys, where, problem, Marked(recorder or Unrecorded()))
         users = Users(connected.client)
         yield connected, _Around(look_at, users, cluster_error, sources, unseen)
 

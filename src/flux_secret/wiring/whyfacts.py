@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from flux_secret.errors import FluxSecretError
+from flux_secret.errors import AccessError, FluxSecretError
 from flux_secret.model.delivery import Read, Revision
 from flux_secret.model.names import SecretPath, StoreName
+from flux_secret.model.record import Kind, Note, Recorder, Unrecorded
 from flux_secret.model.target import Target
 from flux_secret.model.why import Touched
 from flux_secret.outside.git import Mirror
@@ -29,6 +30,7 @@ MAX_FILE: Final = 256 * 1024  # bytes; larger ones are not looked through
 MAX_TEXT: Final = 16 * 1024 * 1024  # bytes of all of them
 MAX_TRIED: Final = 20  # older versions of a damaged entry
 _NEAR: Final = 3
+_TRIED: Final = "its last version that opens was looked for"
 _DEEP: Final = 50  # folders
 
 
@@ -78,6 +80,8 @@ class EntryLook:
     """Where the keys come from, for people."""
     problem: FluxSecretError | None = None
     """Why there are no keys."""
+    recorder: Recorder = field(default_factory=Unrecorded)
+    """Has each older version that is tried before it is."""
 
     async def key(self) -> KeyFacts:
         """Say which keys decrypt."""
@@ -115,12 +119,12 @@ class EntryLook:
             tuple(_readers(tree, blob)),
             tree.wanted_recipients(name),
             tree.nearest(file.rpartition("/")[0]),
-            good=await self._good(mirror, commit, file) if damaged else "",
+            good=await self._good(mirror, commit, path, file) if damaged else "",
             url=str(mirror.url),
             clone=_clone(store),
         )  # fmt: skip
 
-    async def _good(self, mirror: Mirror, commit: str, file: str) -> str:
+    async def _good(self, mirror: Mirror, commit: str, path: SecretPath, file: str) -> str:
         """Find the newest older version that opens; what is in it is thrown away."""
         if self.keys is None:
             return ""
@@ -131,9 +135,11 @@ class EntryLook:
             blob = old.blob(file.removesuffix(old.layout.extension))
             try:
                 if blob is not None:
+                    details = {"commit": one.commit, "blob": blob, "reason": _TRIED}
+                    await self.recorder.write([Note(Kind.READ, str(path), details)])
                     await decryptor.decrypt(old.ciphertext(blob))
                     return one.commit
-            except FluxSecretError:
+            except AccessError:
                 continue
         return ""
 

@@ -139,8 +139,9 @@ async def _timeline(
         click.echo(json.dumps(tree, indent=2, ensure_ascii=False))
     else:
         _say(moments)
-    if not found.places:
-        voice.note("you have no record here, so this is git alone; name an agent's: --record PLACE")
+    if not given["folders"] and not given["clones"]:
+        known = "git and your own record" if found.places else "git"
+        voice.note(f"this is {known} alone; name an agent's record, too: --record PLACE")
     if found.unreadable:
         voice.warn(f"{voice.counted(found.unreadable, 'line')} of the record cannot be read: "
                    "flux-secret audit verify says which")  # fmt: skip
