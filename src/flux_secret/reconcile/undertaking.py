@@ -60,6 +60,8 @@ class Marked:
     async def write(self, notes: Sequence[Note]) -> None:
         """Record them; raise `RecordError`."""
         one = _now.get()
+        if not notes:  # whoever has nothing to say leaves nothing that has to end
+            return
         if one is None:
             await self._recorder.write(notes)
             return

@@ -49,6 +49,7 @@ async def test_undertakings_at_once_are_not_mixed() -> None:
 async def test_an_undertaking_that_left_nothing_ends_without_a_word() -> None:
     record = ListedRecord()
     with undertaking("demo", delivery="d1") as doing:
+        await Marked(record).write([])
         await doing.end({})
     assert record.writes == 0
 
