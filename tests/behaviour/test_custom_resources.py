@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import yaml
 
 from simulators.agents import Agent, agent, until, value
 from simulators.fixtures import *  # noqa: F403 -- fixtures
+from simulators.owned import OWNERS, OwnedStore, Signatory
 from simulators.world import APPLICATION, FIRST, SECOND, World
 
 CRDS = Path(__file__).parents[2] / "src/flux_secret/install/manifests/crds"
@@ -324,3 +326,27 @@ def test_apps_of_a_settings_file_are_delivered_and_change_with_it(cluster: World
         until(lambda: one.has_said("msg=settings.unusable"))
         cluster.put("demo", SECOND)
         until(lambda: value(cluster) == SECOND)
+
+
+def test_a_store_says_whose_owners_count_and_an_app_what_waits_for_them(cluster: World) -> None:
+    person = Signatory("person1", gnupg=cluster.gnupg)
+    store = OwnedStore(cluster.store, (person,))
+    key = f".public-keys/{person.key.partition(':')[2]}"
+    text = store.text([person], "  demo: {owners: [person1], readers: {apps: ['*/demo']}}\n")
+    exported = cluster.gnupg.public_key(person.email)
+    anchor = cluster.store.commit({OWNERS: text, key: exported})
+    store.states = store.bench().judging.anchored(anchor, anchor)
+    with running(cluster):
+        put_store(cluster, owners={"anchor": {"commit": anchor}})
+        put_app(cluster)
+        until(lambda: ready(cluster) == "True")
+        cluster.put("demo", SECOND)
+        until(lambda: condition(cluster, "ApprovalMissing").get("status") == "True")
+        waits = condition(cluster, "ApprovalMissing")
+        assert waits["reason"] == "ApprovalMissing"
+        assert "the signature of person1 is missing" in waits["message"]
+        assert "flux-secret owners approve apps demo" in waits["message"]
+        assert (ready(cluster), value(cluster)) == ("True", FIRST)
+        asyncio.run(store.approve(person))
+        until(lambda: value(cluster) == SECOND)
+        until(lambda: condition(cluster, "ApprovalMissing") == {})

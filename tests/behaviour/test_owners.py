@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import shutil
 import urllib.request
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import pytest
 from flux_secret.model.approval import Approval, Purpose, State, Statement
 from simulators.agents import Agent, address, agent, until, value
 from simulators.owned import OWNERS, OwnedStore, Signatory, people_yaml, ssh_key
+from simulators.person import Person
 from simulators.repositories import Content
 from simulators.world import APPLICATION, FIRST, SECOND, World
 
@@ -363,3 +365,43 @@ def test_an_agent_says_what_waits_and_delivers_it_when_the_signature_comes(
         until(lambda: value(world) == SECOND)
         until(lambda: f"{waits} 0.0" in metrics(running))
         assert running.stop() == 0
+
+
+def a_person(world: World, store: Path) -> Person:
+    """Somebody who has both owners' keys, and the store mounted as agents do."""
+    home = world.root / "person"
+    home.mkdir()
+    config = home / ".config/gopass/config"
+    config.parent.mkdir(parents=True)
+    config.write_text(f'[mounts "apps"]\n\tpath = {store}\n')
+    made = Person(home, world.gnupg)
+    for words in (("user.name", "person1"), ("user.email", "person1@example.org")):
+        made.run("git", "config", "--global", *words)
+    made.run("git", "clone", "-q", world.store.path, store)
+    return made
+
+
+def test_the_commands_that_are_named_mend_it(owned: Owned, tmp_path: Path) -> None:
+    world, clone = owned.world, tmp_path / "clone"
+    world.store.git("config", "receive.denyCurrentBranch", "updateInstead")
+    old = world.store.head
+    owned.put("demo", SECOND)
+    said = world.deliver(path=BOTH).err
+    person = a_person(world, clone)
+    command = re.search(r"flux-secret (owners approve apps demo[^\n;]*)", said)
+    assert command is not None
+    done = person.flux(*command[1].split(), "-y", check=False)
+    assert done.code == 0, (done.out, done.err)
+    assert re.search("the signature of person. is missing", world.deliver(path=BOTH).err)
+    owned.approve(owned.first, owned.second)
+    assert owned.delivered() == SECOND
+    person.run("git", "-C", clone, "fetch", "-q")
+    world.store.git("reset", "--quiet", "--hard", old)
+    refused = world.deliver(path=BOTH)
+    assert refused.code == 6
+    command = re.search(r"flux-secret (store accept-rewind [^\n]*)", refused.err)
+    assert command is not None
+    done = person.flux(*command[1].split(), "-y", check=False)
+    assert done.code == 0, (done.out, done.err)
+    assert world.deliver(path=BOTH).code == 6, "one of two has agreed"
+    assert world.secret()[0] == SECOND

@@ -79,6 +79,7 @@ async def _note_held(delivery: Delivery, stages: DeliveryStages, memory: Memory)
     with contextlib.suppress(FluxSecretError):
         held = await stages.stores.held_back(delivery.target, reads, listed=listed)
         delivery.held = list(held)
+        memory.waits(delivery.target, held)
 
 
 async def _shielded(record: Awaitable[None]) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from flux_secret.model.change import Action
-from flux_secret.model.delivery import Delivery, Read, Revision, StoreRevision
+from flux_secret.model.delivery import Delivery, HeldBack, Read, Revision, StoreRevision
 from flux_secret.model.names import StoreName
 from flux_secret.model.target import Source, Target
 from flux_secret.reconcile.interface import ApplyRound, Checkouts, Readers
@@ -46,6 +46,7 @@ class Memory:
     interval_seconds: float = 0.0
     clock: Callable[[], float] = time.monotonic
     _inputs: dict[_Key, Inputs] = field(default_factory=dict)
+    _held: dict[_Key, tuple[HeldBack, ...]] = field(default_factory=dict)
 
     def forget(self, targets: Iterable[Target]) -> None:
         """Make these anew in the next round: somebody asked for it."""
@@ -82,11 +83,19 @@ class Memory:
     async def is_touched(self, target: Target, stores: Readers) -> bool:
         """Whether the newest commits of its stores may give the target other values.
 
-        One that was never delivered, or whose scripts asked which entries there are, counts as
-        touched by every commit.
+        Or whether something else waits for owners than what was said last. One that was never
+        delivered, or whose scripts asked which entries there are, counts as touched by every
+        commit.
         """
         known = self._inputs.get(_key(target))
-        return known is None or await self._revisions(known, stores) is None
+        if known is None or await self._revisions(known, stores) is None:
+            return True
+        held = await stores.held_back(target, known.reads, listed=known.listed)
+        return tuple(held) != self._held.get(_key(target), ())
+
+    def waits(self, target: Target, held: Sequence[HeldBack]) -> None:
+        """Remember what was said to wait for owners."""
+        self._held[_key(target)] = tuple(held)
 
     async def holds(
         self, delivery: Delivery, source: Checkouts, stores: Readers, applier: ApplyRound

@@ -230,7 +230,8 @@ def _admitted(agreed: Agreed, fetched: Fetched, refusal: StoreRewoundError | Non
 def _rewound(known: Standing, head: str, address: str, *, is_here: bool) -> StoreRewoundError:
     moved = f", and came from {known.url} then" if known.url != address else ""
     owners = (
-        f"let its owners accept it: flux-secret store accept-rewind {head} --store {known.store}"
+        f"let its owners accept it: flux-secret store accept-rewind {head} "
+        f"--instead-of {known.commit} --store {known.store}"
     )
     flag = f"start once with --accept-store-rewind {known.store}={head}"
     goes_on = "its entries are read as they were there" if is_here else "nothing is read of it"

@@ -9,14 +9,16 @@ import pytest
 
 from flux_secret.errors import DecryptError, UnreachableError
 from flux_secret.model.change import Action, Change
-from flux_secret.model.delivery import Delivery, Remark, StoreRevision
-from flux_secret.model.names import StoreName
+from flux_secret.model.delivery import Delivery, HeldBack, Read, Remark, StoreRevision
+from flux_secret.model.names import SecretPath, StoreName
+from flux_secret.model.reference import Lookup
 from flux_secret.model.target import Generation
 from flux_secret.reconcile.deliver import deliver
 from flux_secret.reconcile.memory import Memory
 from unit.reconcile.stages import KEY, World, target
 
 APPS = StoreName.parse("apps")
+READ = Read(Lookup(SecretPath.parse("apps/demo")), APPS, "c", "b")
 
 
 class Clock:
@@ -197,3 +199,20 @@ async def test_a_delivery_that_holds_says_so() -> None:
     agent = Agent()
     assert not (await agent.deliver()).repeated
     assert (await agent.deliver()).repeated
+
+
+async def test_a_change_that_waits_for_owners_touches_who_has_to_say_so() -> None:
+    agent = Agent()
+    await agent.deliver()
+    held = HeldBack(APPS, "", "it is not approved")
+    assert not await agent.memory.is_touched(agent.target, agent.world)
+    agent.world.held, agent.world.reads = [held], [READ]
+    agent.memory.forget([agent.target])
+    await agent.deliver()
+    assert not await agent.memory.is_touched(agent.target, agent.world), "it was said"
+    agent.world.held = []
+    assert await agent.memory.is_touched(agent.target, agent.world), "it waits no more"
+    await agent.deliver()
+    assert not await agent.memory.is_touched(agent.target, agent.world)
+    agent.world.held = [held]
+    assert await agent.memory.is_touched(agent.target, agent.world)

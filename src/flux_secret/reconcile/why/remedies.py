@@ -36,7 +36,7 @@ _ROLE: Final = re.compile(
 )
 _PUT: Final = "kubectl apply --server-side --force-conflicts -f -"
 _KEYSCAN: Final = re.compile(r"`(ssh-keyscan [^`]+)`")
-_ACCEPT: Final = re.compile(r"flux-secret store accept-rewind \S+ --store \S+")
+_ACCEPT: Final = re.compile(r"flux-secret store accept-rewind \S+ --instead-of \S+ --store \S+")
 _ACCEPTED: Final = re.compile(r"(--accept-store-rewind) (\S+=[0-9a-f]+)")
 _APPROVE: Final = re.compile(r"flux-secret owners approve[^\n`;,]*")
 _CREATE: Final = re.compile(r"(kubectl create namespace \S+)")

@@ -190,8 +190,8 @@ def test_what_owners_have_not_agreed_to_is_the_entrys_break_with_the_command() -
 @pytest.mark.parametrize(
     ("remedy", "lines"),
     [
-        ("let its owners accept it: flux-secret store accept-rewind abc --store apps",
-         ("flux-secret store accept-rewind abc --store apps",)),
+        ("let its owners accept it: flux-secret store accept-rewind a --instead-of b --store apps",
+         ("flux-secret store accept-rewind a --instead-of b --store apps",)),
         ("start once with --accept-store-rewind apps=abc",
          ("flux-secret deliver -x --accept-store-rewind=apps=abc",)),
         ("look at it", ()),
