@@ -322,6 +322,13 @@ def test_the_log_shows_what_is_asked_for(
     assert [record["seq"] for record in json.loads(done.out)["records"]] == seqs
 
 
+def test_a_record_that_is_in_two_places_is_shown_once(tmp_path: Path, me: Person) -> None:
+    chain = _chain(tmp_path / "r")
+    (tmp_path / "export.jsonl").write_bytes(b"".join(chain.lines))
+    places = (str(tmp_path / "r"), str(tmp_path / "export.jsonl"))
+    assert me.flux("audit", "export", *places).out == b"".join(chain.lines)
+
+
 def test_a_table_obeys_no_escape_and_merges_writers_by_time(tmp_path: Path, me: Person) -> None:
     _chain(tmp_path / "r")
     Chain("jane@laptop-000000000001").reads(2).write(tmp_path / "r")

@@ -269,6 +269,13 @@ def test_more_may_not_be_removed_than_the_checkpoint_says(tmp_path: Path) -> Non
     assert "begins with record 7, and no checkpoint says why" in _fault(_verify(tmp_path))
 
 
+def test_a_checkpoint_of_another_record_is_none(tmp_path: Path) -> None:
+    chain = _honest().add(Kind.CHECKPOINT, "x", to=5, head="f" * 64, files=1).sign()
+    folder = chain.write(tmp_path, begins=(1, 6))
+    (folder / "000000000001.jsonl").unlink()
+    assert "begins with record 6, and no checkpoint says why" in _fault(_verify(tmp_path))
+
+
 def test_a_checkpoint_that_nobody_signed_is_none(tmp_path: Path) -> None:
     folder = _trimmed(signed=False).write(tmp_path, begins=(1, 6))
     (folder / "000000000001.jsonl").unlink()
