@@ -155,6 +155,16 @@ def test_the_arguments_of_a_flux_v1_deployment_can_be_pasted(world: World) -> No
     assert "x1y2" not in done.out
 
 
+def test_a_record_that_could_not_be_kept_is_an_error(world: World) -> None:
+    (world.root / "file").touch()
+    done = world.run("doctor", *world.flags(f"--record-dir={world.root}/file/record"))
+    assert done.code == 5, done.out
+    assert f"error    record: nothing can be recorded in {world.root}/file/record" in done.out
+    kept = world.run("doctor", *world.flags(f"--record-dir={world.root}/record"))
+    assert f"ok       record: it is kept in {world.root}/record" in kept.out
+    assert not (world.root / "record").exists()
+
+
 def test_an_api_that_is_open_to_whoever_has_the_token_is_said(world: World) -> None:
     open_api = ("--listen=:3030", f"--listen-token-file={world.root / 'token'}")
     done = world.run("doctor", *world.flags(*open_api))

@@ -28,7 +28,7 @@ from flux_secret.settings import Settings
 from flux_secret.settings.risks import risks
 from flux_secret.store.stores import Mirrors, Stores
 from flux_secret.store.trial import Trial, trial
-from flux_secret.wiring import encrypted
+from flux_secret.wiring import encrypted, onrecord
 from flux_secret.wiring.access import cluster_client, git_access
 from flux_secret.wiring.heads import Heads
 from flux_secret.wiring.keys import Keys, load_keys, own_key_ids
@@ -44,7 +44,11 @@ async def examine(settings: Settings) -> list[Finding]:
     sources = {one.source: Mirror(one.source.url, cache, git) for one in settings.targets}
     stores = {name: Mirror(url, cache, git) for name, url in settings.stores.items()}
     asked = await Heads(sources, stores).findings()
-    confined = [await _sandbox_finding(settings), *encrypted.findings(settings)]
+    confined = [
+        await _sandbox_finding(settings),
+        *encrypted.findings(settings),
+        *onrecord.findings(settings),
+    ]
     findings = [*risks(settings), *confined, *webhook_findings(settings), *asked.values()]
     async with contextlib.AsyncExitStack() as resources:
         try:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import structlog
 
 import flux_secret
+from flux_secret.errors import RecordError
+from flux_secret.model.finding import Finding, Level
 from flux_secret.model.record import Kind, Note, Recorder
 from flux_secret.outside.git import GitAccess
 from flux_secret.outside.gpg import Gpg
@@ -69,6 +72,26 @@ def _loaded(keys: Keys) -> Iterator[Note]:
         yield Note(Kind.KEY, ids[0], {"keys": ids, "reason": reason})
     for identity in keys.age.key_ids:
         yield Note(Kind.KEY, identity, {"reason": reason})
+
+
+def findings(settings: Settings) -> Iterator[Finding]:
+    """Say where the record would be, and whether it can be; nothing is written.
+
+    That there is no place for one is among the risks of settings.
+    """
+    if settings.record is None:
+        return
+    place = settings.record.folder
+    there = next((one for one in (place, *place.parents) if one.exists()), place)
+    pushed = f", and pushed to {settings.record.git_url}" if settings.record.git_url else ""
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        yield Finding(Level.OK, "record", f"it is kept in {place}{pushed}")
+        return
+    failure = RecordError(
+        f"nothing can be recorded in {place}: {there} cannot be written to",
+        remedy="let this user write there, or name another place: --record-dir",
+    )
+    yield Finding.of("record", failure)
 
 
 async def begin(record: Watched | None, settings: Settings, before: Settings | None) -> None:
