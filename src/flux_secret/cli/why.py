@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ from flux_secret.wiring.whycluster import followed
 
 _FORMATS: Final = ("table", "json", "yaml")
 _OWN: Final = frozenset({"subject", "output", "url", "token_file"})
+_LOGIN: Final = re.compile(r"//[^/@\s]*@")
 _ASK_SECONDS: Final = 30.0
 _SHOWN: Final = 12
 """Links of one kind that the table shows; the broken one is always among them."""
@@ -110,7 +112,7 @@ async def _reports(settings: Settings, given: Mapping[str, Any]) -> Mapping[str,
 
 
 def _typed(context: click.Context) -> str:
-    """Give the flags that `deliver` would take, as a shell does."""
+    """Give the flags that `deliver` would take, as a shell does; no password of an address."""
     words = []
     for option in context.command.params:
         name = option.name or ""
@@ -121,7 +123,7 @@ def _typed(context: click.Context) -> str:
         flag = usual if usual in option.opts else max(option.opts, key=len)
         values = value if isinstance(value, tuple) else (value,)
         words += [f"{flag}={str(v).lower() if isinstance(v, bool) else v}" for v in values]
-    return shlex.join(words)
+    return shlex.join(_LOGIN.sub("//***@", word) for word in words)
 
 
 def _print(chains: Sequence[Chain]) -> None:

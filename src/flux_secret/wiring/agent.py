@@ -195,7 +195,7 @@ async def connect(  # noqa: PLR0913 -- one for each whom it connects
         )
         mirrors = Mirrors(noted, gate, settings.cluster_name)
         stores = Stores(mirrors, Commit, keys.decryptors, fresh, recorder)
-        options = _options(settings)
+        options = apply_options(settings)
         if workers and settings.fresh_seconds:  # an agent with Apps that have a round each
             options = replace(options, handover_seconds=HANDOVER_SECONDS)
         applier = ClusterApplier(client, options, recorder)
@@ -326,7 +326,8 @@ def _namespace(settings: Settings, client: kubernetes.Client) -> str:
     return settings.cluster.default_namespace or context
 
 
-def _options(settings: Settings) -> ApplyOptions:
+def apply_options(settings: Settings) -> ApplyOptions:
+    """Give what the settings decide about applying."""
     cluster = settings.cluster
     return ApplyOptions(
         agent_namespace=cluster.namespace,

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 from flux_secret.apply.applier import ClusterApplier
-from flux_secret.apply.cluster import ApplyOptions
 from flux_secret.apply.users import Users
 from flux_secret.errors import (
     AccessError,
@@ -48,7 +47,7 @@ from flux_secret.settings import KeySettings, Settings
 from flux_secret.store.kept import Looked
 from flux_secret.store.standing import Standing
 from flux_secret.wiring.access import connection_of, git_access
-from flux_secret.wiring.agent import Connected, connect
+from flux_secret.wiring.agent import Connected, apply_options, connect
 from flux_secret.wiring.keys import load_keys
 from flux_secret.wiring.whyfacts import EntryLook, PinnedRepository
 
@@ -153,16 +152,7 @@ async def _facts(subject: Subject, traces: list[Trace], around: _Around) -> Entr
 
 
 def _dry(connected: Connected, settings: Settings) -> _Stages:
-    cluster = settings.cluster
-    options = ApplyOptions(
-        agent_namespace=cluster.namespace,
-        adopt_existing=cluster.adopt_existing,
-        daemon=cluster.daemon,
-        excluded_resources=cluster.excluded_resources,
-        confirmations=cluster.confirmations,
-        dry=True,
-        tries=True,
-    )
+    options = replace(apply_options(settings), dry=True, tries=True)
     stages = connected.stages
     applier = ClusterApplier(connected.client, options).round()
     return _Stages(stages.source, stages.stores, stages.generator, stages.resolver, applier)

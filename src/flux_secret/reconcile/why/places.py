@@ -40,7 +40,8 @@ def of_entry(texts: Texts, lookup: Lookup, env: Mapping[str, str]) -> Spot | Non
     asks = re.compile(
         rf"(?:{re.escape(SCHEME)}|(?<!{_AROUND})){re.escape(name)}(?!{_AROUND})"
     )  # fmt: skip
-    spots = [spot for spot in _spots(texts, env) if asks.search(spot.read) is not None]
+    near = [one for one in texts if lookup.path.parts[-1] in one[1]]
+    spots = [spot for spot in _spots(near, env) if asks.search(spot.read) is not None]
     keyed = [one for one in spots if lookup.key and lookup.key in one.read]
     chosen = next(iter(keyed or spots), None)
     return chosen.spot if chosen else None
@@ -51,6 +52,8 @@ def of_object(texts: Texts, key: ObjectKey) -> Spot | None:
     kind = re.compile(rf"^kind: *[\"']?{re.escape(key.kind)}[\"']?\s*(?:#.*)?$", re.MULTILINE)
     named = re.compile(rf"\bname: *[\"']?{re.escape(key.name)}[\"']?(?=[\s,}}]|$)")
     for file, text in texts:
+        if key.name not in text:  # most files, and quicker than to look at each document
+            continue
         at = 1
         for document in re.split(r"(?m)^---.*$", text):
             hit = named.search(document) if kind.search(document) else None
