@@ -187,6 +187,17 @@ def test_the_rules_are_listed(team: Team) -> None:
     )  # fmt: skip
 
 
+def test_a_place_that_is_no_store_is_said(team: Team) -> None:
+    for words in (("edit", "nowhere", "--file", "-"), ("check", "nowhere")):
+        done = team.alice.flux("owners", *words, stdin=team.text.encode(), check=False)
+        assert done.code == 2
+        assert "nowhere is no store" in done.err
+    assert team.alice.flux("owners", "check", ".").out == b"no findings\n"
+    assert b"demo/prod" in team.alice.flux("owners", "ls", ".").out
+    file = team.alice.flux("owners", "approve", "demo/prod/db.gpg", check=False)
+    assert "is a file's name, not an entry's" in file.err
+
+
 def test_a_file_that_locks_everybody_out_is_not_committed(team: Team) -> None:
     head = team.alice.git("rev-parse", "HEAD")
     unknown = team.text.replace(team.alice.gnupg.fingerprint(ALICE), "A" * 40)

@@ -133,11 +133,14 @@ async def test_trust_begins_at_a_commit_that_has_the_file(store: OwnedStore) -> 
 async def test_trust_begins_at_the_commit_that_a_trusted_key_signed(
     tmp_path: Path, alice: Signatory, bob: Signatory
 ) -> None:
-    mallory = ssh_key(tmp_path, "mallory")
+    assert alice.gnupg
+    alice.gnupg.signing_key("mallory@example.org")
+    mallory = replace(alice, name="mallory")
     text = OwnedStore.text([mallory], '  "": {owners: [mallory]}\n')
     repository = Repository.create(tmp_path / "anew", FILES)
     store = OwnedStore(repository, (alice, bob))
-    hers = store.commit({OWNERS: text}, by=mallory)
+    key = alice.gnupg.public_key(mallory.email)
+    hers = store.commit({OWNERS: text, ".public-keys/m": key}, by=mallory)
     store.commit({OWNERS: None})
     trusted = OwnerKey.parse(bob.key)
 

@@ -37,6 +37,7 @@ MAX_KEYS: Final = 20  # of one owner
 MAX_PREFIX: Final = 1024  # characters
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,99}")
 _DAYS: Final = re.compile(r"([0-9]{1,5})([dw])")
+_FILES: Final = (".gpg", ".age")  # what entries' files end in
 _DAY: Final = 86_400
 _DOCUMENT: Final = ("version", "owners", "paths")
 _RULE: Final = ("owners", "approvals", "rotateEvery", "readers", "contact")
@@ -154,6 +155,11 @@ def parse_prefix(text: str) -> str:
         raise UsageError(
             f"{text[:80]!a} has a part that begins with a dot",
             remedy="name a folder or an entry that the store lists: no '.', '..' or dot-folder",
+        )
+    if any(part.endswith(_FILES) for part in parts):  # it would own a file and no entry
+        raise UsageError(
+            f"{text[:80]!a} is a file's name, not an entry's",
+            remedy="write it as the store lists it, without .gpg or .age",
         )
     return "/".join(parts)
 

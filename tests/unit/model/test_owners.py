@@ -92,6 +92,8 @@ def test_the_longest_prefix_wins_by_whole_folders_or_as_the_entry() -> None:
         (text("/a: {owners: [bob]}"), "'/a' is no folder of a store"),
         (text("a/../b: {owners: [bob]}"), "begins with a dot"),
         (text(".flux-secret: {owners: [bob]}"), "begins with a dot"),
+        (text("demo/db.gpg: {owners: [bob]}"), "is a file's name, not an entry's"),
+        (text("demo.age/db: {owners: [bob]}"), "is a file's name, not an entry's"),
         (text('"a\\nb": {owners: [bob]}'), "no folder of a store"),
         (text(people="  bob: {keys: []}"), "has no key"),
         (text(people="  bob: {keys: ['openpgp:1234']}"), "no full OpenPGP fingerprint"),

@@ -11,6 +11,7 @@ import click
 from flux_secret.access.approvals import Verdict, told
 from flux_secret.access.judging import Judgement
 from flux_secret.cli import voice
+from flux_secret.cli.owners.naming import named
 from flux_secret.cli.owners.values import show_values as print_values
 from flux_secret.cli.signing_options import Signing, signing_options
 from flux_secret.cli.store.terminal import confirmed
@@ -62,7 +63,7 @@ def approve(  # noqa: PLR0913 -- one a flag
 async def _approve(given: _Given) -> int:
     settings = PersonSettings.load()
     async with mounted(settings) as mounts:
-        store, folder = mounts.at("" if given.place == "." else given.place)
+        store, folder = named(mounts, given.place)
         prefix = parse_prefix(f"{folder}/{given.prefix}".strip("/"))
         owning = await Owning.of(store, settings, offline=given.signing.offline)
         await owning.refuse_behind()

@@ -10,6 +10,7 @@ import click
 from flux_secret.access.content import owners_at
 from flux_secret.cli import voice
 from flux_secret.cli.asking_options import say_data
+from flux_secret.cli.owners.naming import named
 from flux_secret.cli.tables import table
 from flux_secret.model.owners import Owners, Rule
 from flux_secret.settings.person import PersonSettings
@@ -49,7 +50,7 @@ def ls(entry: str | None, output: str) -> None:
 async def _found(entry: str | None) -> list[tuple[WorkingStore, Owners, Rule]]:
     found = []
     async with mounted(PersonSettings.load()) as mounts:
-        for store, name in mounts.below(entry):
+        for store, name in [named(mounts, entry)] if entry else mounts.below(None):
             owners = owners_at(store.folder)
             rules = [rule] if name and (rule := owners.rule(name)) else []
             found += [(store, owners, rule) for rule in (rules if name else owners.rules)]

@@ -7,6 +7,7 @@ import asyncio
 import click
 
 from flux_secret.cli import voice
+from flux_secret.cli.owners.naming import named_store
 from flux_secret.cli.signing_options import Signing, signing_options
 from flux_secret.cli.store.terminal import confirmed
 from flux_secret.errors import AccessError, UsageError
@@ -37,7 +38,7 @@ def accept_rewind(commit: str, instead_of: str, store: str, signing: Signing) ->
 async def _accept(commits: tuple[str, str], place: str, signing: Signing) -> int:
     settings = PersonSettings.load()
     async with mounted(settings) as mounts:
-        store, _ = mounts.at(place)
+        store = named_store(mounts, place)
         owning = await Owning.of(store, settings, offline=signing.offline)
         used = owning.bench()
         old, new = [await _commit(owning, one) for one in commits]
