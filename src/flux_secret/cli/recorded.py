@@ -147,15 +147,16 @@ async def persons_record(context: click.Context) -> AsyncIterator[Recorder | Non
         try:
             record = await opened.enter_async_context(persons(RecordSettings.of_person()))
         except RecordError as failure:
-            raise explained(failure) from None
+            raise explained(failure, context) from None
         yield record
 
 
-def explained(failure: RecordError) -> RecordError:
-    """Say what to do in an emergency, too."""
+def explained(failure: RecordError, context: click.Context) -> RecordError:
+    """Say what a person can do, in an emergency, too."""
+    remedy = failure.remedy.replace("--record-dir", "FLUX_SECRET_RECORD_DIR=DIRECTORY")
     return RecordError(
         failure.what,
-        remedy=f"{failure.remedy}; in an emergency: flux-secret --no-record …, which says so",
+        remedy=f"{remedy}; in an emergency: flux-secret --no-record {_name(context)} …",
     )
 
 
@@ -176,7 +177,7 @@ def _on_record(context: click.Context) -> Iterator[Callable[[object], None]]:
     try:
         _write(settings, list(_notes(what, context.params, marks)))
     except RecordError as failure:
-        raise explained(failure) from None
+        raise explained(failure, context) from None
 
     def ends(ended: object) -> None:
         if isinstance(ended, int) and ended:
