@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Awaitable
-from typing import Final
 
 from structlog.contextvars import bound_contextvars
 
@@ -15,10 +14,7 @@ from flux_secret.model.delivery import Delivery
 from flux_secret.model.target import Target
 from flux_secret.reconcile.interface import AuditStage, DeliveryStages
 from flux_secret.reconcile.memory import Memory
-from flux_secret.reconcile.undertaking import Undertaking, undertaking
-
-ID_BYTES: Final = 4
-"""A delivery's id is random, and unique enough for a log: 8 hex digits."""
+from flux_secret.reconcile.undertaking import ID_BYTES, Undertaking, undertaking
 
 
 async def deliver(target: Target, stages: DeliveryStages, memory: Memory | None = None) -> Delivery:

@@ -22,6 +22,7 @@ from flux_secret.errors import FluxSecretError, HeldError
 from flux_secret.model.app import App, Removal
 from flux_secret.model.change import ChangeSet
 from flux_secret.reconcile.standing import said
+from flux_secret.reconcile.undertaking import removing
 
 LOOK_SECONDS: Final = 300.0
 """Between two looks; shorter while another replica leads, or not every App is known."""
@@ -105,7 +106,8 @@ class Departures:
             return _failed(app, held)
         account = before.targets[0].service_account if before is not None else ""
         try:
-            changes = await self._lists.retire(app, prune=not orphans, account=account)
+            removal = self._lists.retire(app, prune=not orphans, account=account)
+            changes = await removing(app, removal)
         except FluxSecretError as failure:
             _log.warning("app.not_removed", app=app, err=failure.what, remedy=failure.remedy)
             return _failed(app, failure)

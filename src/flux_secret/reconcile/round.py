@@ -23,10 +23,10 @@ from flux_secret.model.delivery import Delivery
 from flux_secret.model.sync import Sync
 from flux_secret.model.target import Source, Target
 from flux_secret.reconcile import events
-from flux_secret.reconcile.deliver import ID_BYTES, deliver
+from flux_secret.reconcile.deliver import deliver
 from flux_secret.reconcile.interface import Owed, Pinned, Stages, pinned
 from flux_secret.reconcile.memory import Memory
-from flux_secret.reconcile.undertaking import undertaking
+from flux_secret.reconcile.undertaking import ID_BYTES, undertaking
 
 CONCURRENT_DELIVERIES: Final = 4  # generators are processes; more only queue for the same cores
 

@@ -7,12 +7,19 @@ that left nothing on the record ends without a word, so a pass with nothing to d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import secrets
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from typing import Final
 
+from flux_secret.errors import FluxSecretError, RecordError
+from flux_secret.model.change import ChangeSet
 from flux_secret.model.record import Detail, Kind, Note, Recorder
+
+ID_BYTES: Final = 4
+"""The id of one is random, and unique enough for a log: 8 hex digits."""
 
 
 @dataclass(slots=True)
@@ -49,6 +56,19 @@ def undertaking(about: str, **marks: Detail) -> Iterator[Undertaking]:
         yield one
     finally:
         _now.reset(token)
+
+
+async def removing(app: str, removal: Awaitable[ChangeSet]) -> ChangeSet:
+    """Wait for the removal of all that an App, `NAMESPACE/NAME`, owns; it has an outcome, too."""
+    with undertaking(app, delivery=secrets.token_hex(ID_BYTES), app=app) as doing:
+        try:
+            changes = await removal
+        except FluxSecretError as failure:
+            with suppress(RecordError):  # what went wrong is the news
+                await doing.end({"error": failure.what})
+            raise
+        await doing.end({"objects": len(changes), "failed": len(changes.failed)})
+        return changes
 
 
 class Marked:

@@ -13,6 +13,7 @@ from flux_secret.reconcile.chores import Chores
 from flux_secret.reconcile.replicas import Replicas
 from flux_secret.reconcile.resources.controller import Controller
 from flux_secret.reconcile.resources.interface import Surroundings
+from flux_secret.reconcile.undertaking import removing
 from flux_secret.settings import Settings
 from flux_secret.wiring.agent import Connected
 
@@ -27,7 +28,8 @@ async def following(
         return
 
     async def retire(name: AppName, account: str, *, prune: bool) -> None:
-        await connected.applier.retire(str(name), prune=prune, account=account)
+        retire = connected.applier.retire(str(name), prune=prune, account=account)
+        await removing(str(name), retire)
 
     async with Chores() as chores:
         around = Surroundings(

@@ -7,9 +7,10 @@ import asyncio
 import pytest
 
 from flux_secret.errors import BugError, RecordError, UnreachableError
+from flux_secret.model.change import ChangeSet
 from flux_secret.model.record import Kind, Note
 from flux_secret.reconcile.deliver import deliver
-from flux_secret.reconcile.undertaking import Marked, undertaking
+from flux_secret.reconcile.undertaking import Marked, removing, undertaking
 from flux_secret.reconcile.workers import permitted
 from simulators.record import ListedRecord
 from unit.reconcile.stages import World, target
@@ -126,3 +127,22 @@ def test_a_worker_may_not_record_what_no_worker_does(kind: Kind) -> None:
     assert permitted([good]) == [good]
     with pytest.raises(BugError):
         permitted([good, Note(kind, "x")])
+
+
+async def test_the_removal_of_an_app_has_an_outcome_as_its_intent_has_one() -> None:
+    record = ListedRecord()
+
+    async def removal(error: UnreachableError | None = None) -> ChangeSet:
+        await Marked(record).write([Note(Kind.INTENT, "dev/shop")])
+        if error:
+            raise error
+        return ChangeSet()
+
+    await removing("dev/shop", removal())
+    with pytest.raises(UnreachableError):
+        await removing("dev/shop", removal(UnreachableError("the API server is gone")))
+    assert record.kinds() == ["intent", "outcome"] * 2
+    ids = [note.details["delivery"] for note in record.notes]
+    assert (ids[0], ids[2]) == (ids[1], ids[3])
+    assert record.notes[1].details["app"] == "dev/shop"
+    assert record.notes[3].details["error"] == "the API server is gone"
