@@ -17,12 +17,15 @@ from typing import Final
 import structlog
 
 from flux_secret.access.approvals import Verdict, told
-from flux_secret.errors import IntegrityError
+from flux_secret.access.interface import Signer
+from flux_secret.access.judging import Judging
+from flux_secret.errors import ConfigurationError, IntegrityError
 from flux_secret.model.approval import State
 from flux_secret.model.delivery import HeldBack
 from flux_secret.model.names import StoreName
 from flux_secret.model.owners import OWNERS_FILE
 from flux_secret.model.store import NO_ANCHOR, Anchor
+from flux_secret.outside.git.lineage import Lineage
 from flux_secret.outside.objects import Commit
 from flux_secret.store.owned import Agreed, ReadRule
 from flux_secret.store.standing import MAX_REWINDS, Standing
@@ -69,6 +72,8 @@ class Owners:
         self, mirror: Path, standing: Standing, approvals: str, anchor: Anchor
     ) -> Agreed:
         head = standing.commit
+        if (same := _unchanged(mirror, standing, anchor)) is not None:
+            return replace(same, approvals=approvals)
         unowned = not standing.states and anchor == NO_ANCHOR
         if unowned and Commit(mirror, head).entry(OWNERS_FILE) is None:
             return Agreed(standing, approvals=approvals)
@@ -78,7 +83,7 @@ class Owners:
         begun = await self._begun(used, standing, anchor)
         judgement = await used.judging.judge(head, begun.states, used.approvals)
         held = tuple(_held(used, begun, one) for one in judgement.held)
-        rules = tuple(_rules(used, judgement.states))
+        rules = tuple(_rules(used.judging, judgement.states))
         return Agreed(replace(begun, states=judgement.states), held, rules, approvals)
 
     async def _begun(self, used: Bench, standing: Standing, anchor: Anchor) -> Standing:
@@ -151,16 +156,50 @@ def _named(anchor: Anchor) -> str:
 def _held(used: Bench, begun: Standing, one: Verdict) -> HeldBack:
     """Say what is missing; the command judges from where we do."""
     says = "; ".join(told(one, begun.store.value))
-    if begun.began != next(used.judging.introduced(begun.commit), None) and not one.problem:
+    if not one.problem and not _brought_in(used, begun.began):
         says += f" --since {begun.began}"
     return HeldBack(begun.store, one.prefix, says)
 
 
-def _rules(used: Bench, states: Mapping[str, State]) -> list[ReadRule]:
+def _brought_in(used: Bench, commit: str) -> bool:
+    """Whether a commit brought the owners file in: people's commands begin there by themselves."""
+    parents = used.lineage.steps(None, commit)[-1].parents
+    return not any(used.lineage.tree(parent).entry(OWNERS_FILE) for parent in parents)
+
+
+def _unchanged(mirror: Path, standing: Standing, anchor: Anchor) -> Agreed | None:
+    """Judge a head in which nothing that is owned is other than agreed; None where something is.
+
+    No signature is looked at, and no history: that takes seconds in a store of many commits.
+    """
+    states, head = standing.states, standing.commit
+    if not states or (_named(anchor) and _named(anchor) != standing.anchor):
+        return None
+    judging = Judging(Lineage(mirror), _Nobody())
+    try:
+        if {rule.prefix for rule in judging.owners(head).rules} != states.keys():
+            return None
+        now = {prefix: State(head, judging.content(head, prefix)) for prefix in states}
+    except ConfigurationError:
+        return None
+    if any(now[prefix].content != state.content for prefix, state in states.items()):
+        return None
+    return Agreed(replace(standing, states=now), rules=tuple(_rules(judging, now)))
+
+
+class _Nobody:
+    """Knows no signature."""
+
+    async def check(self, _message: bytes, _signature: bytes, _namespace: str) -> Signer:
+        """Say that it does not count."""
+        return Signer(None, "nobody looks")
+
+
+def _rules(judging: Judging, states: Mapping[str, State]) -> list[ReadRule]:
     """Give who may read what, by the rules that owners have agreed to."""
     found = []
     for prefix, state in sorted(states.items()):
-        rule = used.judging.owners(state.commit).rule(prefix)
+        rule = judging.owners(state.commit).rule(prefix)
         if rule is not None:
             found.append(ReadRule(prefix, rule.apps, rule.clusters))
     return found
