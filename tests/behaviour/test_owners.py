@@ -9,9 +9,12 @@ import shutil
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+from behaviour.test_suspending import documents, two_apps
 from flux_secret.model.approval import Approval, Purpose, State, Statement
 from simulators.agents import Agent, address, agent, until, value
 from simulators.owned import OWNERS, OwnedStore, Signatory, people_yaml, ssh_key
@@ -405,3 +408,18 @@ def test_the_commands_that_are_named_mend_it(owned: Owned, tmp_path: Path) -> No
     assert done.code == 0, (done.out, done.err)
     assert world.deliver(path=BOTH).code == 6, "one of two has agreed"
     assert world.secret()[0] == SECOND
+
+
+def test_a_trust_anchor_that_is_put_into_the_settings_file_counts_at_once(world: World) -> None:
+    person = Signatory("person1", gnupg=world.gnupg)
+    anchor = brought_in(world, "  demo: {owners: [person1]}\n", person).repository.head
+    with two_apps(world) as (running, file):
+        until(lambda: value(world) == FIRST)
+        assert running.has_said("msg=owners.trusted_on_first_use")
+        trees: list[Any] = list(documents(world))
+        for tree in trees:
+            if tree["kind"] == "Store":
+                tree["spec"]["owners"] = {"anchor": {"commit": anchor}}
+        file.write_text(yaml.safe_dump_all(trees))
+        until(lambda: running.has_said("msg=owners.anchored"))
+        assert anchor in running.log.read_text()

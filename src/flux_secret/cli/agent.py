@@ -174,10 +174,15 @@ async def _changed(asked: Flags, settings: Settings) -> Settings:
                 told = failure.what
                 _log.warning("settings.unusable", err=failure.what, remedy=failure.remedy)
             continue
-        if (fresh.stores, fresh.apps) != (settings.stores, settings.apps):
+        if _followed(fresh) != _followed(settings):
             _log.info(
                 "settings.changed",
                 stores=" ".join(map(str, fresh.stores)),
                 apps=" ".join(str(app.name) for app in fresh.apps),
             )
             return fresh
+
+
+def _followed(settings: Settings) -> tuple[object, ...]:
+    """Give what an agent that is connected goes by: it connects anew when that changes."""
+    return settings.stores, settings.apps, settings.anchors
