@@ -100,6 +100,23 @@ def test_a_changed_value_is_another_delivery_of_one_object(world: World, workers
 
 
 @BOTH
+def test_an_object_of_somebody_else_is_a_failure_on_the_record(world: World, workers: bool) -> None:
+    record = ListedRecord()
+    world.kubectl("create", "namespace", world.namespace)
+
+    async def deliver() -> None:
+        async with connected(world, record, workers=workers) as agent:
+            assert (await agent.round()).exit_code == 7
+
+    asyncio.run(deliver())
+    (failed,) = record.of(Kind.FAILED)
+    assert failed.about == f"namespace/{world.namespace}"
+    assert "was not made by flux-secret" in str(failed.details["error"])
+    assert len(record.of(Kind.DELIVERED)) == 3
+    assert record.notes[-1].details["failed"] == 1
+
+
+@BOTH
 def test_what_left_the_repository_is_pruned_on_the_record(world: World, workers: bool) -> None:
     record = ListedRecord()
 

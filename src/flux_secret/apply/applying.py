@@ -27,6 +27,7 @@ from flux_secret.apply.inventory import Entry, Inventory, TargetId
 from flux_secret.apply.lists import Lists
 from flux_secret.apply.payload import to_bytes
 from flux_secret.apply.plan import Claim, Keep, Refuse, Step, Surroundings, Write, holding, step
+from flux_secret.apply.recorded import failed
 from flux_secret.apply.restart.values import noting
 from flux_secret.apply.scope import Placed, Wanted, place
 from flux_secret.apply.trying import tried
@@ -109,6 +110,8 @@ class Applying:
             )
             _would(writes, inventory.entries.keys() - placed.origins.keys(), refused, changes)
             return
+        if refusals := [failed(one.key, one.error) for one in steps if isinstance(one, Refuse)]:
+            await self._cluster.recorder.write(refusals)
         actor = Actor(self._cluster, self._lists, str(revision), changes, values)
         with telling.applying(delivery.target.name, len(writes), changes):
             await actor.act(inventory, writes, _kept(steps))
