@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 
 import pytest
 from hypothesis import given
@@ -134,12 +133,10 @@ def test_an_unquoted_number_is_no_persons_name_but_a_text() -> None:
     assert owners.rule("2024/a") is not None
 
 
-def test_ten_thousand_rules_are_read_in_seconds() -> None:
+def test_ten_thousand_rules_are_read_and_one_more_is_not() -> None:
     rules = "\n  ".join(f"team/{n}: {{owners: [alice, bob], approvals: 2}}" for n in range(10_000))
-    start = time.monotonic()
     owners = parse_owners(text(rules))
     assert len(owners.rules) == 10_000
-    assert time.monotonic() - start < 20
     with pytest.raises(ConfigurationError, match="more than 10000"):
         parse_owners(text(rules + "\n  more: {owners: [bob]}"))
 
