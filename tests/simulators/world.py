@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from flux_secret.cli.main import run
 from flux_secret.outside.kubectl import find_kubectl
@@ -102,8 +103,11 @@ class World:
         """Run our command line, all of it, in this process."""
         self.monkeypatch.setattr(sys, "argv", ["flux-secret", *arguments])
         self.capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            run()
+        try:
+            with pytest.raises(SystemExit) as ended:
+                run()
+        finally:
+            structlog.reset_defaults()  # or the next test's log goes to this one's stderr, closed
         printed = self.capsys.readouterr()
         return Done(int(ended.value.code or 0), printed.out, printed.err)
 
