@@ -6,7 +6,7 @@
    that step, at a commit that is newer than the one before: an approval that was used up does not
    count again.
 3. Steps can follow one another; the furthest content counts. Where nothing was approved before, the
-   new rule's own owners decide (or the trust anchor did, before this is asked).
+   new rule's own owners decide (or the trust anchor did, before this is asked): the first that do.
 """
 
 from __future__ import annotations
@@ -172,6 +172,8 @@ class _Judge:
             node = todo.pop()
             steps = self._steps.get(node.content, {}).values()
             followers = {one for marks in steps if (one := self._follower(node, marks))}
+            if node.state is None and followers:  # whoever is first answers for it from then on
+                followers = {min(followers, key=lambda one: one.at)}
             if not followers:
                 ends.append(node.state)
             todo += followers - seen

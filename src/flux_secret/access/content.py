@@ -4,7 +4,8 @@ It covers
 
 1. the folder and the entry of that name, by their git ids, without what a longer rule owns;
 2. the recipients file that counts there, also when it lies above the prefix;
-3. the rule that counts there, with its owners' keys, and where the longer rules below begin.
+3. the rule that counts there, with its owners' keys, and where the longer rules below begin;
+4. whether the store's files are of OpenPGP or of age, which the root says.
 
 So ciphertext that moved, an added recipient and a changed rule are all changes. The keys in
 `.public-keys` are no part of it: what they may do is said by recipients and rules, in full.
@@ -56,6 +57,7 @@ def content_of(tree: Tree, owners: Owners, prefix: str) -> str:
     tokens: list[object] = ["content v1", prefix]
     tokens.append(_files(tree, prefix, inner))
     tokens.append(_recipients(tree, prefix))
+    tokens.append(_extension(tree))
     tokens.append(_rule(owners, owners.rule(prefix)))
     tokens.append(inner)
     text = json.dumps(tokens, separators=(",", ":"), ensure_ascii=True)
@@ -77,7 +79,17 @@ def files_of(prefix: str) -> tuple[str, ...]:
 def _files(tree: Tree, prefix: str, inner: Iterable[str]) -> list[object]:
     left_out = frozenset(path for one in inner for path in files_of(one))
     opened = {folder for one in inner for folder in _above(one)}
-    return [token for path in files_of(prefix) for token in _listed(tree, path, left_out, opened)]
+    return [
+        token
+        for path in files_of(prefix)
+        if path == prefix or not _is_folder(tree.entry(path))
+        for token in _listed(tree, path, left_out, opened)
+    ]
+
+
+def _is_folder(entry: Entry | None) -> bool:
+    """Whether it is one: a folder called `demo.gpg` is no part of `demo`, nor its entry."""
+    return entry is not None and entry.is_folder
 
 
 def _listed(
@@ -93,7 +105,10 @@ def _listed(
     yield [path, "opened"]
     for child in tree.children(path):
         below = posixpath.join(path, child.name)
-        if below in left_out or (not path and child.name in _NO_PART):
+        is_entry = below.endswith(_EXTENSIONS)  # no rule's prefix ends so
+        if below in left_out and not (is_entry and child.is_folder):
+            continue
+        if not path and child.name in _NO_PART:
             continue
         if child.is_folder and below in opened:
             yield from _listed(tree, below, left_out, opened)
@@ -131,6 +146,15 @@ def _recipients(tree: Tree, prefix: str) -> list[list[str]]:
                 break
             folder = posixpath.dirname(folder) if folder else None
     return found
+
+
+def _extension(tree: Tree) -> str:
+    """Say which of an entry's two possible files is read, as gopass does: OpenPGP's before age's.
+
+    With the recipients file at the root the one would become the other, though neither changed.
+    """
+    is_age = tree.entry(_RECIPIENTS[1]) is not None and tree.entry(_RECIPIENTS[0]) is None
+    return _EXTENSIONS[1] if is_age else _EXTENSIONS[0]
 
 
 def _rule(owners: Owners, rule: Rule | None) -> object:

@@ -59,6 +59,7 @@ class Judging:
         self._contents: dict[tuple[str, ...], str] = {}
         self._steps: dict[tuple[str | None, str], Sequence[Step]] = {}
         self._signers: dict[tuple[str, bytes], Signer] = {}
+        self._siblings: dict[str, dict[tuple[str, ...], list[str]]] = {}
 
     async def judge(
         self, head: str, states: Mapping[str, State], approvals: Sequence[Approval]
@@ -76,23 +77,21 @@ class Judging:
                 )
             self.owners(state.commit)  # their keys are known from here on
         firsts = self._history.firsts(head)
-        offered = [
-            one
-            for one in approvals
-            if one.statement.purpose is Purpose.CHANGE and one.statement.store in firsts
-        ]
+        offered: dict[str, list[Approval]] = {}
+        for one in approvals:
+            if one.statement.purpose is Purpose.CHANGE and one.statement.store in firsts:
+                offered.setdefault(one.statement.prefix, []).append(one)
         named = {rule.prefix for rule in self._rules(head, states)}
         verdicts, kept = [], {}
         for prefix in sorted({*states, *named}, key=_parts):
             start = states.get(prefix) or self._inherited(prefix, states)
             line = self._line(prefix, start, head)
-            marks = await self._marks(
-                prefix, self._walk(start.commit if start else None, head), line, offered
-            )
-            one = verdict(prefix, start, line, marks, self.owners)
-            verdicts.append(one)
-            if one.approved is not None:
-                kept[prefix] = one.approved
+            way = (start.commit if start else None, head)
+            marks = await self._marks(prefix, way, line, offered.get(prefix, ()))
+            found = verdict(prefix, start, line, marks, self.owners)
+            verdicts.append(found)
+            if found.approved is not None:
+                kept[prefix] = found.approved
         return Judgement(head, tuple(verdicts), self._without_given_up(kept))
 
     def anchored(self, head: str, anchor: str) -> Mapping[str, State]:
@@ -192,25 +191,49 @@ class Judging:
         return Line(tuple(found))
 
     async def _marks(
-        self, prefix: str, steps: Sequence[Step], line: Line, offered: Sequence[Approval]
+        self, prefix: str, way: tuple[str | None, str], line: Line, offered: Sequence[Approval]
     ) -> list[Mark]:
         """Give the signatures for steps of this line: approvals', and those of its commits."""
         states = {state.commit: state for state in line.states}
         marks = []
         for approval in offered:
             one = approval.statement
-            if one.prefix == prefix and states.get(one.new.commit) == one.new:
+            if states.get(one.new.commit) == one.new:
                 signer = await self._check(one.encode(), approval.signature, SSH_NAMESPACE)
                 old = one.old.content if one.old else None
                 marks.append(Mark(old, one.new, signer.key, signer.problem))
-        for step in steps:
+        seen: set[bytes] = set()
+        for step in self._walk(*way):
             new = states.get(step.commit)
             if new is not None and len(step.parents) <= 1:
                 before = self._before(step, prefix)
                 made = await self._signer_of(step.commit) if before != new.content else None
-                if made is not None:
+                if made is not None and not self._is_again(step, way[0], seen):
                     marks.append(Mark(before, new, made.key, made.problem))
         return marks
+
+    def _is_again(self, step: Step, since: str | None, seen: set[bytes]) -> bool:
+        """Whether a signature over the same words counted before, in a commit of another id.
+
+        The signature is part of the id and not of what it is over: in another armor it makes
+        another commit, which nobody signed anew.
+        """
+        payload = self._payload(step.commit)
+        if payload in seen:
+            return True
+        seen.add(payload)
+        if since is None:
+            return False
+        if since not in self._siblings:
+            found = self._siblings[since] = {}
+            for one in self._walk(None, since):
+                found.setdefault(tuple(one.parents), []).append(one.commit)
+        known = self._siblings[since].get(tuple(step.parents), ())
+        return any(self._payload(one) == payload for one in known)
+
+    def _payload(self, commit: str) -> bytes:
+        signed = self._history.signed(commit)
+        return signed.payload if signed else b""
 
     def _before(self, step: Step, prefix: str) -> str | None:
         """Give what a prefix held before a commit; None when nobody answered for it then."""
@@ -253,7 +276,10 @@ class Judging:
         return kept
 
     def _has_file(self, commit: str) -> bool:
-        return self._tree(commit).entry(OWNERS_FILE) is not None
+        try:
+            return self._tree(commit).entry(OWNERS_FILE) is not None
+        except ConfigurationError:  # a folder that git would not have written
+            return False
 
     def _tree(self, commit: str) -> Tree:
         if commit not in self._trees:

@@ -13,22 +13,23 @@ from typing import Final
 
 from flux_secret.access.interface import History
 from flux_secret.access.openpgp import MAX_CERTIFICATE, Certificates
+from flux_secret.errors import IntegrityError
 from flux_secret.model.owners import FOLDER
 
 OWN: Final = f"{FOLDER}/keys"
 FOLDERS: Final = (".public-keys", ".gpg-keys", OWN)  # the second is gopass's older name
-MAX_FILES: Final = 5_000  # of all commits
+MAX_FILES: Final = 20_000  # of all commits
 
 
 def certificates(history: History, head: str) -> Certificates:
-    """Read what the commits up to `head` had."""
+    """Read what the commits up to `head` had; raise `IntegrityError` when that is too much."""
     return Certificates(_files(history, head))
 
 
 def _files(history: History, head: str) -> Iterator[bytes]:
     folders: set[str] = set()
     files: set[str] = set()
-    for step in reversed(history.steps(None, head)):  # the newest first, as files are counted
+    for step in history.steps(None, head):
         tree = history.tree(step.commit)
         for path in FOLDERS:
             folder = tree.entry(path)
@@ -36,8 +37,13 @@ def _files(history: History, head: str) -> Iterator[bytes]:
                 continue
             folders.add(folder.blob)
             for one in tree.children(path):
-                if one.is_folder or one.is_link or one.blob in files or len(files) >= MAX_FILES:
+                if one.is_folder or one.is_link or one.blob in files:
                     continue
+                if len(files) >= MAX_FILES:  # one that is passed over could be a revocation
+                    raise IntegrityError(
+                        f"the commits up to {head[:12]} have more than {MAX_FILES} files of keys",
+                        remedy=f"find out who put them into {path}: git log --stat -- {path}",
+                    )
                 files.add(one.blob)
                 if tree.size(one.blob) <= MAX_CERTIFICATE:
                     yield tree.read(one.blob)

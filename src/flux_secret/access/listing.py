@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from flux_secret.access.interface import Entry, Tree
+from flux_secret.errors import ConfigurationError
 
 _MOST: Final = 1_000_000  # entries that are remembered, of some 300 bytes each
 
@@ -24,10 +26,30 @@ class Listings:
             if self._count > _MOST:
                 self._folders.clear()
                 self._count = 0
-            found = {one.name: one for one in tree.folder(folder)}
+            found = _by_name(tree.folder(folder), folder)
             self._folders[folder] = found
             self._count += len(found) + 1
         return found
+
+
+def _by_name(entries: Iterator[Entry], folder: str) -> Mapping[str, Entry]:
+    """Refuse a folder that git would not have written.
+
+    Of two who look a name up there each could find another: owners would agree to one, and the
+    other be read.
+    """
+    found: dict[str, Entry] = {}
+    before = b""
+    for one in entries:
+        key = os.fsencode(f"{one.name}/" if one.is_folder else one.name)
+        if one.name in found or key < before:
+            wrong = "stands there twice" if one.name in found else "stands out of order"
+            raise ConfigurationError(
+                f"folder {folder[:12]} is none of git's: {one.name[:80]!a} {wrong}",
+                remedy="look for who made it: git fsck, and git log --find-object=FOLDER",
+            )
+        found[one.name], before = one, key
+    return found
 
 
 class Listed:

@@ -7,12 +7,13 @@ commit instead of one other, so that the same way back is not open twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from flux_secret.access.approvals import Mark, Verdict, agreed
 from flux_secret.access.interface import History, Signatures
 from flux_secret.access.judging import Judging
+from flux_secret.errors import ConfigurationError
 from flux_secret.model.approval import SSH_NAMESPACE, Approval, Purpose, State
 
 
@@ -68,9 +69,13 @@ class Rewinding:
         self, old: str, commit: str, states: Mapping[str, State], offered: Sequence[Approval]
     ) -> Rewind:
         verdicts = []
-        new = {prefix: State(commit, self._judging.content(commit, prefix)) for prefix in states}
+        try:
+            new = {one: State(commit, self._judging.content(commit, one)) for one in states}
+            then = {one: State(old, self._judging.content(old, one)) for one in states}
+        except ConfigurationError as error:  # nobody can agree to what cannot be read
+            return Rewind(commit, tuple(_unreadable(states, error.what)), states)
         for prefix, state in states.items():
-            before = State(old, self._judging.content(old, prefix))
+            before = then[prefix]
             marks = []
             for approval in offered:
                 one = approval.statement
@@ -84,3 +89,8 @@ class Rewinding:
             if verdict.needed:
                 verdicts.append(verdict)
         return Rewind(commit, tuple(verdicts), new)
+
+
+def _unreadable(states: Mapping[str, State], why: str) -> Iterator[Verdict]:
+    for prefix, state in states.items():
+        yield Verdict(prefix, state, None, problem=why)

@@ -32,6 +32,7 @@ _MAX_TORN: Final = 100
 _MAX_ANCHORS: Final = 1_000_000
 _DEAD_SECONDS: Final = 3600.0  # after which nothing that began goes on
 _BACK_SECONDS: Final = 1.0  # that clocks may go back
+_UNSIGNED_SECONDS: Final = 3600.0  # a writer that runs signs every minute
 
 
 class Place(NamedTuple):
@@ -145,6 +146,11 @@ class ChainCheck:
         """Give what began and has no outcome, and cannot have one any more."""
         return (intent for intent in sorted(self._open.values()) if self._is_dead(intent))
 
+    @property
+    def is_long_unsigned(self) -> bool:
+        """Whether records went on behind the last signature for longer than a writer waits."""
+        return _seconds(self.ended, self.unsigned_since) > _UNSIGNED_SECONDS
+
     def going(self) -> int:
         """Count the intents that may still go on."""
         return sum(not self._is_dead(intent) for intent in self._open.values())
@@ -155,6 +161,9 @@ class ChainCheck:
         return intent.seq < self.started or is_old
 
     def _line(self, untrusted: bytes, place: Place) -> None:
+        if self.unfinished is not None:
+            self._bad("edited", "half a line stands before other lines", self.unfinished)
+            return
         if not untrusted.endswith(b"\n"):
             self.unfinished = place
             return

@@ -221,3 +221,5 @@ def _numbered(path: Path) -> Iterator[tuple[int, bytes]]:
         while line := file.readline(MAX_LINE_BYTES + 1):
             number += 1
             yield number, line
+            if not line.endswith(b"\n") and len(line) <= MAX_LINE_BYTES:
+                return  # what a writer adds meanwhile is no line of its own

@@ -22,7 +22,7 @@ from flux_secret.errors import ConfigurationError
 MAX_CHAINS: Final = 10_000
 """In one place."""
 MAX_UNSIGNED: Final = 10_000
-"""Records behind the last signature from which on it is a finding."""
+"""Records behind the last signature from which on it is a finding; fewer are if they go on long."""
 _HARMLESS: Final = "unfinished"
 Seen = dict[str, dict[int, list[Anchor]]]
 """What was seen of each writer's records, by number."""
@@ -166,9 +166,10 @@ def _findings(one: Verified, verifier: Verifier | None) -> Iterator[str]:
     chain = one.chain
     if verifier is not None and not chain.signatures:
         yield f"{chain.writer}: nothing in it is signed"
-    elif verifier is not None and chain.unsigned > MAX_UNSIGNED:
+    elif verifier is not None and (chain.unsigned > MAX_UNSIGNED or chain.is_long_unsigned):
         yield (
-            f"{chain.writer}: {chain.unsigned} records since {chain.unsigned_since} are not signed"
+            f"{chain.writer}: {_records(chain.unsigned)} since {chain.unsigned_since} "
+            f"{_are(chain.unsigned)} not signed: its writer cannot sign, or somebody wrote them"
         )
     for intent in chain.intents():
         began = f"{chain.writer}: record {intent.seq} ({intent.time}) began {intent.about}"

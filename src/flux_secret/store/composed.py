@@ -34,9 +34,9 @@ class ComposedTree:
         return self._head.commit
 
     def at(self, path: str) -> StoreTree:
-        """Give the tree that an entry, or a file of the store, is read from."""
-        if path not in self._approved and path.endswith(_EXTENSIONS):
-            path = posixpath.splitext(path)[0]  # a prefix may be an entry's name
+        """Give the tree that a file of the store is read from; an entry's counts by its name."""
+        if path.endswith(_EXTENSIONS):
+            path = posixpath.splitext(path)[0]
         while path:
             if path in self._approved:
                 return self._approved[path]
@@ -51,7 +51,12 @@ class ComposedTree:
     def names(self) -> tuple[str, ...]:
         """Every entry's name, sorted bytewise."""
         trees = {id(tree): tree for tree in (self._head, *self._approved.values())}
-        found = (name for tree in trees.values() for name in tree.names if self.at(name) is tree)
+        found = (
+            name
+            for tree in trees.values()
+            for name in tree.names
+            if self.at(f"{name}{tree.layout.extension}") is tree
+        )
         return tuple(sorted(found, key=str.encode))
 
 

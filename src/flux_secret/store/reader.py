@@ -234,8 +234,11 @@ class PinnedStores:
     def _check_link(self, lookup: Lookup, store: StoreName, name: str, found: Located) -> None:
         """Raise `AccessError` for a link out of what its owners answer for."""
         file = found.path.removesuffix(found.tree.layout.extension)
+        if file == name:
+            return
+        self._check_grant(lookup, store, file)
         rules = self._rules.get(store)
-        if rules is None or file == name:
+        if rules is None:
             return
         rule = rules.of(name)
         if rule is not None and rules.of(file) != rule:
@@ -261,11 +264,15 @@ class PinnedStores:
     def _check(self, lookup: Lookup, store: StoreName, name: str) -> None:
         """Raise `ReadRefusedError` for what nobody lets this target read (design decision 14)."""
         self._check_rule(lookup, store, name)
+        self._check_grant(lookup, store, name)
+
+    def _check_grant(self, lookup: Lookup, store: StoreName, name: str) -> None:
         if self._may(store, name):
             return
+        leads = "" if lookup.path.under(store) == name else f" (it leads to {store}/{name})"
         paths = ", ".join((self._target.grants or {}).get(store, ())) or "nothing"
         raise ReadRefusedError(
-            f"{lookup.path} may not be read by {self._target.name}: Store {store} lets its "
+            f"{lookup.path}{leads} may not be read by {self._target.name}: Store {store} lets its "
             f"namespace read {paths}",
             remedy=f"let the store's administrator name the path under spec.readers of Store "
             f"{store}",

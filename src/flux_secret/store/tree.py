@@ -9,10 +9,13 @@ from functools import cached_property
 from typing import Final
 
 from flux_secret.errors import AccessError
+from flux_secret.model.owners import FOLDER
 from flux_secret.store.format.recipients import RecipientsFile
 from flux_secret.store.interface import Commit, Entry, Layout
 
 _MAX_LINKS: Final = 8
+_KEYS: Final = frozenset({FOLDER, ".public-keys"})
+"""Folders of the root that hold keys and rules, and no entries: nobody has to agree to them."""
 _MAX_DEPTH: Final = 100  # folders; gopass walks up at most 100 levels too
 
 
@@ -38,8 +41,10 @@ class Located:
 
 def located(name: str, at: Callable[[str], StoreTree]) -> Located | None:
     """Find an entry in whichever tree it, and each link on the way, is read from."""
-    path = f"{name}{at(name).layout.extension}"
+    path = _file_of(name, at)
     for _ in range(_MAX_LINKS):
+        if path.partition("/")[0] in _KEYS:
+            return None
         tree = at(path)
         entry = tree.lookup(path)
         if entry is None or entry.is_folder:
@@ -51,6 +56,15 @@ def located(name: str, at: Callable[[str], StoreTree]) -> Located | None:
         f"the link {name!r} in the store leads in circles",
         remedy="remove it, and make it anew with `gopass link`",
     )
+
+
+def _file_of(name: str, at: Callable[[str], StoreTree]) -> str:
+    """Give the file of an entry, in whichever of the two layouts it is read."""
+    for layout in (GPG, AGE):
+        path = f"{name}{layout.extension}"
+        if at(path).layout is layout:
+            return path
+    return f"{name}{GPG.extension}"
 
 
 class StoreTree:

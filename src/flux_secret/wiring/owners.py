@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -170,21 +170,29 @@ def _brought_in(used: Bench, commit: str) -> bool:
 def _unchanged(mirror: Path, standing: Standing, anchor: Anchor) -> Agreed | None:
     """Judge a head in which nothing that is owned is other than agreed; None where something is.
 
-    No signature is looked at, and no history: that takes seconds in a store of many commits.
+    No signature is looked at, and no commit that was judged before: that takes seconds in a store
+    of many. What was changed and put back since may have been agreed to meanwhile: it is judged.
     """
     states, head = standing.states, standing.commit
     if not states or (_named(anchor) and _named(anchor) != standing.anchor):
         return None
-    judging = Judging(Lineage(mirror), _Nobody())
+    lineage = Lineage(mirror)
+    judging = Judging(lineage, _Nobody())
     try:
         if {rule.prefix for rule in judging.owners(head).rules} != states.keys():
             return None
-        now = {prefix: State(head, judging.content(head, prefix)) for prefix in states}
+        for prefix, state in states.items():
+            for commit in (head, *_between(lineage, state.commit, head)):
+                if judging.content(commit, prefix) != state.content:
+                    return None
     except ConfigurationError:
         return None
-    if any(now[prefix].content != state.content for prefix, state in states.items()):
-        return None
+    now = {prefix: State(head, state.content) for prefix, state in states.items()}
     return Agreed(replace(standing, states=now), rules=tuple(_rules(judging, now)))
+
+
+def _between(lineage: Lineage, old: str, new: str) -> Iterator[str]:
+    return (step.commit for step in lineage.steps(old, new))
 
 
 class _Nobody:

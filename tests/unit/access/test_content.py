@@ -52,10 +52,8 @@ class MemoryTree:
             for one in self._files
             if one.startswith(start)
         }
-        for name in sorted(names):
-            found = self.entry(f"{start}{name}")
-            assert found is not None
-            yield found
+        found = [one for name in names if (one := self.entry(f"{start}{name}"))]
+        yield from sorted(found, key=lambda one: f"{one.name}/" if one.is_folder else one.name)
 
     def folder(self, tree: str) -> Iterator[Item]:
         self.listed += 1

@@ -188,6 +188,26 @@ def test_an_unsigned_end_is_said(tmp_path: Path) -> None:
     ]
 
 
+def test_an_end_that_goes_on_without_a_signature_is_a_finding(tmp_path: Path) -> None:
+    """Who has the disk and not the key writes the end anew, and leaves the signatures out."""
+    _honest().reads(3700).write(tmp_path)
+    report = _verify(tmp_path)
+    assert report.exit_code == 1
+    (finding,) = report.findings
+    assert "3700 records since 2026-11-29T19:00:13.000Z are not signed" in finding
+
+
+@pytest.mark.parametrize("more", [b'{"about":"x"', b"x" * (1024 * 1024 + 9)])
+def test_half_a_line_is_of_a_writer_at_work_only_at_the_end(tmp_path: Path, more: bytes) -> None:
+    folder = _honest().write(tmp_path, begins=(1, 8))
+    with (folder / "000000000008.jsonl").open("ab") as file:
+        file.write(b'{"about":"x"')
+    assert _verify(tmp_path).exit_code == 0
+    with (folder / "000000000001.jsonl").open("ab") as file:
+        file.write(more)
+    assert "edited: half a line stands before other lines" in _fault(_verify(tmp_path))
+
+
 @pytest.mark.parametrize("known", [False, True])
 def test_a_cut_end_shows_in_what_others_saw(tmp_path: Path, known: bool) -> None:
     chain = _honest()

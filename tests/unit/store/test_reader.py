@@ -162,6 +162,20 @@ async def test_a_link_is_followed_inside_the_store_only() -> None:
             await reader.read(whole(name))
 
 
+async def test_a_link_leads_to_nothing_that_the_target_may_not_read() -> None:
+    files = {"dev/to.gpg": b"->../prod/db.gpg", "prod/db.gpg": b"ENC:v", "dev/x.gpg": b"->y.gpg",
+             "dev/y.gpg": b"ENC:y"}  # fmt: skip
+    trees = {APPS: StoreTree(FakeCommit(files))}
+    source = Source(GitUrl.parse("file:///ops"), "main")
+    target = Target(source, "demo", frozenset(trees), grants={APPS: ("dev",)})
+    reader = PinnedStores(
+        target, trees, Decryptors(FakeDecryptor(), AgeDecryptor(Identities())), Reads([])
+    )
+    assert (await reader.read(whole("apps/dev/x"))).reveal() == b"y\n"
+    with pytest.raises(ReadRefusedError, match="it leads to apps/prod/db"):
+        await reader.read(whole("apps/dev/to"))
+
+
 async def test_a_message_for_others_names_the_recipients() -> None:
     pkesk = b"\x84\x0c\x03" + bytes.fromhex("FEDCBA9876543210") + b"\x12\x00\x00"
     reader, _ = pinned(apps={"a.gpg": pkesk, ".gpg-id": b"0xFEDCBA9876543210 # person\n"})
