@@ -5,6 +5,7 @@ What is asserted is the ciphertext that would be read, as the agent reads it.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -239,3 +240,18 @@ async def test_a_change_that_somebody_puts_back_at_once_counts_when_its_owners_h
     agreed = await owners.judge(store.git_dir, standing, "")
     assert agreed.standing.states["demo/prod"].commit == signed
     assert [one.prefix for one in agreed.held] == ["demo/prod"]
+
+
+async def test_who_judges_many_rules_leaves_others_their_turn(
+    tmp_path: Path, alice: Signatory, bob: Signatory
+) -> None:
+    rules = "".join(f"  team/{n}: {{owners: [alice, bob]}}\n" for n in range(20))
+    store = OwnedStore.create(tmp_path / "store", [alice, bob], rules, FILES)
+    store.commit({"other.gpg": "x"})
+    judging = asyncio.create_task(store.judge())
+    turns = 0
+    while not judging.done():  # as an agent's leases, which have to be renewed meanwhile
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns > 20
+    assert not judging.result().held

@@ -7,6 +7,7 @@ rule's owners decide. A prefix whose rule is gone, with its owners' agreement, i
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -84,6 +85,7 @@ class Judging:
         named = {rule.prefix for rule in self._rules(head, states)}
         verdicts, kept = [], {}
         for prefix in sorted({*states, *named}, key=_parts):
+            await asyncio.sleep(0)  # rules times commits may be many: an agent has leases to renew
             start = states.get(prefix) or self._inherited(prefix, states)
             line = self._line(prefix, start, head)
             way = (start.commit if start else None, head)
