@@ -1,7 +1,7 @@
 """A real API server: the one that KUBECONFIG names, else one of our own for the whole run.
 
-A session fixture starts one control plane a worker process, so run this without xdist (`-p
-no:xdist`), as `make test-cluster` does. Our own starts in 5 s and takes 550 MB.
+A session fixture starts one control plane a worker process of xdist; a cluster of somebody else's
+is one, so there run it without (`-p no:xdist`). Our own starts in 5 s and takes 550 MB.
 """
 
 from __future__ import annotations

@@ -185,7 +185,11 @@ def test_an_interrupted_adoption_is_finished_by_the_next(
         return await whole(self, *given)
 
     monkeypatch.setattr(Client, "patch", cut)
-    cut_short = world.run("adopt", "--yes", *world.flags())
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # xdist's workers ignore it
+    try:
+        cut_short = world.run("adopt", "--yes", *world.flags())
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (cut_short.code, words in cut_short.err) == (code, True)
     monkeypatch.setattr(Client, "patch", whole)
     done = world.run("adopt", "--yes", *world.flags())

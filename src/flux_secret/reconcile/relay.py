@@ -77,6 +77,8 @@ class _Heard:
 
     hints: dict[str, int] = field(default_factory=dict)
     asked: int = 0
+    answer: Answer | None = None
+    """What we answered last: what is read late may take an answer back that still is waited for."""
 
 
 class Relay:
@@ -171,6 +173,10 @@ class Relay:
         if word.ask is not None and word.ask.number > before.asked:
             before.asked = word.ask.number
             self._answer(who, word.ask)
+        elif word.ask is not None and before.answer and word.ask.number == before.answer.number:
+            if self._answers.get(who) != before.answer:
+                self._answers[who] = before.answer
+                self._say()
         elif who in self._answers and (
             word.ask is None or word.ask.number != self._answers[who].number
         ):
@@ -211,7 +217,7 @@ class Relay:
             except FluxSecretError as failure:
                 outcome = _outcome_of(failure)
             if who in self._heard and self._heard[who].asked == ask.number:
-                self._answers[who] = Answer(ask.number, outcome)
+                self._answers[who] = self._heard[who].answer = Answer(ask.number, outcome)
                 self._say()
 
         _log.info("sync.passed_on", by=who)

@@ -12,6 +12,7 @@ from flux_secret.api.interface import SyncOutcome, TargetOutcome
 from flux_secret.errors import IntegrityError, UnreachableError
 from flux_secret.outside.kubernetes.lease import Lease
 from flux_secret.reconcile.relay import Relay, joined
+from flux_secret.reconcile.word import Ask, Word
 from simulators.leases import LeaseServer, Replica, is_shared, until
 from simulators.virtualtime import in_virtual_time
 
@@ -254,3 +255,36 @@ def test_outcomes_of_several_are_one() -> None:
         SyncOutcome(4, "c", (), "y", "d"),
     ]  # fmt: skip
     assert joined(each) == SyncOutcome(4, "a", [], "x\ny", "b")
+
+
+@dataclass
+class Alone:
+    """A replica whose words are kept; nobody reads them."""
+
+    words: list[str] = field(default_factory=list)
+    others: frozenset[str] = frozenset({"asker"})
+    identity: str = "me"
+
+    def say(self, text: str, *, soon: bool) -> None:
+        del soon
+        self.words.append(text)
+
+
+def test_an_answer_that_a_late_read_took_back_is_given_again() -> None:
+    async def world() -> None:
+        neighbours, loop = Alone(), Loop("me")
+        relay = Relay(neighbours, loop)
+        asks = Word(ask=Ask(7)).text()
+        relay.hear("asker", asks)
+        await until(lambda: '"answers"' in neighbours.words[-1], within=1)
+        answer = neighbours.words[-1]
+        relay.hear("asker", Word().text())  # read before it asked, told after
+        assert '"answers"' not in neighbours.words[-1]
+        relay.hear("asker", asks)
+        assert neighbours.words[-1] == answer
+        assert loop.syncs == [[]], "it was done once"
+        relay.hear("asker", Word().text())
+        assert '"answers"' not in neighbours.words[-1], "it has read it"
+        await relay.close()
+
+    in_virtual_time(world())
