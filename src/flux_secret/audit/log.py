@@ -1,4 +1,4 @@
-"""Delivery → one structured log line; the signed chain takes this place later (issue 5)."""
+"""Delivery → structured log lines, for people who follow an agent; the record is apart."""
 
 from __future__ import annotations
 
