@@ -170,6 +170,10 @@ class Agent:
         """Count its deliveries so far."""
         return self.log.read_text().count("msg=delivery.finished")
 
+    def delivered(self) -> list[str]:
+        """Name the Apps that it has delivered at any time."""
+        return re.findall(r"target=applications/(app-\d+)", self.log.read_text())
+
     def memory(self, field: str) -> float:
         """Give a figure of its main process, in MiB."""
         text = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -290,8 +294,8 @@ def together(bench: Bench) -> dict[str, float]:
         wait(lambda: sum(one.finished() for one in agents) >= bench.count, pause=0.2)
         result["replicas_all_ready_s"] = time.perf_counter() - began
         killed, *others = agents
-        owned = re.findall(r"target=applications/(app-\d+)", killed.log.read_text())
-        name = owned[0]
+        elsewhere = {name for one in others for name in one.delivered()}
+        name = next(one for one in killed.delivered() if one not in elsewhere)
         hooks = [one.hook for one in others]
         killed.process.kill()
         result["handover_s"] = rotate(bench, hooks, name, 10_000)
