@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import datetime
-from typing import Any
 
 import pytest
 
-from behaviour.test_owners import brought_in
 from simulators.agents import until
 from simulators.fixtures import *  # noqa: F403 -- fixtures
 from simulators.githosts import ssh_host
-from simulators.mending import Mender
+from simulators.mending import Mender, asks_at, delivered, is_at, plain
 from simulators.owned import Signatory
+from simulators.ownedworld import brought_in
+from simulators.pods import changed, runs, template
 from simulators.repositories import Executable
 from simulators.world import APPLICATION, FIRST, SECOND, World
 
@@ -28,37 +27,6 @@ ASKS, MAKES = 5, 14  # lines of the walkthrough's script
 @pytest.fixture
 def person(world: World) -> Mender:
     return Mender(world)
-
-
-def is_at(link: dict[str, Any], file: str, line: int, commit: str) -> None:
-    """See that a link names file, line, and the commit that wrote the line."""
-    place = link["place"]
-    assert (place["file"], place["line"]) == (file, line)
-    assert place["changed"]["commit"] == commit
-    assert place["changed"]["author"]
-
-
-def asks_at(chain: dict[str, Any], file: str, line: int, commit: str) -> None:
-    link = next(one for one in chain["links"] if one["kind"] == "file")
-    assert link["state"] == "whole"
-    is_at(link, file, line, commit)
-
-
-def plain(world: World, value: str, kind: str = "Secret", namespace: str = "") -> str:
-    """Put an application of one manifest, without commands, into the repository."""
-    field = "stringData" if kind == "Secret" else "data"
-    return world.ops.commit({
-        "plain/names.yaml": "apiVersion: v1\nkind: Namespace\nmetadata:\n"
-        f"  name: {world.namespace}\n",
-        "plain/secret.yaml": f"apiVersion: v1\nkind: {kind}\nmetadata:\n  name: db\n"
-        f"  namespace: {namespace or world.namespace}\n{field}:\n  user: admin\n"
-        f"  password: {value}\n",
-    })  # fmt: skip
-
-
-def delivered(world: World, *extra: str, path: str = APPLICATION) -> None:
-    done = world.deliver(*extra, path=path)
-    assert done.code == 0, done.out + done.err
 
 
 def test_a_whole_chain_names_every_link_from_commit_to_object(person: Mender) -> None:
@@ -347,40 +315,6 @@ def test_18_pods_that_run_with_the_old_value(person: Mender) -> None:
     world.kubectl("delete", "pod", "demo-1", "-n", world.namespace, "--now")
     runs(world)  # as the Deployment's controller does for a new template
     assert person.why("secret/demo-secret")["whole"]
-
-
-def runs(world: World) -> float:
-    """Do what a cluster does for the Deployment: make its pod; say when, as the cluster does."""
-    deployment = world.get("deployment", "demo")
-    assert deployment is not None
-    pod = {
-        "apiVersion": "v1", "kind": "Pod",
-        "metadata": {
-            "name": "demo-1", "namespace": world.namespace,
-            "labels": deployment["spec"]["selector"]["matchLabels"],
-        },
-        "spec": deployment["spec"]["template"]["spec"],
-    }  # fmt: skip
-    assert world.kubectl("create", "-f", "-", stdin=json.dumps(pod)).code == 0
-    made = world.get("pod", "demo-1")
-    assert made is not None
-    return moment(made["metadata"]["creationTimestamp"])
-
-
-def changed(world: World) -> float:
-    secret = world.get("secret", "demo-secret")
-    assert secret is not None
-    return moment(secret["metadata"]["creationTimestamp"])
-
-
-def template(world: World) -> object:
-    deployment = world.get("deployment", "demo")
-    assert deployment is not None
-    return deployment["spec"]["template"]
-
-
-def moment(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()
 
 
 def test_22_a_git_host_whose_key_is_not_known(person: Mender) -> None:

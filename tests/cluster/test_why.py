@@ -9,7 +9,6 @@ from typing import Protocol
 import pytest
 
 from behaviour.test_why import (
-    delivered,
     person,
     test_13_a_commit_that_is_not_delivered_yet,
     test_14_an_object_that_somebody_else_has_made,
@@ -22,7 +21,7 @@ from cluster.test_rights import install, may
 from simulators.agents import until, value
 from simulators.fixtures import *  # noqa: F403 -- fixtures
 from simulators.installing import Administrator
-from simulators.mending import Mender
+from simulators.mending import Mender, delivered
 from simulators.world import FIRST, SECOND, World
 
 __all__ = [

@@ -116,3 +116,34 @@ class Mender:
         file = self.home / "bin" / name
         file.write_text(f"#!/bin/sh\n{line}\n")
         file.chmod(0o755)
+
+
+def is_at(link: dict[str, Any], file: str, line: int, commit: str) -> None:
+    """See that a link names file, line, and the commit that wrote the line."""
+    place = link["place"]
+    assert (place["file"], place["line"]) == (file, line)
+    assert place["changed"]["commit"] == commit
+    assert place["changed"]["author"]
+
+
+def asks_at(chain: dict[str, Any], file: str, line: int, commit: str) -> None:
+    link = next(one for one in chain["links"] if one["kind"] == "file")
+    assert link["state"] == "whole"
+    is_at(link, file, line, commit)
+
+
+def plain(world: World, value: str, kind: str = "Secret", namespace: str = "") -> str:
+    """Put an application of one manifest, without commands, into the repository."""
+    field = "stringData" if kind == "Secret" else "data"
+    return world.ops.commit({
+        "plain/names.yaml": "apiVersion: v1\nkind: Namespace\nmetadata:\n"
+        f"  name: {world.namespace}\n",
+        "plain/secret.yaml": f"apiVersion: v1\nkind: {kind}\nmetadata:\n  name: db\n"
+        f"  namespace: {namespace or world.namespace}\n{field}:\n  user: admin\n"
+        f"  password: {value}\n",
+    })  # fmt: skip
+
+
+def delivered(world: World, *extra: str, path: str = APPLICATION) -> None:
+    done = world.deliver(*extra, path=path)
+    assert done.code == 0, done.out + done.err
