@@ -20,7 +20,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from flux_secret.audit.line import FORMAT, NO_HASH, BadLineError, Record, parse
+from flux_secret.audit.line import (
+    FORMAT,
+    MAX_LINE_BYTES,
+    NO_HASH,
+    BadLineError,
+    Record,
+    parse,
+)
 from flux_secret.audit.segments import FRAMES, Head
 from flux_secret.audit.signing import Verifier, statement
 from flux_secret.model.record import Kind
@@ -164,11 +171,11 @@ class ChainCheck:
         if self.unfinished is not None:
             self._bad("edited", "half a line stands before other lines", self.unfinished)
             return
-        if not untrusted.endswith(b"\n"):
+        if not untrusted.endswith(b"\n") and len(untrusted) <= MAX_LINE_BYTES:
             self.unfinished = place
             return
         try:
-            record = parse(untrusted[:-1])
+            record = parse(untrusted.removesuffix(b"\n"))
         except BadLineError as bad:
             self._bad("edited", f"{bad} (record {self.last.seq + 1} is expected)", place)
             return

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import BinaryIO, Final, NamedTuple, Protocol
 
 from flux_secret.audit.line import MAX_LINE_BYTES, WRITER
 from flux_secret.audit.segments import SUFFIX, is_segment, segment_files
 from flux_secret.errors import ConfigurationError
+from flux_secret.outside.reading import open_regular
 
 _WRITER_MEMBER: Final = b'"writer":"'
 _UNKNOWN: Final = "unknown"
 MAX_BLOB: Final = 64 * 1024 * 1024
-"""Bytes of a file in a branch; ours have about one MiB."""
+"""Bytes of a file in a branch, and of one line of damage; our files have about one MiB."""
 
 
 class Line(NamedTuple):
@@ -186,7 +187,7 @@ def place_at(path: Path) -> Place:
             place: Place = WriterPlace(folder) if segment_files(folder) else FolderPlace(folder)
             next(iter(place.lines()))
             return place
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             if file.read(1):
                 return FilePlace(path)
         reason = "it is empty"
@@ -216,10 +217,34 @@ def _of_writer(folder: Path, prefix: str) -> Iterator[Line]:
 
 
 def _numbered(path: Path) -> Iterator[tuple[int, bytes]]:
-    with path.open("rb") as file:
+    with _opened(path) as file:
         number = 0
         while line := file.readline(MAX_LINE_BYTES + 1):
             number += 1
             yield number, line
-            if not line.endswith(b"\n") and len(line) <= MAX_LINE_BYTES:
+            if line.endswith(b"\n"):
+                continue
+            if len(line) <= MAX_LINE_BYTES:
                 return  # what a writer adds meanwhile is no line of its own
+            _pass_over(file, f"line {number} of {path}")
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return open_regular(path)
+    except OSError as failure:
+        raise ConfigurationError(
+            f"the record cannot be read: {path}: {(failure.strerror or '').lower()}",
+            remedy="mend the rights; or a file went while it was read: try again",
+        ) from None
+
+
+def _pass_over(file: BinaryIO, name: str) -> None:
+    """Read to the end of a line that is too long to be one."""
+    for _ in range(MAX_BLOB // MAX_LINE_BYTES):
+        if not (part := file.readline(MAX_LINE_BYTES)) or part.endswith(b"\n"):
+            return
+    raise ConfigurationError(
+        f"{name} is longer than {MAX_BLOB} bytes",
+        remedy="nothing of ours is: look who wrote it, and name another copy of the record",
+    )

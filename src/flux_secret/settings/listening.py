@@ -8,10 +8,12 @@ from typing import Final
 
 from flux_secret.errors import ConfigurationError, UsageError
 from flux_secret.model.listening import Address
+from flux_secret.outside.reading import read_bounded
 from flux_secret.settings.flags import Flags
 from flux_secret.settings.targets import seconds
 
 _MIN_TOKEN: Final = 16  # characters
+_MAX_TOKEN: Final = 64 * 1024  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def _check_webhook(flags: Flags) -> None:
 def read_token(file: Path) -> str:
     """Give the token that a file holds."""
     try:
-        token = file.read_text(encoding="ascii").strip()
+        token = read_bounded(file, _MAX_TOKEN).decode("ascii").strip()
     except (OSError, UnicodeDecodeError):
         raise ConfigurationError(
             f"{file} cannot be read as a token",

@@ -5,16 +5,21 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from flux_secret.errors import KeyFileError
 from flux_secret.outside.gpg import Gpg
 from flux_secret.outside.keyring import Keyring
+from flux_secret.outside.reading import read_bounded
 from flux_secret.settings import KeySettings
 from flux_secret.store.crypto.age import AgeDecryptor
 from flux_secret.store.crypto.ageidentities import agents, together
 from flux_secret.store.crypto.openpgp import GnuPgHome, OpenPgp
 from flux_secret.store.crypto.packets import is_public_only
 from flux_secret.store.interface import Decryptor, Decryptors
+
+MAX_KEYS: Final = 16 * 1024 * 1024
+"""Bytes of a file of OpenPGP keys, or of a passphrase."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +87,9 @@ def _key_files(path: Path) -> list[Path]:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_bounded(path, MAX_KEYS)
     except OSError as error:
         raise KeyFileError(
             f"{path} cannot be read: {error.strerror}",
-            remedy="check that the file is there and that this user may read it",
+            remedy="check that the file is there, is one of keys, and that this user may read it",
         ) from None

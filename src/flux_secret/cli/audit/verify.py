@@ -19,6 +19,7 @@ from flux_secret.cli.audit.asked import place_options, places_of
 from flux_secret.cli.tables import table
 from flux_secret.errors import ConfigurationError, KeyFileError
 from flux_secret.outside.files import write_atomic
+from flux_secret.outside.reading import read_bounded
 
 MAX_KEY: Final = 16 * 1024 * 1024
 """Bytes of a file of keys, or of remembered heads."""
@@ -123,8 +124,7 @@ def _verifier(files: Sequence[Path]) -> Verifier | None:
 
 def _read(file: Path) -> bytes:
     try:
-        with file.open("rb") as opened:
-            return opened.read(MAX_KEY)
+        return read_bounded(file, MAX_KEY)
     except OSError as failure:
         raise KeyFileError(
             f"{file} cannot be read: {(failure.strerror or '').lower()}",
@@ -137,7 +137,7 @@ def _remembered(file: Path | None) -> Sequence[Anchor]:
     if file is None or not file.exists():
         return ()
     try:
-        heads = json.loads(file.read_bytes()[:MAX_KEY])["heads"]
+        heads = json.loads(read_bounded(file, MAX_KEY))["heads"]
         place = Place(str(file), 0)
         return [
             Anchor(str(writer), "the last verification", int(head["seq"]), str(head["hash"]), place)

@@ -8,8 +8,10 @@ from flux_secret.errors import KeyFileError
 from flux_secret.model.identity import DeployKey, Fingerprint, SshPublic
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.outside.process import CommandNotFoundError, Limits, run
+from flux_secret.outside.reading import read_bounded
 
 _SECONDS = 10.0
+_MAX_KEY_BYTES = 64 * 1024
 
 
 async def public_identity(key: Path, path: str) -> DeployKey:
@@ -40,7 +42,7 @@ async def _randomart(public: SshPublic, digest: str, path: str) -> str:
 
 
 def _read(key: Path) -> bytes:
-    return key.read_bytes()
+    return read_bounded(key, _MAX_KEY_BYTES)
 
 
 async def ssh_public(private: Plaintext, path: str) -> SshPublic:

@@ -13,8 +13,10 @@ from typing import Final
 from flux_secret.errors import ConfigurationError, KeyFileError
 from flux_secret.outside.files import write_atomic
 from flux_secret.outside.git.access import GitAccess
+from flux_secret.outside.reading import read_bounded
 
 _MAX_KEY_BYTES: Final = 64 * 1024
+_MAX_FILE_BYTES: Final = 4 * 1024 * 1024  # of hosts, certificates or credentials
 _ARMOR: Final = re.compile(rb"-----BEGIN OPENSSH PRIVATE KEY-----(.+?)-----END", re.DOTALL)
 _MAGIC: Final = b"openssh-key-v1\0\0\0\0"  # then one byte: the length of the cipher's name
 
@@ -50,11 +52,11 @@ def ssh_command(access: GitAccess, program: str, home: Path) -> str:
 def readable(file: Path, setting: str) -> bytes:
     """Give the bytes of a file that a setting names, or say which cannot be read."""
     try:
-        return file.read_bytes()
+        return read_bounded(file, _MAX_FILE_BYTES)
     except OSError as error:
         raise ConfigurationError(
             f"{setting} {file} cannot be read: {error.strerror}",
-            remedy="check that the file is there and that this user may read it",
+            remedy="check that the file is there, is one, and that this user may read it",
         ) from None
 
 
@@ -66,7 +68,7 @@ def _usable_key(file: Path, home: Path, *, with_agent: bool) -> Path:
     """
     try:
         mode = file.stat().st_mode
-        key = file.read_bytes()[:_MAX_KEY_BYTES]
+        key = read_bounded(file, _MAX_KEY_BYTES)
     except OSError as error:
         raise KeyFileError(
             f"the ssh key {file} cannot be read: {error.strerror}",

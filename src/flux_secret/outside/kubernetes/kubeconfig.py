@@ -30,8 +30,9 @@ from flux_secret.outside.kubernetes.credentials import (
     TokenFile,
 )
 from flux_secret.outside.kubernetes.proxy import proxy_for
+from flux_secret.outside.reading import read_bounded
 
-MAX_KUBECONFIG: Final = 4 * 1024 * 1024  # bytes
+MAX_KUBECONFIG: Final = 4 * 1024 * 1024  # bytes, also of each file that it names
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _REFUSED: Final = ("auth-provider", "as", "as-uid", "as-groups", "as-user-extra")
 _NO_ENV: Final[Mapping[str, str]] = {}
@@ -145,7 +146,7 @@ class _Kubeconfig:
                 return base64.b64decode(data, validate=True)
             if file:
                 failed = f"{name} {file} cannot be read"
-                return (self._directory / file).read_bytes()
+                return read_bounded(self._directory / file, MAX_KUBECONFIG)
         except (binascii.Error, OSError):
             raise ConfigurationError(
                 f"the kubeconfig {self._path}: {failed}", remedy="copy it again from the cluster"
