@@ -255,8 +255,9 @@ def test_what_was_seen_once_cannot_be_cut_later(tmp_path: Path, me: Person) -> N
     done = _verify(me, *words)
     assert done.code == 6
     assert "truncated: agent-000000000001: it ends with record 9, and the last" in done.err
-    heads.write_text("[]")
-    assert _verify(me, *words).code == 3
+    for spoilt in ("[]", json.dumps({"heads": {chain.writer: {"seq": True, "hash": "0" * 64}}})):
+        heads.write_text(spoilt)
+        assert _verify(me, *words).code == 3
 
 
 def test_findings_end_with_one(tmp_path: Path, me: Person) -> None:
@@ -365,6 +366,15 @@ def test_each_format_holds_every_record(tmp_path: Path, me: Person) -> None:
 
 def _exported(me: Person, place: str, form: str) -> str:
     return me.flux("audit", "export", place, "--format", form).out.decode()
+
+
+def test_a_signature_without_numbers_is_not_exported_as_one(tmp_path: Path, me: Person) -> None:
+    details = {"from": True, "to": True, "head": NO_HASH, "signature": "x"}
+    Chain().add(Kind.SIGNATURE, "1..1", **details).write(tmp_path / "r")
+    out = tmp_path / "signatures"
+    done = me.flux("audit", "export", str(tmp_path / "r"), "--signatures", str(out))
+    assert "nothing of it is signed" in done.err
+    assert list(out.iterdir()) == []
 
 
 def test_anybody_can_compute_a_hash_as_the_page_says(tmp_path: Path) -> None:

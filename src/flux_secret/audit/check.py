@@ -26,6 +26,7 @@ from flux_secret.audit.line import (
     NO_HASH,
     BadLineError,
     Record,
+    number_in,
     parse,
 )
 from flux_secret.audit.segments import FRAMES, Head
@@ -270,22 +271,28 @@ class ChainCheck:
         elif record.kind == Kind.TORN and len(self.torn) < _MAX_TORN:
             self.torn.append((record.seq, str(details.get("reason", ""))))
         elif record.kind == Kind.CHECKPOINT:
-            to, head = details.get("to"), details.get("head")
-            if isinstance(to, int):
+            to, head = number_in(record, "to"), details.get("head")
+            if to is not None:
                 # the one that counts is that of the newest removal: its end is where we begin
                 self._checkpoints[to] = (str(head), record.seq, record.time)
         elif record.kind == Kind.ANCHOR:
-            seq, head = details.get("seq"), details.get("head")
-            if len(self.anchors) < _MAX_ANCHORS and isinstance(seq, int):
-                self.anchors.append(Anchor(record.about, self.writer, seq, str(head), place))
-            else:
-                self.dropped += 1
+            self._anchor(record, place)
+
+    def _anchor(self, record: Record, place: Place) -> None:
+        seq, head = number_in(record, "seq"), record.details.get("head")
+        if seq is None:
+            self._bad("forged", f"record {record.seq} names no number of a record", place)
+        elif len(self.anchors) < _MAX_ANCHORS:
+            self.anchors.append(Anchor(record.about, self.writer, seq, str(head), place))
+        else:
+            self.dropped += 1
 
     def _signature(self, record: Record, place: Place) -> None:
         self.signatures += 1
         said = record.details
-        first, to, head, text = (said.get(name) for name in ("from", "to", "head", "signature"))
-        if not (isinstance(first, int) and isinstance(to, int)) or not first <= to < record.seq:
+        first, to = number_in(record, "from"), number_in(record, "to")
+        head, text = said.get("head"), said.get("signature")
+        if first is None or to is None or not first <= to < record.seq:
             self._bad("forged", f"record {record.seq} is no signature of what is before it", place)
             return
         behind = record.seq - to  # 1 is the record right before

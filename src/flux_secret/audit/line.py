@@ -162,6 +162,12 @@ def _thoroughly(untrusted: bytes) -> Record:
     return Record(**fields)
 
 
+def number_in(record: Record, name: str) -> int | None:
+    """Give the number in a detail; `true`, which Python takes for 1, is none, and a text is not."""
+    found = record.details.get(name)
+    return found if type(found) is int else None
+
+
 def hash_of(line: bytes) -> str:
     """Give the hash of a record whose line is in the one form."""
     at = line.rindex(_HASH_MEMBER)

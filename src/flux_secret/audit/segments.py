@@ -23,6 +23,7 @@ from flux_secret.audit.line import (
     BadLineError,
     Record,
     line_of,
+    number_in,
     parse,
     settled,
 )
@@ -231,13 +232,13 @@ def _remembered(file: AppendFile) -> tuple[int, int, dict[str, int]]:
         is_late = at >= len(lines) - _LATE
         if not is_late and _SIGNATURE not in line and _ANCHOR not in line:
             continue
-        with contextlib.suppress(BadLineError, ValueError):
+        with contextlib.suppress(BadLineError):
             record = parse(line)
             said = said if record.kind in FRAMES else record.seq
             if record.kind == Kind.SIGNATURE:
-                signed = int(str(record.details.get("to")))
+                signed = number_in(record, "to") or signed
             elif record.kind == Kind.ANCHOR:
-                seen[record.about] = int(str(record.details.get("seq")))
+                seen[record.about] = number_in(record, "seq") or 0
     return signed, said, seen
 
 

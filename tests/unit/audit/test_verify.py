@@ -304,6 +304,24 @@ def test_a_checkpoint_of_another_record_is_none(tmp_path: Path) -> None:
     assert "begins with record 6, and no checkpoint says why" in _fault(_verify(tmp_path))
 
 
+@pytest.mark.parametrize("number", [True, "1", None])
+def test_what_is_no_number_names_no_record(tmp_path: Path, number: bool | str | None) -> None:
+    """In Python `true` is 1, and would stand for the first record."""
+    other = Chain("agent-000000000002")
+    other.write(tmp_path)
+    chain = Chain().add(Kind.ANCHOR, other.writer, seq=number, head=other.hashes[0])
+    folder = chain.write(tmp_path)
+    assert "forged: record 2 names no number of a record" in _fault(_verify(tmp_path, keys=None))
+    chain = _honest()
+    details = {"from": 1, "to": number, "head": chain.hashes[0], "key": "x", "signature": "x"}
+    chain.add(Kind.SIGNATURE, "1..1", **details).write(tmp_path)
+    assert "forged: record 14 is no signature" in _fault(_verify(tmp_path))
+    chain = Chain().add(Kind.CHECKPOINT, "x", to=number, head=Chain().hashes[0], files=1)
+    chain.write(tmp_path, begins=(1, 2))
+    (folder / "000000000001.jsonl").unlink()
+    assert "no checkpoint says why" in _fault(_verify(tmp_path, keys=None))
+
+
 def test_a_checkpoint_that_nobody_signed_is_none(tmp_path: Path) -> None:
     folder = _trimmed(signed=False).write(tmp_path, begins=(1, 6))
     (folder / "000000000001.jsonl").unlink()

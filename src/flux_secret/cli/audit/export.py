@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Final
 import click
 
 from flux_secret.audit.exporting import FORMATS, csv_head
-from flux_secret.audit.line import Record
+from flux_secret.audit.line import Record, number_in
 from flux_secret.audit.selecting import Found
 from flux_secret.audit.signing import statement
 from flux_secret.cli import voice
@@ -75,7 +75,8 @@ class _Signed:
     last: dict[str, Record] = field(default_factory=dict)
 
     def take(self, record: Record) -> None:
-        if record.kind == Kind.SIGNATURE:
+        is_one = number_in(record, "from") is not None and number_in(record, "to") is not None
+        if record.kind == Kind.SIGNATURE and is_one:
             self.last[record.writer] = record
 
     def write(self, folder: Path) -> None:
@@ -84,7 +85,7 @@ class _Signed:
             folder.mkdir(parents=True, exist_ok=True)
             for writer, record in self.last.items():
                 said = record.details
-                first, last = int(str(said.get("from", 0))), int(str(said.get("to", 0)))
+                first, last = number_in(record, "from") or 0, number_in(record, "to") or 0
                 text = statement(writer, first, last, str(said.get("head")))
                 name = folder / f"{writer}.txt"
                 write_atomic(name, text, mode=0o644)

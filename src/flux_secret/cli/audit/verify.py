@@ -140,7 +140,9 @@ def _remembered(file: Path | None) -> Sequence[Anchor]:
         heads = json.loads(read_bounded(file, MAX_KEY))["heads"]
         place = Place(str(file), 0)
         return [
-            Anchor(str(writer), "the last verification", int(head["seq"]), str(head["hash"]), place)
+            Anchor(
+                str(writer), "the last verification", _seq(head["seq"]), str(head["hash"]), place
+            )
             for writer, head in heads.items()
             if WRITER.match(writer)
         ]
@@ -149,6 +151,12 @@ def _remembered(file: Path | None) -> Sequence[Anchor]:
             f"{file} is not what an earlier `audit verify --remember` wrote",
             remedy="name that file, or remove this one and begin anew",
         ) from None
+
+
+def _seq(number: object) -> int:
+    if type(number) is not int:  # `true`, too
+        raise TypeError
+    return number
 
 
 def _remember(file: Path, report: Report) -> None:
