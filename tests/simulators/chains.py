@@ -102,6 +102,17 @@ class Chain:
         return folder
 
 
+def recorded_chain(root: Path, *, signs: bool = True) -> Chain:
+    """Lay out a small record of all sorts, with words that a terminal or a spreadsheet obeys."""
+    chain = Chain("agent-000000000001", "agent").reads(5)
+    chain.add(Kind.STORE, "apps/x", person="jane@example.org", command="store insert")
+    chain.add(Kind.REFUSED, "=apps/y", app="dev/demo", error="\x1b[31mred\x1b[0m")
+    if signs:
+        chain.sign()
+    chain.write(root)
+    return chain
+
+
 def signed(message: bytes, key: str) -> bytes:
     """Give a detached signature."""
     mode = pysequoia.SignatureMode.DETACHED

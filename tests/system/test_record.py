@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -27,7 +24,7 @@ from flux_secret.model.record import Kind, Note
 from flux_secret.outside.gpg import Gpg
 from flux_secret.settings.record import RecordSettings
 from flux_secret.wiring.record import GpgSigner, recorder, signer_of
-from simulators.chains import Chain, public
+from simulators.chains import Chain, public, recorded_chain
 from simulators.gnupg import Home, home
 from simulators.person import Done, Person, person
 
@@ -214,22 +211,12 @@ async def test_hidden_names_are_shown_to_who_has_the_key(tmp_path: Path, me: Per
     assert b"apps/application/demo" in shown.out
 
 
-def _chain(root: Path, *, signs: bool = True) -> Chain:
-    chain = Chain("agent-000000000001", "agent").reads(5)
-    chain.add(Kind.STORE, "apps/x", person="jane@example.org", command="store insert")
-    chain.add(Kind.REFUSED, "=apps/y", app="dev/demo", error="\x1b[31mred\x1b[0m")
-    if signs:
-        chain.sign()
-    chain.write(root)
-    return chain
-
-
 def _verify(me: Person, *words: object, check: bool = False) -> Done:
     return me.flux("audit", "verify", *map(str, words), check=check)
 
 
 def test_a_fault_ends_with_six_and_names_file_and_line(tmp_path: Path, me: Person) -> None:
-    chain = _chain(tmp_path / "r")
+    chain = recorded_chain(tmp_path / "r")
     chain.lines[3] = chain.lines[3].replace(b"entry-2", b"entry-9")
     chain.write(tmp_path / "r")
     done = _verify(me, tmp_path / "r")
@@ -242,7 +229,7 @@ def test_a_fault_ends_with_six_and_names_file_and_line(tmp_path: Path, me: Perso
 
 
 def test_what_was_seen_once_cannot_be_cut_later(tmp_path: Path, me: Person) -> None:
-    chain = _chain(tmp_path / "r")
+    chain = recorded_chain(tmp_path / "r")
     heads = tmp_path / "heads.json"
     key = tmp_path / "k.asc"
     key.write_bytes(public("agent"))
@@ -261,7 +248,7 @@ def test_what_was_seen_once_cannot_be_cut_later(tmp_path: Path, me: Person) -> N
 
 
 def test_findings_end_with_one(tmp_path: Path, me: Person) -> None:
-    _chain(tmp_path / "r", signs=False)
+    recorded_chain(tmp_path / "r", signs=False)
     key = tmp_path / "k.asc"
     key.write_bytes(public("agent"))
     done = _verify(me, tmp_path / "r", "--key", key)
@@ -290,7 +277,7 @@ def test_findings_end_with_one(tmp_path: Path, me: Person) -> None:
 def test_what_is_asked_wrongly_is_said(
     tmp_path: Path, me: Person, words: tuple[str, ...], code: int, said: str
 ) -> None:
-    _chain(tmp_path / "r")
+    recorded_chain(tmp_path / "r")
     done = me.flux(
         "audit", *(word.replace("R", str(tmp_path / "r")) for word in words), check=False
     )
@@ -318,20 +305,20 @@ def test_what_is_asked_wrongly_is_said(
 def test_the_log_shows_what_is_asked_for(
     tmp_path: Path, me: Person, words: tuple[str, ...], seqs: list[int]
 ) -> None:
-    _chain(tmp_path / "r")
+    recorded_chain(tmp_path / "r")
     done = me.flux("audit", "log", str(tmp_path / "r"), "-o", "json", *words)
     assert [record["seq"] for record in json.loads(done.out)["records"]] == seqs
 
 
 def test_a_record_that_is_in_two_places_is_shown_once(tmp_path: Path, me: Person) -> None:
-    chain = _chain(tmp_path / "r")
+    chain = recorded_chain(tmp_path / "r")
     (tmp_path / "export.jsonl").write_bytes(b"".join(chain.lines))
     places = (str(tmp_path / "r"), str(tmp_path / "export.jsonl"))
     assert me.flux("audit", "export", *places).out == b"".join(chain.lines)
 
 
 def test_a_table_obeys_no_escape_and_merges_writers_by_time(tmp_path: Path, me: Person) -> None:
-    _chain(tmp_path / "r")
+    recorded_chain(tmp_path / "r")
     Chain("jane@laptop-000000000001").reads(2).write(tmp_path / "r")
     out = me.flux("audit", "log", str(tmp_path / "r")).out.decode()
     assert "\x1b" not in out
@@ -340,41 +327,6 @@ def test_a_table_obeys_no_escape_and_merges_writers_by_time(tmp_path: Path, me: 
     assert len(times) == 9
     mine = me.flux("audit", "log", str(tmp_path / "r"), "--person", "jane").out.decode()
     assert mine.count("jane@laptop") == 2
-
-
-def test_each_format_holds_every_record(tmp_path: Path, me: Person) -> None:
-    chain = _chain(tmp_path / "r")
-    place = str(tmp_path / "r")
-    assert me.flux("audit", "export", place).out == b"".join(chain.lines)
-    rows = list(csv.DictReader(io.StringIO(_exported(me, place, "csv"))))
-    assert [row["hash"] for row in rows] == chain.hashes
-    assert rows[7]["about"] == "'=apps/y"
-    assert not any(cell[:1] in "=+-@" for row in rows for cell in row.values() if cell)
-    events = [json.loads(line) for line in _exported(me, place, "cloudevents").splitlines()]
-    assert [event["data"]["hash"] for event in events] == chain.hashes
-    assert {event["specversion"] for event in events} == {"1.0"}
-    assert len({(event["source"], event["id"]) for event in events}) == 9
-    events = [json.loads(line) for line in _exported(me, place, "ocsf").splitlines()]
-    assert [event["unmapped"]["hash"] for event in events] == chain.hashes
-    assert {event["class_uid"] for event in events} == {6003}
-    assert [event["type_uid"] for event in events][1:3] == [600302, 600302]
-    assert (events[7]["status"], events[6]["actor"]["user"]["name"]) == (
-        "Failure",
-        "jane@example.org",
-    )
-
-
-def _exported(me: Person, place: str, form: str) -> str:
-    return me.flux("audit", "export", place, "--format", form).out.decode()
-
-
-def test_a_signature_without_numbers_is_not_exported_as_one(tmp_path: Path, me: Person) -> None:
-    details = {"from": True, "to": True, "head": NO_HASH, "signature": "x"}
-    Chain().add(Kind.SIGNATURE, "1..1", **details).write(tmp_path / "r")
-    out = tmp_path / "signatures"
-    done = me.flux("audit", "export", str(tmp_path / "r"), "--signatures", str(out))
-    assert "nothing of it is signed" in done.err
-    assert list(out.iterdir()) == []
 
 
 def test_anybody_can_compute_a_hash_as_the_page_says(tmp_path: Path) -> None:
@@ -390,15 +342,3 @@ def test_anybody_can_compute_a_hash_as_the_page_says(tmp_path: Path) -> None:
             ["sh", "-c", command], cwd=folder, capture_output=True, text=True, check=True
         )
         assert done.stdout.split()[0] == chain.hashes[number - 1]
-
-
-def test_an_export_that_fails_leaves_no_file(tmp_path: Path, me: Person) -> None:
-    _chain(tmp_path / "r")
-    (folder,) = (tmp_path / "r").iterdir()
-    out = tmp_path / "out" / "x.jsonl"
-    out.parent.mkdir()
-    shutil.rmtree(folder)
-    assert (
-        me.flux("audit", "export", str(tmp_path / "r"), "--output", str(out), check=False).code == 3
-    )
-    assert list(out.parent.iterdir()) == []
