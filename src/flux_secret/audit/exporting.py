@@ -20,7 +20,8 @@ from flux_secret.model.record import Kind
 COLUMNS: Final = (
     "time", "writer", "seq", "kind", "about", "app", "person", "error", "details", "prev", "hash",
 )  # fmt: skip
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+# OWASP, CSV Injection; tabs and line breaks, which it has too, are escaped before
+_FORMULA: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _OCSF_VERSION: Final = "1.3.0"
 _CATEGORY, _CLASS = 6, 6003  # Application Activity, API Activity
 _CREATE, _READ, _UPDATE, _DELETE, _OTHER = 1, 2, 3, 4, 99
@@ -44,7 +45,8 @@ def csv_head() -> str:
 def csv_line(record: Record) -> str:
     """Give a record as a line of CSV (RFC 4180).
 
-    A cell that a spreadsheet would run as a formula has an apostrophe before it.
+    A cell that a spreadsheet would run as a formula has an apostrophe before it. What a terminal
+    would obey is escaped, line breaks too: a record is one line.
     """
     details = dict(record.details)
     own = {name: str(details.pop(name, "")) for name in ("app", "person", "error")}
@@ -145,10 +147,14 @@ def _milliseconds(time: str) -> int:
 
 
 def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    if not cell.isprintable():
+        cell = "".join(char if char.isprintable() else repr(char)[1:-1] for char in cell)
+    # some programs take the spaces before a formula away
+    return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA) else cell
 
 
 def _row(cells: object) -> str:
     out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow(cells)  # type: ignore[arg-type]
+    written = csv.writer(out, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
+    written.writerow(cells)  # type: ignore[arg-type]
     return out.getvalue().removesuffix("\r\n")
