@@ -143,7 +143,10 @@ def _explain(one: AppReport, now: datetime) -> None:
     for line in one.message.splitlines():
         voice.say(f"  {line}")
     if one.suspended:
-        resume = f"flux-secret resume {one.name.name} -n {one.name.namespace}, or --agent NAMESPACE"
+        resume = (
+            f"flux-secret resume {one.name.name} -n {one.name.namespace}; of what an agent has "
+            f"otherwise: flux-secret resume {one.name} --agent NAMESPACE, or --all for the name"
+        )
         voice.say(f"  next: nothing, it is suspended: {resume}")
     elif one.next:
         voice.say(f"  next: {one.next}")

@@ -124,7 +124,8 @@ class Board:
             return done
         why = ConfigurationError(
             "everything that this agent delivers is suspended",
-            remedy="see flux-secret status, and deliver it again: flux-secret resume",
+            remedy="deliver it again: flux-secret resume --all -A, or where the agent was told to "
+            "rest: flux-secret resume --all --agent NAMESPACE",
         )
         return dataclasses.replace(done, exit_code=why.exit_code, error=said(why))
 

@@ -165,8 +165,9 @@ class Scheduler:
         if lane.app.suspended:
             raise ConfigurationError(
                 f"App {name} is suspended",
-                remedy=f"flux-secret resume {name.name} -n {name.namespace}; or --agent NAMESPACE, "
-                "where it was suspended so",
+                remedy=f"flux-secret resume {name.name} -n {name.namespace}; or where it "
+                f"was suspended so: flux-secret resume {name} --agent NAMESPACE (--all in place of "
+                "the name, when all of that agent were)",
             )
         return lane
 

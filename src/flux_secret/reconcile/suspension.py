@@ -90,8 +90,9 @@ class Suspension:
         if keys and EVERYTHING in before:
             raise ConfigurationError(
                 f"all Apps of the agent in {self._namespace} are suspended",
-                remedy=f"resume them all, and suspend those that shall rest: flux-secret resume "
-                f"--all --agent {self._namespace}",
+                remedy=f"resume them all: flux-secret resume --all --agent {self._namespace}; and "
+                f"suspend those that shall rest: flux-secret suspend APP --agent "
+                f"{self._namespace}",
             )
         gone = sorted((set(keys) or before.keys()) & before.keys())
         if gone:

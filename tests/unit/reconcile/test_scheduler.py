@@ -172,8 +172,9 @@ async def test_a_sync_of_what_is_not_there_or_is_suspended_says_so() -> None:
     scheduler = World(until=1, apps=[replace(app("a"), suspended=True)]).scheduler()
     with pytest.raises(UsageError, match="there is no App dev/b here"):
         await scheduler.sync([AppName("dev", "b")])
-    with pytest.raises(ConfigurationError, match="is suspended"):
+    with pytest.raises(ConfigurationError, match="is suspended") as refused:
         await scheduler.sync([AppName("dev", "a")])
+    assert "flux-secret resume dev/a --agent NAMESPACE (--all " in refused.value.remedy
 
 
 def test_a_bug_in_a_round_ends_the_scheduler() -> None:

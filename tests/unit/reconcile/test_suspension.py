@@ -95,8 +95,10 @@ async def test_only_what_is_new_is_written_and_what_others_wrote_stays() -> None
     assert await suspension(server).resume({"dev.a", "dev.c"}) == ["dev.a"]
     assert set(server.data or {}) == {"dev.b"}
     assert await suspension(server).suspend({EVERYTHING}) == [EVERYTHING]
-    with pytest.raises(ConfigurationError, match="all Apps of the agent in flux are suspended"):
+    with pytest.raises(ConfigurationError, match="of the agent in flux are suspended") as refused:
         await suspension(server).resume({"dev.b"})
+    assert "flux-secret resume --all --agent flux;" in refused.value.remedy
+    assert "flux-secret suspend APP --agent flux" in refused.value.remedy
     assert await suspension(server).resume(()) == [EVERYTHING, "dev.b"]
     assert server.data == {}
     assert await suspension(server).resume(()) == []
@@ -138,3 +140,4 @@ async def test_a_sync_says_that_everything_is_suspended() -> None:
     done = await board.sync()
     assert done.exit_code == 3
     assert "is suspended" in done.error
+    assert "flux-secret resume --all --agent NAMESPACE" in done.error

@@ -67,7 +67,8 @@ def _suspended(report: AppReport, how: Again) -> Link:
     return Link(
         LinkKind.COMMIT, f"App {report.name}", State.BROKEN,
         reason="it is suspended: no commit is delivered until it is resumed",
-        remedy="resume it", commands=remedies.resume(str(report.name), how), exit_code=3,
+        remedy="resume it; if all of its agent were suspended, it takes --all for the name",
+        commands=remedies.resume(str(report.name), how), exit_code=3,
     )  # fmt: skip
 
 
