@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -14,15 +13,17 @@ from flux_secret.cli import voice
 from flux_secret.cli.asking_options import say_data
 from flux_secret.cli.leaving.removing import take_out
 from flux_secret.cli.leaving.tasks import Deliveries, data, tell
+from flux_secret.cli.looking_options import delivery_options, looking_flags
 from flux_secret.cli.recipients.confirming import Given
 from flux_secret.cli.store.terminal import counting
 from flux_secret.errors import FluxSecretError, UsageError
-from flux_secret.settings.access import AccessFlags, AccessSettings
+from flux_secret.settings.access import AccessSettings
 from flux_secret.settings.person import PersonSettings
 from flux_secret.store.working.leaving import Leaving, leaving
 from flux_secret.store.working.store import WorkingStore
 from flux_secret.wiring.asking import uses_of
 from flux_secret.wiring.stores import mounted, remembering
+from flux_secret.wiring.written import written
 
 _FORMATS: Final = ("table", "json", "yaml")
 
@@ -45,10 +46,7 @@ class _Asked:
               help="A key whose value is no secret, in entries without a password.")  # fmt: skip
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--keep-going", is_flag=True, help="Leave out what cannot be decrypted.")
-@click.option("--kubeconfig", type=click.Path(path_type=Path), metavar="FILE",
-              help="Cluster access. Default: KUBECONFIG, ~/.kube/config, the pod's.")  # fmt: skip
-@click.option("--context", metavar="NAME", help="Context of the kubeconfig.")
-@click.option("--no-cluster", is_flag=True, help="Do not ask where values are delivered.")
+@delivery_options
 @click.option("-o", "--output", type=click.Choice(_FORMATS), default="table", show_default=True,
               help="How it is written.")  # fmt: skip
 @click.pass_context
@@ -58,11 +56,10 @@ def offboard(context: click.Context, /, key: str, **given: Any) -> None:  # noqa
     KEY is a person's address or name, a key's id or fingerprint; also one that nobody has any more.
     """
     as_data = given["output"] != "table"
-    flags = AccessFlags((), given["kubeconfig"], given["context"], given["no_cluster"])
     asked = _Asked(
         key.strip(), given["store"], given["remove"], given["harmless"],
         Given(yes=given["yes"], keep_going=given["keep_going"], as_json=as_data),
-        AccessSettings.load(flags),
+        AccessSettings.load(looking_flags(given)),
     )  # fmt: skip
     found, deliveries = asyncio.run(_offboard(asked))
     if as_data:
@@ -100,14 +97,16 @@ async def _offboard(asked: _Asked) -> tuple[Sequence[Leaving], Deliveries]:
 
 
 async def _deliveries(settings: AccessSettings) -> Deliveries:
-    """Ask the cluster; what cannot be asked is unknown, and no reason to end."""
+    """Read manifests and ask the cluster; what cannot be asked is unknown, no reason to end."""
+    unseen: list[str] = []
+    uses = [one for place in settings.manifests for one in written(place, settings.stores, unseen)]
     if settings.cluster is None:
-        return Deliveries(unknown="no cluster was asked (--kubeconfig)")
+        return Deliveries.of(uses, unseen, unknown="no cluster was asked (--kubeconfig)")
     try:
-        uses, unseen = await uses_of(settings.cluster, settings.cluster_env)
+        delivered, more = await uses_of(settings.cluster, settings.cluster_env)
     except FluxSecretError as failure:
-        return Deliveries(unknown=failure.what)
-    return Deliveries.of(uses, unseen)
+        return Deliveries.of(uses, unseen, unknown=failure.what)
+    return Deliveries.of([*uses, *delivered], [*unseen, *more])
 
 
 async def _look(settings: PersonSettings, store: WorkingStore, asked: _Asked) -> Leaving | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
@@ -12,7 +11,8 @@ import click
 from flux_secret.access.assemble import BINDS, CLAIMED, PART
 from flux_secret.access.graph import Edge, Graph, Kind, Node, Reached
 from flux_secret.cli import voice
-from flux_secret.settings.access import AccessFlags, AccessSettings
+from flux_secret.cli.looking_options import delivery_options, looking_flags
+from flux_secret.settings.access import AccessSettings
 from flux_secret.wiring.graphs import graph_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -28,15 +28,9 @@ def looking_options(command: F) -> F:
     for option in reversed((
         click.option("--store", metavar="NAME[=FOLDER]", multiple=True,
                      help="A mounted store, or a clone under a name. Default: all mounted."),
-        click.option("--kubeconfig", type=click.Path(path_type=Path), metavar="FILE",
-                     help="Cluster access; default: KUBECONFIG, ~/.kube/config, the pod's own."),
-        click.option("--context", metavar="NAME", help="Context of the kubeconfig."),
-        click.option("--no-cluster", is_flag=True, help="Look at stores and manifests alone."),
+        delivery_options,
         click.option("--through-pods", is_flag=True,
                      help="Count who may start pods, or open a shell in one, too."),
-        click.option("--manifests", type=click.Path(exists=True, file_okay=False, path_type=Path),
-                     metavar="FOLDER", multiple=True,
-                     help="Count references as they are written there, too."),
     )):  # fmt: skip
         command = option(command)
     return command
@@ -44,8 +38,7 @@ def looking_options(command: F) -> F:
 
 def looked(given: Mapping[str, Any]) -> Graph:
     """Make the graph of what the flags name; say what is odd about it."""
-    names = ("store", "kubeconfig", "context", "no_cluster", "through_pods", "manifests")
-    flags = AccessFlags(**{name: given[name] for name in names})
+    flags = looking_flags(given, store=given["store"], through_pods=given["through_pods"])
     return asyncio.run(graph_of(AccessSettings.load(flags)))
 
 

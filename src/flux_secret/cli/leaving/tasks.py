@@ -32,17 +32,19 @@ class Deliveries:
     uses: Mapping[str, Sequence[Use]] = field(default_factory=dict)
     """By entry."""
     unknown: str = ""
-    """Why nobody knows; empty when it was asked."""
+    """Why the cluster's are not known; empty when it was asked."""
     unseen: Sequence[str] = ()
     """What of it could not be seen."""
 
     @classmethod
-    def of(cls, uses: Collection[Use], unseen: Sequence[str] = ()) -> Deliveries:
+    def of(
+        cls, uses: Collection[Use], unseen: Sequence[str] = (), *, unknown: str = ""
+    ) -> Deliveries:
         """Sort what was told."""
         by_entry: dict[str, list[Use]] = {}
         for one in sorted(uses):
             by_entry.setdefault(one.entry, []).append(one)
-        return cls(by_entry, unseen=unseen)
+        return cls(by_entry, unknown, unseen)
 
 
 def lines(found: Sequence[Leaving], deliveries: Deliveries) -> Sequence[str]:
@@ -80,13 +82,14 @@ def _owners(one: Leaving, value: Unchanged) -> Sequence[str]:
 
 
 def _delivered(one: Leaving, value: Unchanged, deliveries: Deliveries) -> str:
-    if deliveries.unknown:
-        return "?"
     uses = deliveries.uses.get(_full(one, value.entry), ())
     places = [place for use in uses for place in use.secrets or (f"by {use.app}",)]
     places = list(dict.fromkeys(places))
     more = f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
-    return ", ".join(places[:_SHOWN]) + more or "-"
+    known = ", ".join(places[:_SHOWN]) + more
+    if deliveries.unknown:
+        return f"{known}, ?" if known else "?"
+    return known or "-"
 
 
 def _day(seconds: int) -> str:
@@ -209,7 +212,7 @@ def _value(one: Leaving, value: Unchanged, deliveries: Deliveries) -> dict[str, 
         "due": value.is_due_but(one.harmless), "commit": value.commit,
         "last_readable": _stamp(value.when), "owners": list(_owners(one, value)),
         "contacts": [*([rule.contact] if rule and rule.contact else []), *contacts],
-        "delivered": None if deliveries.unknown else [
+        "delivered": None if deliveries.unknown and not uses else [
             {"app": use.app, "secrets": list(use.secrets), "how": use.how, "certain": use.certain}
             for use in uses
         ],
