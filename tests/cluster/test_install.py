@@ -61,6 +61,55 @@ def test_the_pod_is_admitted_where_pod_security_is_restricted(administrator: Adm
     assert 'violates PodSecurity "restricted' in refused.err
 
 
+def test_record_and_owner_keys_are_mounted_where_pod_security_is_restricted(
+    administrator: Administrator,
+) -> None:
+    world, namespace = administrator.world, administrator.namespace
+    keys = world.root / "owners"
+    keys.write_text(f"openpgp:{world.gnupg.fingerprint('person1@example.org')}\n")
+    words = (
+        "--record-storage=64Mi", "--record-keep=16Mi", f"--store-owner-keys=apps={keys}",
+        "--record-git-url=git@github.com:example/record", "--cluster-name=prod", "--apply",
+    )  # fmt: skip
+    done = administrator.install(*words)
+    assert done.code == 0, done.err
+    assert "keeps no record" not in done.err
+    volume = {  # what a class's provisioner would make for the claim
+        "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": namespace},
+        "spec": {
+            "capacity": {"storage": "64Mi"}, "accessModes": ["ReadWriteOnce"],
+            "hostPath": {"path": "/nowhere"},
+            "claimRef": {"namespace": namespace, "name": "flux-record"},
+        },
+    }  # fmt: skip
+    assert world.kubectl("create", "-f", "-", stdin=json.dumps(volume)).code == 0
+
+    def running() -> bool:
+        found = world.kubectl("get", "pods", "-n", namespace, "--no-headers").out
+        return found.startswith("flux-") and " 1/1 " in found and " Running " in found
+
+    until(running)
+    pods = json.loads(world.kubectl("get", "pods", "-n", namespace, "-o", "json").out)
+    spec = pods["items"][0]["spec"]
+    (container,) = spec["containers"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    mounts = {one["mountPath"]: one for one in container["volumeMounts"]}
+    volumes = {one["name"]: one for one in spec["volumes"]}
+    record = volumes[mounts["/var/lib/flux-secret"]["name"]]
+    assert record["persistentVolumeClaim"] == {"claimName": "flux-record"}
+    env = {one["name"]: one.get("value") for one in container["env"]}
+    assert env["FLUX_SECRET_RECORD_DIR"] == "/var/lib/flux-secret/record"
+    owners = mounts["/etc/fluxd/owners"]
+    assert owners["readOnly"] is True
+    assert volumes[owners["name"]]["configMap"]["name"] == "flux-owner-keys"
+    assert world.get("configmap", "flux-owner-keys", namespace)["data"] == {  # type: ignore[index]
+        "owners-0": keys.read_text()
+    }
+    again = administrator.install(*words)
+    assert {line.split()[1] for line in again.out.splitlines()} == {"unchanged"}
+    world.kubectl("delete", "persistentvolume", namespace, "--wait=false")
+
+
 def keep_with_gopass(one: Administrator, gopass: Path) -> dict[str, str]:
     """Put the keys into a store of the real gopass; give the environment that finds it."""
     world = one.world

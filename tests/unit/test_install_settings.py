@@ -40,6 +40,21 @@ def test_flags_become_an_installation() -> None:
     assert load().keys is None
 
 
+def test_what_an_agent_is_told_of_owners_and_its_record(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text(f"openpgp:{'A' * 40}  # alice\n")
+    found = load(
+        store_anchor=(f"apps={'1' * 40}",), store_owner_keys=(f"apps={keys}",),
+        from_="admin/technical/k8s/prod/flux", cluster_name="prod",
+        record_git_url="git@github.com:example/record", record_keep="512Mi",
+    ).installation  # fmt: skip
+    (anchor,) = found.anchors.values()
+    assert (anchor.commit, [str(key) for key in anchor.keys]) == ("1" * 40, [f"openpgp:{'A' * 40}"])
+    assert (found.cluster_name, str(found.record_git_url), found.record_keep) == (
+        "prod", "git@github.com:example/record", "512Mi",
+    )  # fmt: skip
+
+
 def test_custom_resources_need_no_repository_and_leave_rights_to_print_rbac() -> None:
     alone = {"custom_resources": True, "git_url": None, "k8s_allow_namespace": ()}
     found = load(**alone).installation
@@ -71,6 +86,15 @@ def test_custom_resources_need_no_repository_and_leave_rights_to_print_rbac() ->
         ({"all_namespaces": True}, "exclude each other"),
         ({"apply": True}, "nothing says which keys"),
         ({"cluster_name": "prod"}, "nothing says of which store"),
+        ({"from_": "admin/technical/k8s/prod/flux", "cluster_name": "dev"}, "name two folders"),
+        ({"store_anchor": ("apps=abc",)}, "names no commit by its whole id"),
+        ({"store_anchor": (f"other={'a' * 40}",)}, "there is no --store other"),
+        ({"record_git_url": "https://me:hunter2@host/repo"}, "holds a user or a password"),
+        ({"record_git_url": "https://$(TOKEN)@host/repo"}, "holds a user or a password"),
+        ({"record_git_url": "nothing"}, "--record-git-url"),
+        ({"record_keep": "1Gi"}, "none is kept"),
+        ({"record_storage": "1Gi", "record_keep": "2Gi"}, "does not fit into"),
+        ({"record_storage": "1Gi", "record_keep": "1k"}, "too little to keep"),
         ({"store_dir": Path("x")}, "nothing says of which store"),
         ({"from_": "admin"}, "names a store, but no folder"),
         ({"from_": "admin/x", "cluster_name": "prod"}, "name two folders"),

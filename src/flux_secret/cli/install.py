@@ -12,7 +12,7 @@ from typing import Any, Final
 import click
 
 from flux_secret.cli import voice
-from flux_secret.cli.options import go_bool
+from flux_secret.cli.options import go_bool, trust_options
 from flux_secret.cli.person_options import F, from_options, given_fields
 from flux_secret.errors import UsageError
 from flux_secret.install.printing import documents, printed, printed_with_secrets
@@ -33,7 +33,7 @@ _AUDIT: Final = (
 )
 _UNRECORDED: Final = (
     "this agent keeps no record of what it reads and delivers: --record-storage 1Gi, or "
-    "--record-git-url among its flags"
+    "--record-git-url URL"
 )
 _EVERYWHERE: Final = "with --all-namespaces the agent may read every Secret of the cluster"
 
@@ -53,6 +53,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     go_bool("--sync-garbage-collection", "Remove objects that left the repository."),
     click.option("--store", multiple=True, metavar="NAME=URL",
                  help="A gopass or pass store and the name scripts call it by; may be repeated."),
+    *trust_options(),
     click.option("--k8s-allow-namespace", multiple=True, metavar="NAMESPACE[,…]",
                  help="Where applications go: it is made, and the agent gets rights in it; may be "
                  "repeated."),
@@ -61,6 +62,10 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
             "what they are is installed, too."),
     click.option("--record-storage", default=_DEFAULTS.record_storage, metavar="SIZE",
                  help="Keep the record on a volume of this size. Default: none is kept."),
+    click.option("--record-git-url", metavar="URL",
+                 help="Push the record to a branch of this repository, too."),
+    click.option("--record-keep", default=_DEFAULTS.record_keep, metavar="SIZE",
+                 help="How much of it each replica keeps. Default: all."),
     click.option("-n", "--namespace", default=_DEFAULTS.namespace, show_default=True,
                  metavar="NAMESPACE", help="Where the agent lives."),
     click.option("--image", metavar="IMAGE", help="The agent's image, as the cluster pulls it."),
@@ -120,7 +125,7 @@ def install(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401 --
         voice.note(note)
     if not settings.installation.applications and not settings.installation.rights_apart:
         voice.note(_EVERYWHERE)
-    if not settings.installation.record_storage:
+    if not settings.installation.record_storage and settings.installation.record_git_url is None:
         voice.note(_UNRECORDED)
     context.exit(code)
 

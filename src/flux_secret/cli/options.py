@@ -27,6 +27,18 @@ def _file(name: str, help_text: str, *, multiple: bool = False) -> Callable[[F],
     )
 
 
+def trust_options() -> tuple[Callable[[Any], Any], ...]:
+    """Give the flags that say whose word counts about the owners of stores."""
+    return (
+        click.option("--store-anchor", multiple=True, metavar="NAME=COMMIT",
+                     help="Trust the owners file that a store has at this commit; may be "
+                     "repeated. Default: the first that is seen."),
+        click.option("--store-owner-keys", multiple=True, metavar="NAME=FILE",
+                     help="Trust the commit that brought a store's owners file in, if one of "
+                     "these keys has signed it; one a line."),
+    )  # fmt: skip
+
+
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     _file("--config", "Stores and Apps, as the cluster would take them: several repositories, and "
           "who may read what."),
@@ -57,12 +69,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
                  help="A gopass or pass store and the name scripts call it by; may be repeated."),
     click.option("--stores-from", type=click.Path(path_type=Path), metavar="DIRECTORY",
                  help="More stores: one file each, named as the store, its address in it."),
-    click.option("--store-anchor", multiple=True, metavar="NAME=COMMIT",
-                 help="Trust the owners file that a store has at this commit; may be repeated. "
-                 "Default: the first that is seen."),
-    click.option("--store-owner-keys", multiple=True, metavar="NAME=FILE",
-                 help="Trust the commit that brought a store's owners file in, if one of these "
-                 "keys has signed it; one a line."),
+    *trust_options(),
     click.option("--cluster-name", default="", metavar="NAME",
                  help="How owners' rules name this cluster; else only rules for all count."),
     click.option("--accept-store-rewind", multiple=True, metavar="NAME=COMMIT",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import StoreName
+from flux_secret.model.store import Anchor
 from flux_secret.model.target import Source
 
 
@@ -34,5 +35,13 @@ class Installation:
     """Whether what applications need is granted by `--print-rbac`, and nothing of it here."""
     record_storage: str = ""
     """How large the volume of the record is; empty: no record is kept on one."""
+    record_git_url: GitUrl | None = None
+    """Where the record is pushed to; None: nowhere."""
+    record_keep: str = ""
+    """How much of the record each replica keeps; empty: all."""
+    anchors: Mapping[StoreName, Anchor] = field(default_factory=dict)
+    """Whose word counts about the stores' owners to begin with."""
+    cluster_name: str = ""
+    """How owners' rules name the cluster; empty: only rules for all clusters count."""
     known_hosts: str | None = None
     """None: those that everybody gets."""

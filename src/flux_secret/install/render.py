@@ -6,7 +6,8 @@ objects (tests/system/test_deploy.py compares them).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, Final, TypeAlias
 
@@ -17,8 +18,9 @@ from flux_secret.install.hosts import unknown_hosts
 from flux_secret.install.installation import Installation
 from flux_secret.install.keys import OperatorKeys
 from flux_secret.model.manifest import Bundle, BundleItem, Manifest, Origin
-from flux_secret.model.names import ObjectKey
+from flux_secret.model.names import ObjectKey, StoreName
 from flux_secret.model.plaintext import Plaintext
+from flux_secret.model.target import Source
 
 Tree: TypeAlias = "dict[str, Any]"
 
@@ -28,9 +30,14 @@ IDENTITY: Final = "flux-identity"
 SSH_PUBLIC: Final = "identity.pub"
 GPG_PUBLIC: Final = "flux.pub.asc"
 RECORD_CLAIM: Final = "flux-record"
+OWNER_KEYS: Final = "flux-owner-keys"
+"""What holds the public keys of `--store-owner-keys`."""
 _RECORD_VOLUME: Final = "/var/lib/flux-secret"
+_OWNERS_VOLUME: Final = "/etc/fluxd/owners"
 KEYS_ANNOTATION: Final = "flux-secret.io/keys"
 """On the pods: which keys they hold, so that other keys make other pods."""
+OWNERS_ANNOTATION: Final = "flux-secret.io/owner-keys"
+"""On the pods: a digest of whom they trust, for the same reason."""
 _LABELS: Final = {"app.kubernetes.io/name": "flux-secret"}
 _RIGHTS: Final = frozenset({"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})
 _SUFFIX: Final = "-flux"  # of what is the whole cluster's
@@ -48,6 +55,8 @@ def render(installation: Installation, keys: OperatorKeys | None = None) -> Bund
         trees += [*_custom_resources(installation)]
     if installation.record_storage:
         trees += [*_record(installation)]
+    if _owner_keys(installation):
+        trees.append(_owners(installation))
     if keys is not None:
         trees += [_identity(installation, keys), *_secrets(installation)]
     deployment = next(tree for tree in trees if tree["kind"] == "Deployment")
@@ -138,29 +147,81 @@ def _deployment(tree: Tree, installation: Installation, keys: OperatorKeys | Non
         volume = {"name": "record", "persistentVolumeClaim": {"claimName": RECORD_CLAIM}}
         template["spec"]["volumes"].append(volume)
         container["volumeMounts"].append({"name": "record", "mountPath": _RECORD_VOLUME})
-    if keys is not None and keys.identity.ssh is not None:
-        names = [one.fingerprint for one in keys.identity.openpgp]
-        names.append(f"SHA256:{keys.identity.ssh.sha256}")
-        template["metadata"]["annotations"] = {KEYS_ANNOTATION: " ".join(names)}
+    if trusted := _owner_keys(installation):
+        volume = {"name": "owners", "configMap": {"name": OWNER_KEYS}}
+        template["spec"]["volumes"].append(volume)
+        mount = {"name": "owners", "mountPath": _OWNERS_VOLUME, "readOnly": True}
+        container["volumeMounts"].append(mount)
+    if notes := {**_which_keys(keys), **_which_owners(trusted)}:
+        template["metadata"]["annotations"] = notes
     return tree
 
 
+def _which_keys(keys: OperatorKeys | None) -> Mapping[str, str]:
+    if keys is None or keys.identity.ssh is None:
+        return {}
+    names = [one.fingerprint for one in keys.identity.openpgp]
+    return {KEYS_ANNOTATION: " ".join([*names, f"SHA256:{keys.identity.ssh.sha256}"])}
+
+
+def _which_owners(trusted: Mapping[StoreName, tuple[str, str]]) -> Mapping[str, str]:
+    if not trusted:
+        return {}
+    said = "".join(f"{name}\n{text}" for name, (_, text) in trusted.items())
+    return {OWNERS_ANNOTATION: f"SHA256:{hashlib.sha256(said.encode()).hexdigest()}"}
+
+
+def _owner_keys(installation: Installation) -> Mapping[StoreName, tuple[str, str]]:
+    """Give the file of each store's trusted keys, and what is in it."""
+    named = {name: one.keys for name, one in installation.anchors.items() if one.keys}
+    return {  # a store's name may have letters that no file of a ConfigMap may have
+        name: (f"owners-{number}", "".join(f"{key}\n" for key in keys))
+        for number, (name, keys) in enumerate(sorted(named.items(), key=lambda one: str(one[0])))
+    }
+
+
+def _owners(installation: Installation) -> Tree:
+    metadata = {"name": OWNER_KEYS, "namespace": installation.namespace, "labels": dict(_LABELS)}
+    data = dict(_owner_keys(installation).values())
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+
+
 def _arguments(installation: Installation) -> Iterator[str]:
-    """Give Flux v1's flags, as the walkthrough's Deployment has them."""
+    """Give Flux v1's flags, as the walkthrough's Deployment has them, and ours."""
     if installation.source is not None:
-        yield f"--git-url={installation.source.url}"
-        yield f"--git-branch={installation.source.branch}"
-        if paths := [path for path in installation.paths if path]:
-            yield f"--git-path={','.join(paths)}"
-        yield "--manifest-generation=true"
+        yield from _delivers(installation.source, installation.paths)
     if installation.git_user is not None:
         yield f"--git-user={installation.git_user}"
     if installation.git_email is not None:
         yield f"--git-email={installation.git_email}"
     for name, url in installation.stores.items():
         yield f"--store={name}={url}"
+    yield from _trusts(installation)
+    if installation.record_git_url is not None:
+        yield f"--record-git-url={installation.record_git_url}"
+    if installation.record_keep:
+        yield f"--record-keep={installation.record_keep}"
     if installation.applications:
         yield f"--k8s-allow-namespace={','.join(installation.applications)}"
+
+
+def _delivers(source: Source, folders: Sequence[str]) -> Iterator[str]:
+    yield f"--git-url={source.url}"
+    yield f"--git-branch={source.branch}"
+    if paths := [path for path in folders if path]:
+        yield f"--git-path={','.join(paths)}"
+    yield "--manifest-generation=true"
+
+
+def _trusts(installation: Installation) -> Iterator[str]:
+    """Give the flags about owners."""
+    for name, anchor in installation.anchors.items():
+        if anchor.commit:
+            yield f"--store-anchor={name}={anchor.commit}"
+    for name, (file, _) in _owner_keys(installation).items():
+        yield f"--store-owner-keys={name}={_OWNERS_VOLUME}/{file}"
+    if installation.cluster_name:
+        yield f"--cluster-name={installation.cluster_name}"
 
 
 def _environment(installation: Installation) -> Mapping[str, str]:
@@ -196,7 +257,8 @@ def _identity(installation: Installation, keys: OperatorKeys) -> Tree:
 
 def _check_hosts(known_hosts: str, installation: Installation) -> None:
     source = [installation.source.url] if installation.source is not None else []
-    urls = [*source, *installation.stores.values()]
+    record = [installation.record_git_url] if installation.record_git_url is not None else []
+    urls = [*source, *installation.stores.values(), *record]
     if unknown := unknown_hosts(known_hosts, urls):
         name = unknown[0]
         host, _, port = name.lstrip("[").partition("]:")

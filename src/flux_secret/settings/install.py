@@ -13,13 +13,14 @@ from flux_secret.install.installation import Installation
 from flux_secret.model.giturl import GitUrl
 from flux_secret.model.names import StoreName
 from flux_secret.model.quantity import parse_quantity
+from flux_secret.model.store import Anchor
 from flux_secret.settings.environment import find_kubeconfig, whole_environment
 from flux_secret.settings.flags import Flags
 from flux_secret.settings.groups import ClusterSettings
 from flux_secret.settings.keyfolder import FORM, KeyFolder, key_folder
 from flux_secret.settings.person import PersonSettings
-from flux_secret.settings.record import LEAST_KEPT
-from flux_secret.settings.stores import stores_of
+from flux_secret.settings.record import LEAST_KEPT, kept_bytes, record_url
+from flux_secret.settings.stores import anchors_of, stores_of
 from flux_secret.settings.targets import targets_of
 
 MAX_KNOWN_HOSTS: Final = 256 * 1024  # bytes; a ConfigMap holds at most 1 MiB
@@ -44,6 +45,10 @@ class InstallFlags:
     all_namespaces: bool = False
     custom_resources: bool = False
     record_storage: str = ""
+    record_git_url: str | None = None
+    record_keep: str = ""
+    store_anchor: Sequence[str] = ()
+    store_owner_keys: Sequence[str] = ()
     namespace: str = "flux"
     image: str | None = None
     from_: str | None = None
@@ -116,6 +121,10 @@ def _installation(flags: InstallFlags) -> Installation:
         custom_resources=flags.custom_resources,
         rights_apart=not by_flags and not flags.all_namespaces,
         record_storage=_storage(flags.record_storage),
+        record_git_url=_record_url(flags.record_git_url),
+        record_keep=_kept(flags),
+        anchors=_anchors(flags, stores),
+        cluster_name=flags.cluster_name or "",
         known_hosts=_known_hosts(flags.git_known_hosts),
     )
 
@@ -127,6 +136,47 @@ def _storage(text: str) -> str:
             f"--record-storage {text} is too little for a record", remedy="write 1Gi or more"
         )
     return text
+
+
+def _record_url(text: str | None) -> GitUrl | None:
+    if text is None:
+        return None
+    if "$(" in text:
+        raise _password("--record-git-url")
+    url = record_url(text)
+    _without_password("--record-git-url", url)
+    return url
+
+
+def _kept(flags: InstallFlags) -> str:
+    """Give how much is kept as it was written; empty: all."""
+    if not flags.record_keep:
+        return ""
+    size = kept_bytes(flags.record_keep)
+    if not flags.record_storage and flags.record_git_url is None:
+        raise UsageError(
+            "--record-keep bounds a record, and none is kept",
+            remedy="say where: --record-storage SIZE, or --record-git-url URL",
+        )
+    if flags.record_storage and size > parse_quantity(flags.record_storage):
+        raise UsageError(
+            f"--record-keep {flags.record_keep} does not fit into --record-storage "
+            f"{flags.record_storage}",
+            remedy="keep less, for each replica, or make the volume larger",
+        )
+    return flags.record_keep
+
+
+def _anchors(flags: InstallFlags, stores: Mapping[StoreName, GitUrl]) -> Mapping[StoreName, Anchor]:
+    """Read whom the agent trusts about owners, only of stores that it has by flags."""
+    found = anchors_of(flags.store_anchor, flags.store_owner_keys)
+    if unknown := sorted(map(str, found.keys() - stores.keys())):
+        raise UsageError(
+            f"there is no --store {unknown[0]} whose owners could be trusted",
+            remedy=f"name it: --store {unknown[0]}=URL; of a Store that is an object, it is "
+            "spec.owners.anchor",
+        )
+    return found
 
 
 def _delivery_flags(flags: InstallFlags) -> Flags:

@@ -29,7 +29,7 @@ def key_folder(named: str | None, cluster: str | None, directory: Path | None) -
             raise UsageError("nothing says of which store the keys are", remedy=f"--from: {FORM}")
         return None
     path = SecretPath.parse(named)
-    if cluster is not None:
+    if cluster is not None and path.parts[1:] != ("technical", "k8s", cluster, "flux"):
         if len(path.parts) > 1 or "/" in cluster:
             raise UsageError("--from and --cluster-name name two folders", remedy=FORM)
         path = SecretPath.parse(f"{path}/technical/k8s/{cluster}/flux")

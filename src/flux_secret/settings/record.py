@@ -57,14 +57,14 @@ class RecordSettings:
     @classmethod
     def load(cls, flags: Flags, cache: Path) -> RecordSettings | None:
         """Read an agent's flags; None for an agent that keeps no record. Raises `UsageError`."""
-        url = _url(flags.record_git_url) if flags.record_git_url else None
+        url = record_url(flags.record_git_url) if flags.record_git_url else None
         if flags.record_dir is None and url is None:
             return None
         return cls(
             folder=flags.record_dir or cache / "record",
             name=flags.record_name,
             signing_key=flags.record_signing_key or flags.git_signing_key,
-            keep_bytes=_keep(flags.record_keep),
+            keep_bytes=kept_bytes(flags.record_keep),
             git_url=url,
             git_branch=_branch(flags.record_git_branch),
             push_seconds=seconds("--record-git-interval", flags.record_git_interval),
@@ -102,7 +102,8 @@ def record_folder(environ: Mapping[str, str] | None = None) -> Path:
     return Path(base) / "flux-secret" / "record"
 
 
-def _url(text: str) -> GitUrl:
+def record_url(text: str) -> GitUrl:
+    """Read `--record-git-url`; raise `UsageError`."""
     try:
         return GitUrl.parse(text)
     except UsageError as failure:
@@ -119,7 +120,8 @@ def _branch(text: str) -> str:
     return text
 
 
-def _keep(text: str) -> int:
+def kept_bytes(text: str) -> int:
+    """Read `--record-keep`, 0 for all; raise `UsageError`."""
     try:
         size = parse_quantity(text)
     except UsageError as failure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib.resources import files
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from flux_secret.cli.agent import agent
 from flux_secret.errors import ConfigurationError
 from flux_secret.install.installation import Installation
 from flux_secret.install.keys import OperatorKeys
@@ -22,7 +23,9 @@ from flux_secret.model.giturl import GitUrl
 from flux_secret.model.identity import Identity, OpenPgpPublic, SshPublic
 from flux_secret.model.manifest import Bundle
 from flux_secret.model.names import StoreName
+from flux_secret.model.ownerkey import OwnerKey
 from flux_secret.model.plaintext import Plaintext
+from flux_secret.model.store import Anchor
 from flux_secret.model.target import Source
 
 PLAIN = Installation(
@@ -231,3 +234,51 @@ def test_the_host_keys_that_everybody_gets_have_the_published_fingerprints() -> 
     }
     assert found == stated
     assert found.keys() == {"github.com", "gitlab.com", "bitbucket.org"}
+
+
+ALICE = OwnerKey.parse(f"openpgp:{'A' * 40}")
+OWNED = replace(
+    PLAIN,
+    anchors={StoreName("apps"): Anchor("1" * 40), StoreName("a/b@c"): Anchor(keys=(ALICE,))},
+    cluster_name="prod",
+    record_git_url=GitUrl.parse("git@github.com:example/record"),
+    record_keep="512Mi",
+)
+
+
+def test_the_agent_is_told_whose_word_counts_and_where_its_record_goes() -> None:
+    bundle = render(OWNED)
+    said = set(container(bundle)["args"])
+    assert said > {
+        f"--store-anchor=apps={'1' * 40}", "--store-owner-keys=a/b@c=/etc/fluxd/owners/owners-0",
+        "--cluster-name=prod", "--record-git-url=git@github.com:example/record",
+        "--record-keep=512Mi",
+    }  # fmt: skip
+    parsed = agent.make_context("agent", list(container(bundle)["args"])).params
+    assert parsed["store_owner_keys"] == ("a/b@c=/etc/fluxd/owners/owners-0",)
+    assert body(bundle, "ConfigMap", "flux-owner-keys")["data"] == {"owners-0": f"{ALICE}\n"}
+    spec = body(bundle, "Deployment")["spec"]["template"]["spec"]
+    assert {"name": "owners", "configMap": {"name": "flux-owner-keys"}} in spec["volumes"]
+    mounted = {one["name"]: one for one in container(bundle)["volumeMounts"]}["owners"]
+    assert (mounted["mountPath"], mounted["readOnly"]) == ("/etc/fluxd/owners", True)
+    order = names(bundle)
+    assert order.index("ConfigMap/flux-owner-keys flux") < order.index("Deployment/flux flux")
+
+
+def test_other_owner_keys_make_other_pods_beside_the_agents_own() -> None:
+    def notes(*keys: OwnerKey) -> Mapping[str, str]:
+        anchors = {StoreName("apps"): Anchor(keys=keys)} if keys else {}
+        template = body(render(replace(PLAIN, anchors=anchors), KEYS), "Deployment")
+        found: Mapping[str, str] = template["spec"]["template"]["metadata"]["annotations"]
+        return found
+
+    bob = OwnerKey.parse(f"openpgp:{'B' * 40}")
+    assert notes(ALICE).keys() == {"flux-secret.io/keys", "flux-secret.io/owner-keys"}
+    assert notes(ALICE) != notes(ALICE, bob)
+    assert notes().keys() == {"flux-secret.io/keys"}
+
+
+def test_a_host_that_only_the_record_goes_to_has_to_be_known() -> None:
+    url = GitUrl.parse("git@record.example.org:r")
+    with pytest.raises(ConfigurationError, match=r"no host key of record\.example\.org is known"):
+        render(replace(PLAIN, record_git_url=url))
