@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+# a gpg that outlives its test may write, or start an agent, while they are ended
+_KEEPER = """trap "" INT TERM HUP
+read -r _
+tries=0
+until gpgconf --homedir "$1" --kill all; rm -rf -- "$1" || [ "$tries" -ge 100 ]; do
+  tries=$((tries + 1))
+  sleep 0.1
+done"""
 _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
@@ -83,12 +90,21 @@ class Home:
 
 @contextmanager
 def home() -> Iterator[Home]:
+    """Lend a home; it and its agents are gone afterwards, also when the tests are killed.
+
+    A run that a time limit or a person ends unwinds no fixture, and gpg's agents are daemons: they
+    would stay, and their home in memory. So another process ends them, which the end of a pipe
+    tells, as `outside/keeper.py` does for the product.
+    """
     path = Path(tempfile.mkdtemp(prefix="gnupg-", dir=_MEMORY))
+    keeper = subprocess.Popen(
+        ["/bin/sh", "-c", _KEEPER, "sh", str(path)], stdin=subprocess.PIPE,
+        env={"PATH": os.environ["PATH"]}, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert keeper.stdin is not None
     try:
         yield Home(path)
     finally:
-        subprocess.run(
-            ["gpgconf", "--homedir", str(path), "--kill", "all"],
-            env={"PATH": os.environ["PATH"]}, check=False, capture_output=True, timeout=30,
-        )  # fmt: skip
-        shutil.rmtree(path, ignore_errors=True)
+        keeper.stdin.close()
+        keeper.wait(timeout=60)
