@@ -17,6 +17,8 @@ from simulators.measured import measured
 from simulators.world import APPLICATION, World
 
 SECONDS = 60.0
+SAID_LINES = 60
+SAID_CHARACTERS = 400
 
 
 @dataclass
@@ -59,9 +61,22 @@ def agent(
         )  # fmt: skip
     try:
         yield Agent(process, log)
+    except Exception as failure:
+        failure.add_note(_what_it_said(name, log))
+        raise
     finally:
         process.kill()
         process.wait(SECONDS)
+
+
+def _what_it_said(name: str, log: Path) -> str:
+    """Give the end of an agent's log: whoever reads a failure of CI has nothing else of it."""
+    lines = [
+        line[:SAID_CHARACTERS]
+        for line in log.read_text(errors="replace").splitlines()
+        if "event=refreshed" not in line
+    ]
+    return "\n".join([f"the last that {name} said:", *lines[-SAID_LINES:]])
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from flux_secret.errors import UnreachableError
 from flux_secret.outside.kubernetes import Connection, Limits, Reflector, Troubled
-from flux_secret.outside.kubernetes import transport as transport_module
+from flux_secret.outside.kubernetes import pool as pool_module
 from flux_secret.outside.kubernetes.transport import Transport
 from flux_secret.outside.kubernetes.watching import ApiSource
 from simulators.watching import FAST, THINGS, Seen, named
@@ -153,13 +153,13 @@ async def test_a_peer_that_vanishes_is_noticed_by_the_kernel(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made: list[socket.socket] = []
-    factory = transport_module._kept_alive
+    factory = pool_module._kept_alive
 
     def kept(address: Any) -> socket.socket:  # noqa: ANN401 -- aiohttp's own tuple
         made.append(factory(address))
         return made[-1]
 
-    monkeypatch.setattr(transport_module, "_kept_alive", kept)
+    monkeypatch.setattr(pool_module, "_kept_alive", kept)
     asked: dict[str, int] = {}
 
     async def watch(request: web.Request) -> web.StreamResponse:

@@ -83,6 +83,10 @@ class Chores:
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
+    def has(self, key: Hashable) -> bool:
+        """Whether something is to be done for the key, or is being done."""
+        return key in self._lanes
+
     def forget(self, key: Hashable) -> None:
         """Do nothing more for the key; what has begun is finished."""
         if key in self._lanes:

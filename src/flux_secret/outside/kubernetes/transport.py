@@ -7,7 +7,6 @@ import contextlib
 import copy
 import io
 import math
-import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,14 +20,11 @@ from flux_secret import __version__
 from flux_secret.errors import FluxSecretError, IntegrityError, UnreachableError
 from flux_secret.outside.kubernetes import tls
 from flux_secret.outside.kubernetes.connection import Connection
+from flux_secret.outside.kubernetes.pool import Pool
 
 MIB: Final = 1024 * 1024
 USER_AGENT: Final = f"flux-secret/{__version__}"
-_KEEP_ALIVE: Final = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3}
-"""Seconds until the first probe, between two, and how many go unanswered."""
 _TRY_LATER: Final = frozenset({429, 503})
-_LAST_TURNS: Final = 5
-"""Of the event loop, in which aborted connections are closed; a command's loop ends after them."""
 _NO_PARAMS: Final[Mapping[str, str]] = {}
 
 
@@ -147,15 +143,11 @@ class Transport:
             if session is not None:
                 await session.close()
         self._session = self._streams = None
-        for _ in range(_LAST_TURNS):  # what a cancelled request cut off is closed by the loop
-            await asyncio.sleep(0)
 
     def _opened(self, *, context: ssl.SSLContext | bool, connections: int) -> aiohttp.ClientSession:
         limits = self._limits
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                ssl=context, limit=connections, socket_factory=_kept_alive
-            ),
+            connector=Pool(context=context, connections=connections),
             timeout=aiohttp.ClientTimeout(
                 total=limits.total_seconds, sock_connect=limits.connect_seconds
             ),
@@ -326,17 +318,6 @@ class Transport:
                 )
             chunks.append(chunk)
         return b"".join(chunks)
-
-
-def _kept_alive(address: aiohttp.AddrInfoType) -> socket.socket:
-    """Make a socket that notices within a minute that nobody is there any more."""
-    family, kind, protocol, _, _ = address
-    made = socket.socket(family, kind, protocol)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, number in _KEEP_ALIVE.items():
-        if hasattr(socket, option):  # another system may have none of them
-            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), number)
-    return made
 
 
 def _open(session: aiohttp.ClientSession | None) -> aiohttp.ClientSession:

@@ -66,9 +66,12 @@ class Deliverables:
                 self.listed = True
                 for name in gone:
                     self._forget(name)
+                for tree in objects:
+                    self._teller.hear(self._kind.served, tree)
                 self.settle()
             case Upsert(object=tree):
                 self._trees[self._name(tree)] = tree
+                self._teller.hear(self._kind.served, tree)
                 self._settle(self._name(tree))
             case Gone(namespace=namespace, name=short):
                 self._trees.pop(self._kind.named(namespace, short), None)
@@ -104,7 +107,7 @@ class Deliverables:
         tree = self._trees[name]
         finalizer, is_ours = f"finalizer of {name}", kinds.FINALIZER in kinds.finalizers(tree)
         if not self._around.owns(name):
-            self._chores.forget(finalizer)
+            self._leave(name)
         elif kinds.is_leaving(tree):
             if is_ours:
                 self._chores.want(finalizer, lambda: self._release(name))
@@ -132,6 +135,8 @@ class Deliverables:
                     status, ready=None, reason=Reason.PROGRESSING, message=NEW, reconciling=True
                 )
             self._teller.app(self._kind.served, tree, status)
+        elif stands and lane is not None and not lane.is_new:
+            self._teller.mend(self._kind.served, tree, self._board.status(name))
         asked = kinds.requested(tree)
         if asked and asked != kinds.handled(tree) and not app.suspended:
             self._chores.want(f"sync of {name}", lambda: self._asked(name, asked))
@@ -172,9 +177,13 @@ class Deliverables:
         scheduler = self._board.scheduler
         self._chores.want(f"lane of {name}", lambda: scheduler.drop(name))
 
-    def _forget(self, name: AppName) -> None:
-        self._drop(name)
+    def _leave(self, name: AppName) -> None:
+        """Write nothing more to an object: it is another replica's, or no more."""
         for chore in ("finalizer", "sync"):
             self._chores.forget(f"{chore} of {name}")
         self._teller.forget(self._kind.served, name.namespace, kinds.short(name))
+
+    def _forget(self, name: AppName) -> None:
+        self._drop(name)
+        self._leave(name)
         self._board.forget(name)

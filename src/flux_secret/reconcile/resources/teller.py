@@ -27,12 +27,27 @@ class Teller:
         self._client = client
         self._chores = chores
         self._said: dict[str, Mapping[str, Json]] = {}
-        """What each status says, as it was written last."""
+        """What each status says, as it was written last, until the object is heard of again."""
 
     def app(self, kind: ServedKind, tree: Tree, status: AppStatus, *, handled: str = "") -> None:
         """Say how one stands; `handled` is what was asked for with an annotation, and done."""
         wanted = conditions.of_app(status, self._shown(kind, tree, handled))
         self._say(kind, tree, wanted, QUIET_SECONDS if status.reconciling else 0.0)
+
+    def hear(self, kind: ServedKind, tree: Tree) -> None:
+        """Take the status that an object has in the cluster, unless we are about to write one."""
+        if not self._is_telling(kind, tree):
+            self._said.pop(_key_of(kind, tree), None)
+
+    def mend(self, kind: ServedKind, tree: Tree, status: AppStatus) -> None:
+        """Say again how one stands if its status has come to say something else.
+
+        A replica that delivered it before may have been writing while it went to this one. What we
+        wrote ourselves is often heard of late, so it is not written again at once.
+        """
+        if not self._is_telling(kind, tree):
+            wanted = conditions.of_app(status, self._shown(kind, tree))
+            self._say(kind, tree, wanted, QUIET_SECONDS)
 
     def store(self, tree: Tree, head: conditions.Head) -> None:
         """Say whether a Store answers."""
@@ -48,6 +63,9 @@ class Teller:
         key = _key(kind, namespace, name)
         self._said.pop(key, None)
         self._chores.forget(key)
+
+    def _is_telling(self, kind: ServedKind, tree: Tree) -> bool:
+        return self._chores.has(_key_of(kind, tree))
 
     def _shown(self, kind: ServedKind, tree: Tree, handled: str = "") -> Shown:
         before = self._said.get(_key_of(kind, tree)) or mapping(tree, "status")
