@@ -5,10 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import re
 import signal
-import urllib.error
-import urllib.request
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -17,7 +14,7 @@ from typing import Any
 
 from flux_secret.audit.places import FolderPlace
 from flux_secret.audit.verify import verify
-from simulators.agents import SECONDS, Agent, agent, until, value
+from simulators.agents import Agent, agent, asked, until, value
 from simulators.repositories import Executable
 from simulators.world import APPLICATION, FIRST, SECOND, World
 
@@ -43,20 +40,6 @@ def kinds(place: Path) -> Counter[str]:
 
 def record(world: World) -> str:
     return f"--record-dir={world.root / 'record'}"
-
-
-def asked(running: Agent, of: str, path: str) -> tuple[int, str]:
-    """Ask the agent's API, or its port for probes (`health`)."""
-    listening = re.compile(rf"msg={'.'.join(filter(None, ['listening', of]))} address=(\S+)")
-    until(lambda: listening.search(running.log.read_text()) is not None)
-    found = listening.search(running.log.read_text())
-    assert found is not None
-    try:
-        url = f"http://{found[1]}{path}"
-        with urllib.request.urlopen(url, timeout=SECONDS) as answer:
-            return int(answer.status), answer.read().decode()
-    except urllib.error.HTTPError as refused:
-        return refused.code, refused.read().decode()
 
 
 def test_every_kind_has_its_line_and_no_line_has_a_value(world: World) -> None:

@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from simulators.agents import agent, until, value
+from simulators.agents import agent, asked, until, value
 from simulators.world import FIRST, World
 
 BRANCH = "flux-secret/record"
+METRIC = "flux_secret_record_push_failing"
 QUICK = ("--sync-interval=1h", "--git-poll-interval=1s", "--record-git-interval=1s")
 
 
@@ -54,8 +55,10 @@ def test_a_branch_that_is_taken_back_is_said_in_the_agents_log(world: World) -> 
     with agent(world, *QUICK, f"--record-git-url=file://{host}") as running:
         until(lambda: bool(git("-C", host, "rev-parse", "--verify", f"refs/heads/{BRANCH}")))
         until(lambda: value(world) == FIRST)
+        assert f"{METRIC} 0.0" in asked(running, "", "/metrics")[1]
         git("-C", host, "update-ref", "-d", f"refs/heads/{BRANCH}")
         until(lambda: "msg=record.taken_back" in running.log.read_text())
         assert "somebody has taken the record back" in running.log.read_text()
+        assert f"{METRIC} 1.0" in asked(running, "", "/metrics")[1]
         assert git("-C", host, "rev-parse", "--verify", f"refs/heads/{BRANCH}") == ""
         running.stop()

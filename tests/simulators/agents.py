@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,3 +101,17 @@ def address(running: Agent) -> str:
     found = listening.search(running.log.read_text())
     assert found is not None
     return f"http://{found[1]}"
+
+
+def asked(running: Agent, of: str, path: str) -> tuple[int, str]:
+    """Ask the agent's API, or its port for probes (`health`)."""
+    listening = re.compile(rf"msg={'.'.join(filter(None, ['listening', of]))} address=(\S+)")
+    until(lambda: listening.search(running.log.read_text()) is not None)
+    found = listening.search(running.log.read_text())
+    assert found is not None
+    try:
+        url = f"http://{found[1]}{path}"
+        with urllib.request.urlopen(url, timeout=SECONDS) as answer:
+            return int(answer.status), answer.read().decode()
+    except urllib.error.HTTPError as refused:
+        return refused.code, refused.read().decode()

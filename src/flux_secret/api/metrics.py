@@ -36,10 +36,12 @@ class Metrics:
         targets: Iterable[tuple[str, bool]],
         queued: Callable[[], int] = lambda: 0,
         unrecorded: Callable[[], bool] = lambda: False,
+        unpushed: Callable[[], bool] = lambda: False,
     ) -> None:
         """`targets` are names, and whether the target's generators may use the network.
 
-        `queued` says how many jobs wait now, `unrecorded` whether the record cannot be written.
+        `queued` says how many jobs wait now, `unrecorded` whether the record cannot be written,
+        `unpushed` whether it cannot be pushed.
         """
         self._registry = CollectorRegistry()
         registry = self._registry
@@ -75,6 +77,11 @@ class Metrics:
             "flux_secret_record_failing", "Whether the record could not be written the last time.",
             registry=registry,
         ).set_function(unrecorded)  # fmt: skip
+        Gauge(
+            "flux_secret_record_push_failing",
+            "Whether the record's branch is behind: it could not be pushed the last time.",
+            registry=registry,
+        ).set_function(unpushed)  # fmt: skip
         self._delivered_at = Gauge(
             "flux_secret_last_delivery_timestamp_seconds", "When a target was last delivered.",
             ["target"], registry=registry,

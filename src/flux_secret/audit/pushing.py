@@ -8,7 +8,7 @@ the newest one is made anew with each push until it is full.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
@@ -72,12 +72,25 @@ class Position:
     offset: int = 0
 
 
+Told = Callable[[FluxSecretError | None], None]
+
+
+def nobody(_failure: FluxSecretError | None) -> None:
+    """Hear it, and tell nobody."""
+
+
 class Pusher:
     """Keeps the branch up to date with one writer's files."""
 
-    def __init__(self, branch: Branch, folder: Path, *, tries: int = 8) -> None:
-        """Begin; a push is made again `tries` times because another writer was faster."""
+    def __init__(
+        self, branch: Branch, folder: Path, *, tries: int = 8, told: Told = nobody
+    ) -> None:
+        """Begin; a push is made again `tries` times because another writer was faster.
+
+        `told` hears after each attempt why the branch is behind, or None.
+        """
         self._branch, self._folder, self._tries = branch, folder, tries
+        self._told = told
         self._at = Position()
         self._others: dict[str, tuple[str, Head]] = {}
         self._said = ""
@@ -96,6 +109,8 @@ class Pusher:
             raise RecordError(failure.what, remedy=failure.remedy) from None
         except FluxSecretError as failure:
             self._say(failure)
+        else:
+            self._told(None)
 
     async def run(self, seconds: float) -> None:
         """Push every so many seconds, until it is cancelled."""
@@ -121,6 +136,7 @@ class Pusher:
         if self._said:
             _log.warning("record.pushed_again", pushed=self.pushed)
         self._said = ""
+        self._told(None)
         return True
 
     def _say(self, failure: FluxSecretError) -> None:
@@ -129,6 +145,7 @@ class Pusher:
             name = "record.taken_back" if is_loss else "record.not_pushed"
             _log.error(name, err=failure.what, remedy=failure.remedy, pushed=self.pushed)
         self._said = failure.what
+        self._told(failure)
 
     async def heads(self) -> Mapping[str, Head]:
         """Give the heads of the other writers' chains, as the branch had them last."""

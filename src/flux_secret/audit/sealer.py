@@ -21,7 +21,7 @@ from typing import Final
 import structlog
 
 from flux_secret.audit.keeper import RecordKeeper
-from flux_secret.audit.pushing import Branch, Pusher
+from flux_secret.audit.pushing import Branch, Pusher, Told, nobody
 from flux_secret.audit.seen import heads_below
 from flux_secret.audit.segments import Bounds, Head
 from flux_secret.audit.signing import Signer, statement
@@ -157,10 +157,12 @@ class Sealer:
 async def kept(  # noqa: PLR0913 -- what a record is made of
     root: Path, name: str, *, signer: Signer | None = None, branch: BranchAt | None = None,
     bounds: Bounds | None = None, pace: Pace | None = None, clock: Clock | None = None,
+    pushed: Told = nobody,
 ) -> AsyncIterator[RecordKeeper]:  # fmt: skip
     """Keep a chain, sealed, as long as this lasts; raise `RecordError` when it cannot begin.
 
-    With a branch, made for the chain's folder, it is pushed there, too. A chain of which more was
+    With a branch, made for the chain's folder, it is pushed there, too, and `pushed` hears after
+    each attempt why the branch is behind, or None. A chain of which more was
     pushed than its files hold does not go on: its disk was put back, or somebody cut it.
     """
     pace = pace or Pace()
@@ -169,7 +171,7 @@ async def kept(  # noqa: PLR0913 -- what a record is made of
         async def beside() -> Mapping[str, Head]:
             return await asyncio.to_thread(heads_below, root, keeper.writer)
 
-        pusher = Pusher(branch(keeper.folder), keeper.folder) if branch else None
+        pusher = Pusher(branch(keeper.folder), keeper.folder, told=pushed) if branch else None
         if pusher is not None:
             await pusher.begin()
         others = [beside, *([pusher.heads] if pusher else [])]

@@ -87,6 +87,7 @@ class Board:
             ((target.name, target.generation.network) for app in apps for target in app.targets),
             lambda: self.scheduler.waiting,
             lambda: self.vitals.facts.unrecorded_since is not None,
+            lambda: self.vitals.facts.unpushed_since is not None,
         )
         self._changes: dict[str, tuple[Change, ...]] = {}
         self._failures: dict[str, str] = {}

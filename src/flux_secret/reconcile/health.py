@@ -39,6 +39,8 @@ class Facts:
     """Whether a record is kept."""
     unrecorded_since: float | None = None
     """Since when the record could not be written; None when it could the last time."""
+    unpushed_since: float | None = None
+    """Since when the record's branch has been behind; None when it has everything, or is none."""
     failing_since: float | None = None
     """Since when no round has delivered anything; None when the last one did."""
 

@@ -82,6 +82,11 @@ class Vitals:
         since = self._since(self._facts.unrecorded_since, lasts=failure is not None)
         self._facts = replace(self._facts, records=True, unrecorded_since=since)
 
+    def pushed(self, failure: FluxSecretError | None) -> None:
+        """Note why the record could not be pushed to its branch; None: it has everything."""
+        since = self._since(self._facts.unpushed_since, lasts=failure is not None)
+        self._facts = replace(self._facts, unpushed_since=since)
+
     def stores(self, names: Collection[StoreName]) -> None:
         """Note which stores there are: what was known of others no longer counts."""
         self._here = {name: here for name, here in self._here.items() if name in names}

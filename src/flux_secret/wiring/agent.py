@@ -176,9 +176,7 @@ async def connect(  # noqa: PLR0913 -- one for each whom it connects
         held = held or Deadline()
         git = git_access(settings)
         keys = load_keys(settings.keys, settings.tool_path, resources)
-        record = await record_of(settings, keys, git, resources, recorder)
-        if record is not None and vitals is not None:
-            record.told = vitals.recorded
+        record = await record_of(settings, keys, git, resources, recorder, vitals=vitals)
         recorder = Marked(record) if record is not None else None
         client = await cluster_client(settings, resources, held)
         repositories = Repositories(settings, git, keys.gpg, client)

@@ -10,11 +10,13 @@ from contextlib import asynccontextmanager
 import structlog
 
 import flux_secret
+from flux_secret.audit.pushing import nobody
 from flux_secret.errors import RecordError
 from flux_secret.model.finding import Finding, Level
 from flux_secret.model.record import Kind, Note, Recorder
 from flux_secret.outside.git import GitAccess
 from flux_secret.outside.gpg import Gpg
+from flux_secret.reconcile.vitals import Vitals
 from flux_secret.reconcile.watched import Watched
 from flux_secret.settings import Settings
 from flux_secret.settings.effective import said
@@ -27,24 +29,29 @@ _AGENT = "agent"
 _log = structlog.get_logger()
 
 
-async def record_of(
+async def record_of(  # noqa: PLR0913 -- what a record is made of, and who hears of it
     settings: Settings,
     keys: Keys,
     git: GitAccess,
     resources: contextlib.AsyncExitStack,
     recorder: Recorder | None = None,
+    *,
+    vitals: Vitals | None = None,
 ) -> Watched | None:
     """Open the record that the settings name, unless there is one; which keys are held is on it.
 
-    `git` is how a repository is reached that it is pushed to. None where no record is kept. Raises
-    `RecordError` when it cannot begin.
+    `git` is how a repository is reached that it is pushed to. None where no record is kept; what
+    becomes of one `vitals` learn. Raises `RecordError` when it cannot begin.
     """
     if recorder is None and settings.record is not None:
-        opening = kept(settings.record, keys.gpg, access=git)
+        pushed = vitals.pushed if vitals is not None else nobody
+        opening = kept(settings.record, keys.gpg, access=git, pushed=pushed)
         recorder = await resources.enter_async_context(opening)
     if recorder is None:
         return None
     watched = Watched(recorder)
+    if vitals is not None:
+        watched.told = vitals.recorded
     if loaded := list(_loaded(keys)):
         await watched.announce(loaded)
     return watched

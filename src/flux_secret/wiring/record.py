@@ -12,6 +12,7 @@ from typing import Final, cast
 import structlog
 
 from flux_secret.audit.pseudonyms import MAX_KEY, Hiding, Pseudonyms
+from flux_secret.audit.pushing import Told, nobody
 from flux_secret.audit.sealer import Pace, kept
 from flux_secret.audit.segments import Bounds
 from flux_secret.audit.signing import Signer
@@ -46,12 +47,13 @@ async def recorder(
     gpg: Gpg | None = None,
     *,
     access: GitAccess | None = None,
+    pushed: Told = nobody,
 ) -> AsyncIterator[Recorder]:
     """Keep the record as long as this lasts; raise `RecordError` when it cannot begin.
 
     `gpg` has the keys that may sign: an agent's own. For a person it is theirs, and only where the
     settings name a key, as any other might ask for a passphrase. `access` is how the repository is
-    reached that it is pushed to, where the settings name one.
+    reached that it is pushed to, where the settings name one; `pushed` hears why it cannot be.
     """
     hidden = pseudonyms(settings.pseudonym_key) if settings.pseudonym_key else None
     signer = await signer_of(gpg, settings.signing_key) if gpg else None
@@ -70,6 +72,7 @@ async def recorder(
         branch=branch if settings.git_url else None,
         bounds=bounds,
         pace=pace,
+        pushed=pushed,
     ) as keeper:
         yield keeper if hidden is None else Hiding(keeper, hidden)
 
