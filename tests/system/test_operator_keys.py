@@ -162,3 +162,10 @@ def test_after_a_kill_the_list_is_whole_and_has_no_value_that_was_changed_since(
     desk.me.flux("store", "insert", "-f", "apps/prod/db", stdin=b"new\n")
     assert unchanged(desk) == ["apps/demo/db"]
     assert not (desk.admin.store / FOLDER).exists()
+
+
+def test_what_it_decrypts_is_remembered_with_what_age_and_offboard_do(desk: Desk) -> None:
+    desk.me.flux("store", "insert", "-f", "apps/prod/db", stdin=b"new\n")
+    desk.me.flux(*RETIRE[:-1], "--dry-run", check=False)
+    (told,) = json.loads(desk.me.flux("age", "-o", "json", "apps").out)["scans"]
+    assert told["remembered"] >= 3, "what it could read: two entries, of one two versions"

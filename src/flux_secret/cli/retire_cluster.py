@@ -20,7 +20,7 @@ from flux_secret.errors import ConfigurationError
 from flux_secret.settings.person import PersonSettings
 from flux_secret.store.working.operator import GPG_PUBLIC, OperatorFolder
 from flux_secret.store.working.succession import Operator, holds, known
-from flux_secret.wiring.stores import mounted
+from flux_secret.wiring.stores import mounted, remembering
 
 
 @click.command("retire-cluster")
@@ -58,7 +58,7 @@ async def _retire(
         operators = await _operators(folder)
         asking.ensure_answers()
         for store in mounts.stores.values():
-            still = await known(store, operators)
+            still = await known(store, operators, remembering(settings, store))
             tell(store, still)
             readable += known_json(store, still)
             named = await holds(store, operators)

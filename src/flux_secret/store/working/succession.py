@@ -19,6 +19,7 @@ from flux_secret.store.working.exposure import Unchanged
 from flux_secret.store.working.hindsight import still_known
 from flux_secret.store.working.membership import Membership, add, remove, still_named
 from flux_secret.store.working.store import Draft, WorkingStore
+from flux_secret.store.working.versions import Remembering
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,11 @@ async def holds(store: WorkingStore, operators: Sequence[Operator]) -> bool:
     return bool(await named(Draft(store, store.tree()), operators))
 
 
-async def known(store: WorkingStore, operators: Sequence[Operator]) -> Sequence[Unchanged]:
+async def known(
+    store: WorkingStore, operators: Sequence[Operator], memory: Remembering
+) -> Sequence[Unchanged]:
     """Give the entries of which these keys could ever read what they hold now."""
     if store.crypto.layout != GPG:
         return []
-    return await still_known(store, [one for each in operators for one in each.readers])
+    readers = [one for each in operators for one in each.readers]
+    return await still_known(store, readers, memory)
