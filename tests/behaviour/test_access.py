@@ -156,6 +156,29 @@ def test_an_entry_of_a_store_that_is_not_here_is_told(delivered: World) -> None:
     assert any("apps/demo is read in the cluster, and lies in no store here" in one for one in said)
 
 
+def test_an_app_that_the_owners_refuse_is_shown_as_no_reader(delivered: World) -> None:
+    key = delivered.gnupg.fingerprint("person1@example.org")
+    delivered.store.commit({".flux-secret/owners.yaml": (
+        f"version: 1\nowners:\n  ann: {{keys: ['openpgp:{key}']}}\npaths:\n"
+        "  demo: {owners: [ann], readers: {apps: ['demo/overlay/*'], clusters: [prod]}}\n"
+    )}, "owners")  # fmt: skip
+    found = access(delivered, "who", "apps/demo", "-o", "json")
+    app = next(name for name in ways(found, "cluster") if name.startswith("application "))
+    said = json.loads(found.out)["findings"]
+    assert any("nobody said: --cluster-name NAME" in one for one in said)
+    named = access(delivered, "who", "apps/demo", "-o", "json", "--cluster-name=prod")
+    assert app in ways(named, "cluster")
+    assert not any("--cluster-name" in one for one in json.loads(named.out)["findings"])
+    other = access(delivered, "who", "apps/demo", "-o", "json", "--cluster-name=test")
+    assert app not in ways(other, "cluster")
+    assert f"secret {delivered.namespace}/demo-secret" in ways(other, "cluster")
+    refused = f"{app[12:]} may not read it any more: its owners let clusters prod read it"
+    assert any(one.startswith(refused) for one in json.loads(other.out)["notes"])
+    drawn = json.loads(access(delivered, "graph", "-o", "json", "--cluster-name=test").out)
+    drawn_so = [one["carries"] for one in drawn["edges"] if one["why"].startswith(refused)]
+    assert drawn_so == [False]
+
+
 def test_without_a_cluster_references_count_as_they_are_written(world: World) -> None:
     world.monkeypatch.setenv("HOME", str(world.root))
     world.ops.commit({"demo/base/secret.yaml": (

@@ -7,7 +7,7 @@ Secrets and subjects.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -48,6 +48,8 @@ class Facts:
     keys: tuple[tuple[str, str], ...] = ()
     """Owners and the fingerprints of their OpenPGP keys, as the owners file has them."""
     uses: tuple[Use, ...] = ()
+    refused: Mapping[Use, str] = field(default_factory=dict)
+    """Which of them the owners' rules do not allow now, and why."""
     asked: bool = False
     """Whether a cluster was asked."""
     secrets: tuple[str, ...] = ()
@@ -150,7 +152,7 @@ def _owners(facts: Facts) -> Iterator[Edge]:
 def _uses(facts: Facts) -> Iterator[Edge]:
     for one in facts.uses:
         entry, app = Node(Kind.ENTRY, one.entry), Node(Kind.APP, one.app)
-        yield Edge(entry, app, one.how)
+        yield _reading(one, facts.refused.get(one, ""))
         if one.certain:
             for secret in one.secrets:
                 yield Edge(entry, Node(Kind.SECRET, secret), f"delivered by {one.app}")
@@ -163,6 +165,21 @@ def _uses(facts: Facts) -> Iterator[Edge]:
             yield Edge(app, Node(Kind.SECRET, secret), "delivers it", carries=False)
         for secret in facts.agents:
             yield Edge(entry, Node(Kind.SECRET, secret), "the key of an agent that opens it")
+
+
+def _reading(use: Use, refused: str) -> Edge:
+    """Say that an App reads an entry; or that it may not, whatever it did before.
+
+    What only stands in a manifest may be delivered under any name, so it is in doubt and no more.
+    What was delivered still lies in its Secrets, which other edges say.
+    """
+    entry, app = Node(Kind.ENTRY, use.entry), Node(Kind.APP, use.app)
+    if not refused:
+        return Edge(entry, app, use.how)
+    if not use.target:
+        return Edge(entry, app, f"{use.how}, if it is delivered under such a name: {refused}")
+    says = f"{use.app} may not read it any more: {refused}; in Secrets is what it read before"
+    return Edge(entry, app, says, carries=False)
 
 
 def _cluster(facts: Facts, before: Iterable[Edge]) -> Iterator[Edge]:

@@ -98,6 +98,8 @@ class Use:
     """`read by its last delivery`, or where the reference stands."""
     certain: bool = True
     """Whether the value was seen in these; else it may be in any of them, or in none."""
+    target: str = ""
+    """How owners' rules name what was delivered; empty where it is only written somewhere."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -24,6 +24,7 @@ class AccessFlags:
     no_cluster: bool = False
     through_pods: bool = False
     manifests: tuple[Path, ...] = ()
+    cluster_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class AccessSettings:
     """Folders of an application repository, where references are looked for as written."""
     through_pods: bool = False
     """Whether who may start or enter pods is looked at."""
+    cluster_name: str = ""
+    """How owners' rules name the cluster; empty where nobody said it."""
     cluster_env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -53,7 +56,10 @@ class AccessSettings:
                 remedy="leave one of them out",
             )
         cluster = None if flags.no_cluster else _cluster(flags, environ)
-        return cls(person, stores, cluster, flags.manifests, flags.through_pods, dict(environ))
+        return cls(
+            person, stores, cluster, flags.manifests, flags.through_pods, flags.cluster_name,
+            dict(environ),
+        )  # fmt: skip
 
 
 def _cluster(flags: AccessFlags, environ: Mapping[str, str]) -> ClusterSettings | None:

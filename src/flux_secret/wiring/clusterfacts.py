@@ -160,7 +160,8 @@ def _uses(inventory: Inventory, app: str) -> Iterator[Use]:
         for name in entry.holds.perhaps:
             perhaps.setdefault(name, set()).add(place)
     perhaps.pop(MORE, None)
+    target = inventory.target.app or inventory.target.path or "/"
     for name, secrets in sorted(certain.items()):
-        yield Use(app, name, tuple(sorted(secrets)), READ)
+        yield Use(app, name, tuple(sorted(secrets)), READ, target=target)
     for name, secrets in sorted(perhaps.items()):
-        yield Use(app, name, tuple(sorted(secrets)), PERHAPS, certain=False)
+        yield Use(app, name, tuple(sorted(secrets)), PERHAPS, certain=False, target=target)

@@ -24,6 +24,7 @@ from flux_secret.store.ownersfile import owners_of
 from flux_secret.store.readership import Certificate, Readership
 from flux_secret.wiring.clusterfacts import ClusterFacts, look
 from flux_secret.wiring.installing import client_of
+from flux_secret.wiring.refusals import nameless, refused
 from flux_secret.wiring.written import written
 
 
@@ -36,6 +37,7 @@ async def graph_of(settings: AccessSettings) -> Graph:
         )
     stores: list[StoreAccess] = []
     answering: list[Answering] = []
+    rules: dict[str, Owners] = {}
     keys: list[tuple[str, str]] = []
     findings: list[str] = []
     unseen: list[str] = []
@@ -48,7 +50,7 @@ async def graph_of(settings: AccessSettings) -> Graph:
             access = Readership(commit, keyring=known).access(name)
             stores.append(access)
             try:
-                owners = owners_of(commit)
+                rules[name] = owners = owners_of(commit)
                 answering += _answering(access, owners)
                 keys += _keys(owners)
             except FluxSecretError as error:
@@ -65,10 +67,13 @@ async def graph_of(settings: AccessSettings) -> Graph:
         findings += _elsewhere(cluster, stores)
     else:
         cluster = ClusterFacts()
+    uses += cluster.uses
+    if not settings.cluster_name:
+        findings += nameless(uses, rules)
     return assemble(
         Facts(
             stores=tuple(stores), owners=tuple(answering), keys=tuple(keys),
-            uses=(*cluster.uses, *uses),
+            uses=tuple(uses), refused=refused(uses, rules, settings.cluster_name),
             asked=settings.cluster is not None, secrets=tuple(cluster.secrets),
             grants=cluster.grants, podding=cluster.podding, runs=cluster.runs,
             accounts=tuple(cluster.accounts),

@@ -243,3 +243,27 @@ def test_an_owner_reads_with_the_key_that_the_owners_file_names() -> None:
     graph = assemble(Facts((StoreAccess("", (sealed,)),), keys=keys))
     people = {one.node.name for one in graph.above(Node(Kind.ENTRY, "e"))}
     assert ("alice" in people, "bob" in people) == (True, False)
+
+
+def test_whom_the_owners_refuse_is_no_reader_and_its_secrets_still_hold_what_it_read() -> None:
+    stores = (StoreAccess("", (Sealed("e", "b", Circle(".gpg-id")),)),)
+    use, other = (Use(f"n/{app}", "e", (f"n/{app}-s",), "read", target=f"n/{app}")
+                  for app in ("app", "other"))  # fmt: skip
+    why = "its owners let shop-* read it"
+    graph = assemble(Facts(stores, uses=(use, other), refused={use: why}))
+    below = {one.node for one in graph.below(Node(Kind.ENTRY, "e"))}
+    assert below == {
+        Node(Kind.APP, "n/other"), Node(Kind.SECRET, "n/app-s"), Node(Kind.SECRET, "n/other-s"),
+    }  # fmt: skip
+    (said,) = [edge.why for edge in graph.about(Node(Kind.ENTRY, "e"))]
+    assert said.startswith(f"n/app may not read it any more: {why}; ")
+    assert graph.above(Node(Kind.APP, "n/app")) == []
+
+
+def test_what_is_only_written_may_be_delivered_under_another_name() -> None:
+    stores = (StoreAccess("", (Sealed("e", "b", Circle(".gpg-id")),)),)
+    use = Use("base", "e", (), "written in x, line 1")
+    graph = assemble(Facts(stores, uses=(use,), refused={use: "its owners let shop-* read it"}))
+    (reached,) = graph.below(Node(Kind.ENTRY, "e"))
+    assert reached.node == Node(Kind.APP, "base")
+    assert "if it is delivered under such a name" in reached.way[0].why

@@ -29,6 +29,9 @@ def looking_options(command: F) -> F:
         click.option("--store", metavar="NAME[=FOLDER]", multiple=True,
                      help="A mounted store, or a clone under a name. Default: all mounted."),
         delivery_options,
+        click.option("--cluster-name", default="", metavar="NAME",
+                     help="How owners' rules name the cluster; else those about clusters do not "
+                     "count."),
         click.option("--through-pods", is_flag=True,
                      help="Count who may start pods, or open a shell in one, too."),
     )):  # fmt: skip
@@ -38,7 +41,8 @@ def looking_options(command: F) -> F:
 
 def looked(given: Mapping[str, Any]) -> Graph:
     """Make the graph of what the flags name; say what is odd about it."""
-    flags = looking_flags(given, store=given["store"], through_pods=given["through_pods"])
+    own = ("store", "through_pods", "cluster_name")
+    flags = looking_flags(given, **{name: given[name] for name in own})
     return asyncio.run(graph_of(AccessSettings.load(flags)))
 
 
