@@ -1,7 +1,8 @@
 """A process → all that it started: who they are, what they use, and their end.
 
 A *group* here is every descendant of one process. No resource limit counts a group, and
-RLIMIT_NPROC counts a whole user, so memory and processes are looked at every few ms.
+RLIMIT_NPROC counts a whole user, so memory and processes are looked at every few ms: first at what
+the machine has left, then, where that hints at growth, at the processes themselves.
 """
 
 # ruff: noqa: PTH110, PTH123, PTH208 -- done every few ms, and a Path takes longer than the call
@@ -21,7 +22,9 @@ _LOOK_SHARE: Final = 20  # a look may take one part in so many of the time,
 _LONGEST_SECONDS: Final = 0.1  # but so long nobody may be left alone
 _HASTE_SECONDS: Final = 0.005
 _FILES_SECONDS: Final = 0.5  # between two walks through the files where nothing hints at growth
-_FILES_SHARE: Final = 16  # growth of so much of the bound is a hint
+_UNHINTED_SECONDS: Final = 0.5  # between two looks at the processes, likewise
+_HINT_SHARE: Final = 16  # growth of one part in so many of the bound of memory is a hint,
+_HASTE_SHARE: Final = 4  # and of processes; and from here on they may be growing fast
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _SECTOR: Final = 512  # what st_blocks counts: stat(2)
 _LISTS_CHILDREN: Final = os.path.exists("/proc/thread-self/children")  # CONFIG_PROC_CHILDREN
@@ -140,6 +143,11 @@ class _Files:
         self._free = self._free_bytes()
         self._due = time.monotonic() + _FILES_SECONDS
 
+    @property
+    def hint(self) -> bool:
+        """Whether there may be much more than at the last walk."""
+        return self._free_bytes() < self._free - self._hint_bytes
+
     def bytes(self) -> int:
         free = self._free_bytes()
         now = time.monotonic()
@@ -160,14 +168,65 @@ class _Files:
         return free
 
 
+class _Machine:
+    """What the whole machine has left: what a group takes in haste shows in it at once.
+
+    Two reads, of files that have nothing to do with any process. A look at a process makes the
+    kernel remember its folder in `/proc`, and whoever waits for its end then spins until that is
+    forgotten: with several at work that took a fifth of all of the processor's time.
+    """
+
+    def __init__(self, memory_bytes: int, processes: int) -> None:
+        self._memory_bytes = memory_bytes // _HINT_SHARE
+        self._threads = processes // _HASTE_SHARE
+        self.note()
+
+    def note(self) -> None:
+        """Compare with what is left now from here on."""
+        self._available, self._running = self._left()
+
+    @property
+    def hint(self) -> bool:
+        """Whether somebody may have taken much since then."""
+        available, running = self._left()
+        lost = self._available - available
+        came = running - self._running
+        return available < 0 or lost > self._memory_bytes > 0 or came > self._threads > 0
+
+    def _left(self) -> tuple[int, int]:
+        """Give the bytes that are available, swap included, and how many threads there are.
+
+        -1 where this kernel does not say it: then everything is a hint.
+        """
+        try:
+            memory, load = _content("/proc/meminfo"), _content("/proc/loadavg")
+            kib = sum(
+                int(memory.split(name, 1)[1].split(None, 1)[0])
+                for name in (b"\nMemAvailable:", b"\nSwapFree:")
+            )
+            return kib * 1024, int(load.split()[3].partition(b"/")[2])
+        except (OSError, ValueError, LookupError):
+            return -1, 0
+
+
+def _content(name: str) -> bytes:
+    handle = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(handle, 8192)
+    finally:
+        os.close(handle)
+
+
 class Watch:
     """Looks at the bounds of our own group now and then, for at most a twentieth of the time."""
 
     def __init__(self, memory_bytes: int, processes: int, folders: Sequence[str]) -> None:
         self._memory_bytes = memory_bytes
         self._processes = processes
-        self._files = _Files(folders, memory_bytes // _FILES_SHARE)
+        self._machine = _Machine(memory_bytes, processes)
+        self._files = _Files(folders, memory_bytes // _HINT_SHARE)
         self._due = time.monotonic() + _LOOK_SECONDS
+        self._unhinted = time.monotonic() + _UNHINTED_SECONDS
 
     @property
     def pause(self) -> float:
@@ -176,19 +235,28 @@ class Watch:
 
     def exceeded(self) -> signal.Signals | None:
         """Look, if it is time to; give the signal that says which bound the group is over."""
-        if time.monotonic() < self._due:
+        now = time.monotonic()
+        if now < self._due:
             return None
+        if now < self._unhinted and not self._machine.hint and not self._files.hint:
+            self._due = now + _LOOK_SECONDS
+            return None
+        return self._looked()
+
+    def _looked(self) -> signal.Signals | None:
         began = time.process_time()  # of ours: on a busy machine a look takes long but costs little
+        self._machine.note()  # before: what comes meanwhile is a hint
         processes = descendants(os.getpid())
         memory = private_bytes(processes)
         if self._memory_bytes:
             memory += self._files.bytes()
         looked = time.monotonic()
         spent = time.process_time() - began
-        if not self._processes or 4 * len(processes) < self._processes:
+        if not self._processes or _HASTE_SHARE * len(processes) < self._processes:
             self._due = looked + max(_LOOK_SECONDS, min(_LOOK_SHARE * spent, _LONGEST_SECONDS))
+            self._unhinted = looked + _UNHINTED_SECONDS
         else:  # it may be growing fast
-            self._due = looked + _HASTE_SECONDS
+            self._due = self._unhinted = looked + _HASTE_SECONDS
         if self._processes and len(processes) > self._processes:
             return OVER_PROCESSES
         if self._memory_bytes and memory > self._memory_bytes:
