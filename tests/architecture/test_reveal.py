@@ -91,15 +91,22 @@ ALLOWED = {
 }
 
 
-def sites(tree: ast.AST, scope: str = "") -> Iterator[str]:
+def sites(tree: ast.AST, scope: str = "", name: str = "reveal") -> Iterator[str]:
     """Give the function around each `.reveal`, called or only named (`Plaintext.reveal`)."""
     for node in ast.iter_child_nodes(tree):
         inner = scope
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             inner = f"{scope}.{node.name}" if scope else node.name
-        if isinstance(node, ast.Attribute) and node.attr == "reveal":
+        if isinstance(node, ast.Attribute) and node.attr == name:
             yield scope
-        yield from sites(node, inner)
+        yield from sites(node, inner, name)
+
+
+# a person's stores decrypt in one place: the one that has it on their record before
+DECRYPTING = {
+    ("store/working/store.py", "WorkingStore.open_all"): "it is on the record by then",
+    ("store/crypto/gnupg.py", "GnuPgCrypto.decrypt_all"): "that place's own way to gpg",
+}
 
 
 def found(modules: Mapping[str, ast.Module]) -> Counter[tuple[str, str]]:
@@ -114,6 +121,17 @@ def test_reveal_is_called_only_where_the_list_says_and_why(
     modules: Mapping[str, ast.Module],
 ) -> None:
     assert dict(found(modules)) == {site: times for site, (times, _why) in ALLOWED.items()}
+
+
+def test_nothing_is_decrypted_for_a_person_beside_their_record(
+    modules: Mapping[str, ast.Module],
+) -> None:
+    asked = {
+        (file.removeprefix("flux_secret/"), site)
+        for file, tree in modules.items()
+        for site in sites(tree, name="decrypt_all")
+    }
+    assert asked == DECRYPTING.keys()
 
 
 def test_nobody_reaches_past_reveal(modules: Mapping[str, ast.Module]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -30,6 +31,20 @@ def test_it_is_said_who_answers_for_a_store_and_why_they_are_believed(world: Wor
     done = world.run("doctor", *world.flags())
     assert done.code == 3
     assert "error    owners of apps: .flux-secret/owners.yaml at commit" in done.out
+
+
+def test_the_entry_that_is_tried_is_on_the_persons_record_before(world: World) -> None:
+    world.monkeypatch.setenv("FLUX_SECRET_RECORD_DIR", str(world.root / "own"))
+    assert world.run("doctor", *world.flags()).code == 0
+    log = world.run("audit", "log", "--entry", "apps/demo", "-o", "json")
+    (line,) = json.loads(log.out)["records"]
+    assert (line["kind"], line["details"]["command"]) == ("read", "doctor")
+    assert line["details"]["commit"] == world.store.head
+    assert len(line["details"]["blob"]) == 40
+    (world.root / "file").touch()
+    world.monkeypatch.setenv("FLUX_SECRET_RECORD_DIR", str(world.root / "file/own"))
+    done = world.run("doctor", *world.flags())
+    assert (done.code, "opens with the key" in done.out) == (5, False)
 
 
 def test_what_works_is_said_with_the_commits_and_nothing_is_changed(world: World) -> None:

@@ -103,6 +103,16 @@ def test_values_are_shown_only_to_whom_asks(team: Team) -> None:
     assert "- demo/prod/db: first of demo/prod/db\n" in said
     assert "+ demo/prod/db: second\n" in said
     assert not team.refs()
+    log = team.alice.flux("audit", "log", "--entry", "demo/prod/db", "--kind", "read", "-o", "json")
+    old, new = [
+        (line["details"]["commit"], line["details"]["blob"])
+        for line in json.loads(log.out)["records"]
+        if line["details"]["command"] == "owners approve"
+    ]
+    for commit, blob in (old, new):
+        assert team.alice.git("rev-parse", f"{commit}:demo/prod/db.gpg") == blob
+    assert new[0] == team.alice.git("rev-parse", "HEAD")
+    assert old[1] != new[1]
 
 
 def test_who_gains_is_said_before_it_is_signed(team: Team) -> None:

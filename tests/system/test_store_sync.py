@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -86,6 +87,21 @@ def test_changes_of_different_keys_of_one_entry_are_merged(team: Team) -> None:
     wanted = b"pw\nuser: ann\nurl: bob.example.org\n"
     assert (team.ann.can_read("site"), team.bob.can_read("site")) == (wanted, wanted)
     team.agree()
+
+
+def test_what_a_merge_decrypts_is_on_the_record_of_who_merges(team: Team) -> None:
+    change(team.ann, "site", ENTRY.replace(b"joe", b"ann"))
+    change(team.bob, "site", ENTRY.replace(b"example.org", b"bob.example.org"))
+    team.ann.flux("store", "sync")
+    sides = (team.bob.git("rev-parse", "HEAD~1"), team.bob.git("rev-parse", "HEAD"),
+             team.host_git("rev-parse", "master"))  # fmt: skip
+    team.bob.flux("store", "sync")
+    told = json.loads(team.bob.flux("audit", "log", "--kind", "read", "-o", "json").out)["records"]
+    line = told[-1]
+    assert (line["about"], line["details"]["command"]) == ("site", "store sync")
+    assert line["details"]["commits"] == list(sides)
+    blobs = [team.bob.git("rev-parse", f"{side}:site.gpg") for side in sides]
+    assert line["details"]["blobs"] == blobs
 
 
 def test_what_cannot_be_merged_is_kept_on_both_sides_and_somebody_is_told(team: Team) -> None:

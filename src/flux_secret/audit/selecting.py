@@ -20,6 +20,7 @@ from flux_secret.audit.pseudonyms import Pseudonyms
 _OBJECT_ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 _TIME, _KIND = b',"time":"', b',"kind":"'
 _SHOWN: Final = 12  # digits of one
+_FIRST: Final = 3  # ids of a list
 
 
 @dataclass
@@ -102,15 +103,24 @@ class _Sortable(NamedTuple):
 
 
 def shown_details(record: Record) -> str:
-    """Write a record's details in a line: `app=demo blob=3f9a5c0d11e2`; ids of git are cut."""
+    """Write a record's details in a line: `app=demo blob=3f9a5c0d11e2`.
+
+    Ids of git are cut, and of many of them only the first are shown.
+    """
     said = []
     for name, value in record.details.items():
-        if isinstance(value, str) and _OBJECT_ID.match(value):
-            said.append(f"{name}={value[:_SHOWN]}")
+        ids = [one for one in _several(value) if _OBJECT_ID.match(one)]
+        if ids and len(ids) == len(_several(value)):
+            more = [f"{len(ids) - _FIRST}_more"] if len(ids) > _FIRST else []
+            said.append(f"{name}={','.join([one[:_SHOWN] for one in ids[:_FIRST]] + more)}")
             continue
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         said.append(f"{name}={json.dumps(text, ensure_ascii=False) if ' ' in text else text}")
     return " ".join(said)
+
+
+def _several(value: object) -> list[str]:
+    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
 
 
 def _named(record: Record, pseudonyms: Pseudonyms) -> Record:

@@ -48,7 +48,7 @@ class Moments:
 
     def _concerns(self, record: Record) -> bool:
         delivery = (record.writer, str(record.details.get("delivery", "")))
-        if record.details.get("blob") in self.blobs or self._is_named(record):
+        if self._has_blob(record) or self._is_named(record):
             if record.kind == Kind.READ.value and delivery[1]:
                 self._deliveries[delivery] = None
                 if len(self._deliveries) > MAX_DELIVERIES:
@@ -56,6 +56,11 @@ class Moments:
             return True
         is_secret = record.kind in _OBJECTS and record.about.startswith(_SECRET)
         return is_secret and delivery in self._deliveries
+
+    def _has_blob(self, record: Record) -> bool:
+        several = record.details.get("blobs")
+        read = [record.details.get("blob"), *(several if isinstance(several, list) else ())]
+        return any(one in self.blobs for one in read)
 
     def _is_named(self, record: Record) -> bool:
         said: list[object] = [record.about]

@@ -15,6 +15,7 @@ from flux_secret.cli.aging.calendar import calendar
 from flux_secret.cli.aging.exposition import exposition
 from flux_secret.cli.aging.rows import data, in_order, lines
 from flux_secret.cli.asking_options import say_data
+from flux_secret.cli.recorded import on_record
 from flux_secret.cli.store.terminal import counting
 from flux_secret.errors import ConfigurationError, EntryNotFoundError
 from flux_secret.model.due import Standing
@@ -65,7 +66,7 @@ async def _age(asked: _Asked) -> int:
     settings = PersonSettings.load()
     found: list[Aged] = []
     scans: list[tuple[str, Aging]] = []
-    async with mounted(settings) as mounts:
+    async with mounted(settings, on_record()) as mounts:
         asked = replace(asked, is_only=len(mounts.stores) == 1)
         for store, paths in _places(mounts, asked.places):
             scan = await _scan(settings, store, asked)

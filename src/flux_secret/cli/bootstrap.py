@@ -23,6 +23,7 @@ from flux_secret.cli.operator.steps import (
     readers_of,
 )
 from flux_secret.cli.operator.succeeding import keys_of
+from flux_secret.cli.recorded import on_record
 from flux_secret.cli.store.sharing import share
 from flux_secret.errors import ConfigurationError
 from flux_secret.model.plaintext import Plaintext
@@ -103,7 +104,7 @@ def bootstrap(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401 
 
 async def _bootstrap(wishes: Wishes, asking: Asking) -> int:
     settings = PersonSettings.load()
-    async with mounted(settings) as mounts:
+    async with mounted(settings, on_record()) as mounts:
         folder = operator_folder(mounts, wishes.admin, wishes.cluster)
         stores = [mounts.at(one) for one in wishes.stores]
         present = await _checked(folder, stores, wishes)

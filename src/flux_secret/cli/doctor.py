@@ -15,6 +15,7 @@ from flux_secret.cli.agent_options import agent_options
 from flux_secret.cli.flux_v1 import flux_v1_options, without_effect
 from flux_secret.cli.options import delivery_options, flags
 from flux_secret.cli.record_options import record_options
+from flux_secret.cli.recorded import on_record
 from flux_secret.cli.sync_options import every_marker_option
 from flux_secret.errors import FluxSecretError
 from flux_secret.model.finding import Finding, Level
@@ -34,7 +35,11 @@ def doctor(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401 -- 
     """Look at keys, repositories, stores, cluster and sandbox; change nothing."""
     asked = flags(given)
     settings = Settings.load(asked)
-    findings = [*_of_flags(given), *_of_the_agent(asked), *asyncio.run(examine(settings))]
+    findings = [
+        *_of_flags(given),
+        *_of_the_agent(asked),
+        *asyncio.run(examine(settings, on_record())),
+    ]
     findings.sort(key=lambda one: list(Level).index(one.level))
     for finding in findings:
         voice.report_finding(finding)

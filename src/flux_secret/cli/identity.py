@@ -12,6 +12,7 @@ import click
 
 from flux_secret.cli import voice
 from flux_secret.cli.person_options import from_options, given_fields
+from flux_secret.cli.recorded import on_record
 from flux_secret.errors import ConfigurationError
 from flux_secret.model.identity import Identity
 from flux_secret.settings import IdentityFlags, IdentitySettings
@@ -49,7 +50,7 @@ def identity(**given: Any) -> None:  # noqa: ANN401 -- click's own options
     settings = IdentitySettings.load(
         IdentityFlags(**given_fields(dataclasses.fields(IdentityFlags), given))
     )
-    found = asyncio.run(identity_of(settings))
+    found = asyncio.run(identity_of(settings, on_record()))
     shown = _openpgp if given["gpg"] else _ssh
     for line in shown(found, prints=given["fingerprint"]):
         voice.say(line)

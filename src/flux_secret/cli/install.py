@@ -14,6 +14,7 @@ import click
 from flux_secret.cli import voice
 from flux_secret.cli.options import go_bool, trust_options
 from flux_secret.cli.person_options import F, from_options, given_fields
+from flux_secret.cli.recorded import on_record
 from flux_secret.errors import UsageError
 from flux_secret.install.printing import documents, printed, printed_with_secrets
 from flux_secret.settings import InstallFlags, InstallSettings
@@ -140,7 +141,7 @@ def _print(settings: InstallSettings, *, secrets: bool) -> None:
             "the private keys would stand on this terminal",
             remedy="pipe it: … --with-secrets | kubectl apply --server-side -f -; or --apply",
         )
-    bundle = asyncio.run(installed(settings))
+    bundle = asyncio.run(installed(settings, on_record()))
     if secrets:
         sys.stdout.buffer.write(printed_with_secrets(bundle).reveal())
     else:
@@ -148,7 +149,7 @@ def _print(settings: InstallSettings, *, secrets: bool) -> None:
 
 
 def _apply(settings: InstallSettings, *, dry: bool) -> int:
-    delivery = asyncio.run(install_on_cluster(settings, dry=dry))
+    delivery = asyncio.run(install_on_cluster(settings, on_record(), dry=dry))
     voice.report_changes(delivery)
     if dry and delivery.exit_code == 0:
         voice.say("nothing was changed; do it with --apply")

@@ -15,6 +15,7 @@ from flux_secret.cli.leaving.removing import take_out
 from flux_secret.cli.leaving.tasks import Deliveries, data, tell
 from flux_secret.cli.looking_options import delivery_options, looking_flags
 from flux_secret.cli.recipients.confirming import Given
+from flux_secret.cli.recorded import on_record
 from flux_secret.cli.store.terminal import counting
 from flux_secret.errors import FluxSecretError, UsageError
 from flux_secret.settings.access import AccessSettings
@@ -74,7 +75,7 @@ async def _offboard(asked: _Asked) -> tuple[Sequence[Leaving], Deliveries]:
         raise UsageError("nobody is named", remedy="name an address, a key's id or fingerprint")
     settings = PersonSettings.load()
     found = []
-    async with mounted(settings) as mounts:
+    async with mounted(settings, on_record()) as mounts:
         for store, folder in mounts.below(asked.store):
             if folder:
                 raise UsageError(

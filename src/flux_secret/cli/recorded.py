@@ -8,10 +8,8 @@ keys, clusters. Nothing else that was typed is, since it may be a value.
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import functools
-import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,12 +18,13 @@ from typing import Any, Final
 import click
 
 from flux_secret.cli import voice
+from flux_secret.cli.commandrecord import CommandRecord, explained
 from flux_secret.errors import FluxSecretError, RecordError
-from flux_secret.model.record import Detail, Kind, Note, Recorder
+from flux_secret.model.record import Kind, Note, Recorder, Unrecorded
 from flux_secret.settings.record import RecordSettings
 
 NO_RECORD: Final = "no_record"
-_ID_BYTES: Final = 4
+_META: Final = "flux_secret.record"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,8 @@ class OnRecord:
     """Detail → the parameter that it is: keys, a commit."""
     instead: Mapping[str, Kind] = field(default_factory=dict)
     """An option with which it is of another kind."""
+    waits: bool = False
+    """Whether that comes with what it reads, as it does nothing before: one line, not two."""
 
 
 _NAMES: Final = "it shows names, recipients and commits; nothing is decrypted"
@@ -93,14 +94,16 @@ COMMANDS: Final[Mapping[str, OnRecord | str]] = {
     "store edit": OnRecord(Kind.STORE, ("entry",)),
     "store generate": OnRecord(Kind.STORE, ("entry",)),
     "store grep": OnRecord(Kind.READ, ("folder",)),
-    "store history": OnRecord(Kind.READ, ("entry",), only_with=("password", "everything")),
+    "store history": OnRecord(
+        Kind.READ, ("entry",), only_with=("password", "everything"), waits=True
+    ),
     "store init": OnRecord(Kind.STORE, ("mount",), named={"keys": "keys"}),
     "store insert": OnRecord(Kind.STORE, ("entry",)),
     "store ls": _NAMES,
     "store mv": OnRecord(Kind.STORE, ("source", "target")),
-    "store otp": OnRecord(Kind.READ, ("entry",)),
+    "store otp": OnRecord(Kind.READ, ("entry",), waits=True),
     "store rm": OnRecord(Kind.STORE, ("entry",)),
-    "store show": OnRecord(Kind.READ, ("entry",)),
+    "store show": OnRecord(Kind.READ, ("entry",), waits=True),
     "store sync": OnRecord(Kind.STORE, ("mounts",)),
     "suspend": _CLUSTER,
     "sync": _CLUSTER,
@@ -129,10 +132,16 @@ def recorded(command: click.Command) -> click.Command:
 
 def is_recorded(context: click.Context) -> bool:
     """Whether the person lets what they do be recorded; says so where they do not."""
-    if not context.find_root().params.get(NO_RECORD):
+    if not _is_emergency(context):
         return True
     voice.warn("nothing of this is recorded: --no-record")
     return False
+
+
+def on_record() -> Recorder:
+    """Give the record of the command that runs: it has each entry before it is decrypted."""
+    recorder: Recorder = click.get_current_context().meta[_META]
+    return recorder
 
 
 @asynccontextmanager
@@ -147,17 +156,8 @@ async def persons_record(context: click.Context) -> AsyncIterator[Recorder | Non
         try:
             record = await opened.enter_async_context(persons(RecordSettings.of_person()))
         except RecordError as failure:
-            raise explained(failure, context) from None
+            raise explained(failure, _name(context)) from None
         yield record
-
-
-def explained(failure: RecordError, context: click.Context) -> RecordError:
-    """Say what a person can do, in an emergency, too."""
-    remedy = failure.remedy.replace("--record-dir", "FLUX_SECRET_RECORD_DIR=DIRECTORY")
-    return RecordError(
-        failure.what,
-        remedy=f"{remedy}; in an emergency: flux-secret --no-record {_name(context)} …",
-    )
 
 
 @contextmanager
@@ -166,22 +166,19 @@ def _on_record(context: click.Context) -> Iterator[Callable[[object], None]]:
 
     Gives who is told how it ended.
     """
-    name = _name(context)
-    what = COMMANDS.get(name)
+    what = COMMANDS.get(_name(context))
     wanted = isinstance(what, OnRecord) and _applies(what, context.params)
-    if not isinstance(what, OnRecord) or not wanted or not is_recorded(context):
+    asks = is_recorded(context) if wanted else not _is_emergency(context)
+    if not asks:
+        context.meta[_META] = Unrecorded()
         yield lambda _ended: None
         return
-    settings = RecordSettings.of_person()
-    marks = {"person": settings.name, "command": name, "delivery": secrets.token_hex(_ID_BYTES)}
-    try:
-        _write(settings, list(_notes(what, context.params, marks)))
-    except RecordError as failure:
-        raise explained(failure, context) from None
+    record = context.meta[_META] = CommandRecord(_name(context))
+    if isinstance(what, OnRecord) and wanted:
+        record.begin([*_notes(what, context.params)], waits=what.waits)
 
     def ends(ended: object) -> None:
-        if isinstance(ended, int) and ended:
-            _failed(settings, marks, f"exit code {ended}")
+        record.end(f"exit code {ended}" if isinstance(ended, int) and ended else "")
 
     try:
         yield ends
@@ -189,8 +186,16 @@ def _on_record(context: click.Context) -> Iterator[Callable[[object], None]]:
         ends(ended.exit_code)
         raise
     except FluxSecretError as failure:  # its words may quote what was typed
-        _failed(settings, marks, type(failure).__name__.removesuffix("Error"))
+        record.end(type(failure).__name__.removesuffix("Error"))
         raise
+    except BaseException:
+        with suppress(RecordError):
+            record.end()
+        raise
+
+
+def _is_emergency(context: click.Context) -> bool:
+    return bool(context.find_root().params.get(NO_RECORD))
 
 
 def _name(context: click.Context) -> str:
@@ -205,15 +210,13 @@ def _applies(what: OnRecord, params: Mapping[str, Any]) -> bool:
     return not what.only_with or any(params.get(name) for name in what.only_with)
 
 
-def _notes(
-    what: OnRecord, params: Mapping[str, Any], marks: Mapping[str, Detail]
-) -> Iterator[Note]:
+def _notes(what: OnRecord, params: Mapping[str, Any]) -> Iterator[Note]:
     details = {detail: _texts(params.get(name)) for detail, name in what.named.items()}
     kinds = (kind for option, kind in what.instead.items() if params.get(option))
     kind = next(kinds, what.kind)
     named = [name for one in what.about for name in _texts(params.get(one))]
     for name in named or ["all"]:
-        yield Note(kind, name, {**marks, **details})
+        yield Note(kind, name, details)
 
 
 def _texts(given: object) -> list[str]:
@@ -222,19 +225,3 @@ def _texts(given: object) -> list[str]:
         return []
     several = given if isinstance(given, tuple | list) else (given,)
     return [str(one) for one in several]
-
-
-def _failed(settings: RecordSettings, marks: Mapping[str, str], error: str) -> None:
-    """Record that it failed, where that can be: what it failed with is the news."""
-    with suppress(RecordError):
-        _write(settings, [Note(Kind.OUTCOME, marks["command"], {**marks, "error": error})])
-
-
-def _write(settings: RecordSettings, notes: list[Note]) -> None:
-    from flux_secret.wiring.onrecord import persons
-
-    async def written() -> None:
-        async with persons(settings) as record:
-            await record.write(notes)
-
-    asyncio.run(written())

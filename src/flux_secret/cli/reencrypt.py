@@ -7,6 +7,7 @@ import asyncio
 import click
 
 from flux_secret.cli import voice
+from flux_secret.cli.recorded import on_record
 from flux_secret.cli.store.sharing import share
 from flux_secret.cli.store.terminal import counting
 from flux_secret.errors import AccessError, EntryNotFoundError
@@ -52,7 +53,7 @@ class _Wanted:
 async def _reencrypt(place: str | None, wanted: _Wanted) -> int:
     code = 0
     settings = PersonSettings.load()
-    async with mounted(settings) as mounts:
+    async with mounted(settings, on_record()) as mounts:
         for store, below in mounts.below(place):
             code = max(code, await _one_store(store, below, wanted))
             if not wanted.dry_run:

@@ -15,6 +15,7 @@ from flux_secret.cli.operator.options import admin_option
 from flux_secret.cli.operator.steps import STOPPED, Asking, operator_folder
 from flux_secret.cli.operator.succeeding import expel, keys_of
 from flux_secret.cli.recipients.known import known_json, tell
+from flux_secret.cli.recorded import on_record
 from flux_secret.cli.store.sharing import share
 from flux_secret.errors import ConfigurationError
 from flux_secret.settings.person import PersonSettings
@@ -53,7 +54,7 @@ async def _retire(
     cluster: str, admin: str, asking: Asking, readable: list[dict[str, Any]], *, keeps: bool
 ) -> int:
     settings = PersonSettings.load()
-    async with mounted(settings) as mounts:
+    async with mounted(settings, on_record()) as mounts:
         folder = operator_folder(mounts, admin, cluster)
         operators = await _operators(folder)
         asking.ensure_answers()

@@ -28,6 +28,7 @@ from flux_secret.cli.operator.steps import (
     readers_of,
 )
 from flux_secret.cli.operator.succeeding import Succession, keys_of
+from flux_secret.cli.recorded import on_record
 from flux_secret.cli.store.sharing import share
 from flux_secret.errors import ConfigurationError, UsageError
 from flux_secret.model.plaintext import Plaintext
@@ -111,7 +112,7 @@ def rotate_operator_key(context: click.Context, /, **given: Any) -> None:  # noq
 async def _rotate(wishes: Wishes, asking: Asking, flags: IdentityFlags) -> int:
     settings = PersonSettings.load()
     async with AsyncExitStack() as resources:
-        mounts = await resources.enter_async_context(mounted(settings))
+        mounts = await resources.enter_async_context(mounted(settings, on_record()))
         folder = operator_folder(mounts, wishes.admin, wishes.cluster)
         present = folder.present()
         is_changing = folder.previous(GPG_PRIVATE) in present

@@ -19,6 +19,7 @@ from flux_secret.errors import ConfigurationError, FluxSecretError
 from flux_secret.model.delivery import Read
 from flux_secret.model.finding import Finding, Level
 from flux_secret.model.names import StoreName
+from flux_secret.model.record import Recorder
 from flux_secret.model.store import NO_ANCHOR
 from flux_secret.outside.git import LastGood, Mirror
 from flux_secret.outside.objects import Commit
@@ -38,8 +39,11 @@ _NAMED: Final = 3  # entries that one line names
 _log = structlog.get_logger()
 
 
-async def examine(settings: Settings) -> list[Finding]:
-    """Look at everything that a delivery needs; `doctor` prints it."""
+async def examine(settings: Settings, recorder: Recorder) -> list[Finding]:
+    """Look at everything that a delivery needs; `doctor` prints it.
+
+    `recorder` has each entry that is tried before it is decrypted.
+    """
     git, cache = git_access(settings), settings.git.cache
     sources = {one.source: Mirror(one.source.url, cache, git) for one in settings.targets}
     stores = {name: Mirror(url, cache, git) for name, url in settings.stores.items()}
@@ -55,7 +59,8 @@ async def examine(settings: Settings) -> list[Finding]:
             keys = load_keys(settings.keys, settings.tool_path, resources)
             own = await own_key_ids(keys)
             findings.append(_keys_finding(settings, own))
-            findings += await _trials(settings, _answering(stores, asked), keys, own)
+            answering = _answering(stores, asked)
+            findings += await _trials(settings, answering, keys, own, recorder)
         except FluxSecretError as failure:
             findings.append(Finding.of("keys", failure))
         findings.append(await _cluster_finding(settings, resources))
@@ -85,10 +90,15 @@ def _answering(
 
 
 async def _trials(
-    settings: Settings, stores: Mapping[StoreName, Mirror], keys: Keys, own: Collection[str]
+    settings: Settings,
+    stores: Mapping[StoreName, Mirror],
+    keys: Keys,
+    own: Collection[str],
+    recorder: Recorder,
 ) -> list[Finding]:
     last_good = {name: LastGood(mirror, allowed=False) for name, mirror in stores.items()}
-    pinned = Stores(Mirrors(last_good.__getitem__), Commit, keys.decryptors)
+    mirrors = Mirrors(last_good.__getitem__)
+    pinned = Stores(mirrors, Commit, keys.decryptors, recorder=recorder)
     tried = await asyncio.gather(*(_trial(settings, name, pinned, own) for name in stores))
     owners = [await _owners(settings, name, last_good[name]) for name in stores]
     return [*tried, *owners]

@@ -23,6 +23,7 @@ from flux_secret.model.identity import Identity, SshPublic
 from flux_secret.model.manifest import Bundle
 from flux_secret.model.names import SecretPath
 from flux_secret.model.plaintext import Plaintext
+from flux_secret.model.record import Recorder
 from flux_secret.model.reference import Lookup, Part
 from flux_secret.outside import kubernetes
 from flux_secret.outside.git import ssh_public
@@ -40,16 +41,17 @@ MAX_KEY: Final = 256 * 1024  # bytes of a key's file
 _log = structlog.get_logger()
 
 
-async def installed(settings: InstallSettings) -> Bundle:
+async def installed(settings: InstallSettings, recorder: Recorder) -> Bundle:
     """Give what would be installed; with the Secrets if the settings say where the keys are."""
-    keys = await _operator(settings.keys, settings.person) if settings.keys else None
+    keys = await _operator(settings.keys, settings.person, recorder) if settings.keys else None
     return render(settings.installation, keys)
 
 
-async def install(settings: InstallSettings, *, dry: bool) -> Delivery:
+async def install(settings: InstallSettings, recorder: Recorder, *, dry: bool) -> Delivery:
     """Install on the cluster; an expected failure of the cluster is part of the delivery."""
     assert settings.keys is not None, "settings check it"  # noqa: S101
-    bundle = render(settings.installation, await _operator(settings.keys, settings.person))
+    keys = await _operator(settings.keys, settings.person, recorder)
+    bundle = render(settings.installation, keys)
     cluster = settings.cluster
     options = ApplyOptions(
         agent_namespace=cluster.namespace,
@@ -64,10 +66,10 @@ async def install(settings: InstallSettings, *, dry: bool) -> Delivery:
     return delivery
 
 
-async def identity(settings: IdentitySettings) -> Identity:
+async def identity(settings: IdentitySettings, recorder: Recorder) -> Identity:
     """Give the public halves: of a store's keys, of files, or those that the cluster shows."""
     if settings.keys is not None:
-        return (await _operator(settings.keys, settings.person)).identity
+        return (await _operator(settings.keys, settings.person, recorder)).identity
     if settings.is_of_cluster:
         return await _identity_of_cluster(settings.cluster, settings.cluster_env)
     ssh = openpgp = None
@@ -78,7 +80,7 @@ async def identity(settings: IdentitySettings) -> Identity:
     return Identity(ssh, openpgp or ())
 
 
-async def _operator(where: KeyFolder, person: PersonSettings) -> OperatorKeys:
+async def _operator(where: KeyFolder, person: PersonSettings, recorder: Recorder) -> OperatorKeys:
     """Read both private keys with the person's own gpg."""
     if where.directory is not None:
         if not where.directory.is_dir():
@@ -87,7 +89,7 @@ async def _operator(where: KeyFolder, person: PersonSettings) -> OperatorKeys:
             )
         person = replace(person, stores={where.path.parts[0]: where.directory})
     halves = Halves(public_halves, partial(ssh_public, path=person.tool_path))
-    async with mounted(person) as mounts:
+    async with mounted(person, recorder) as mounts:
         found = await read_keys(_Entries(mounts), where.path, halves)
     _log.info("keys.read", folder=str(where.path))
     return found

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from flux_secret.errors import KeyFileError, UsageError
 from flux_secret.model.plaintext import Plaintext
+from flux_secret.model.record import Recorder
 from flux_secret.outside.digestcache import DigestCache
 from flux_secret.outside.git.clone import Clone
 from flux_secret.outside.git.person import PersonGit
@@ -37,15 +38,16 @@ _PUBLIC_KEYS = (".public-keys", ".gpg-keys")  # the second is gopass's older nam
 
 
 @asynccontextmanager
-async def mounted(settings: PersonSettings) -> AsyncIterator[Mounts]:
-    """Open every store that the person has."""
+async def mounted(settings: PersonSettings, recorder: Recorder) -> AsyncIterator[Mounts]:
+    """Open every store that the person has; `recorder` has what is read before it is decrypted."""
     gpg = _gpg(settings)
     keyring, git, age = Keyring(gpg), PersonGit(settings.git_env), persons_age(settings)
     async with contextlib.AsyncExitStack() as resources:
         resources.push_async_callback(gpg.close)
         there = {name: root for name, root in settings.stores.items() if root.is_dir()}
         opened = {
-            name: await _open(name, root, (keyring, age), git) for name, root in there.items()
+            name: await _open(name, root, (keyring, age), git, recorder)
+            for name, root in there.items()
         }
         yield Mounts({name: replace(one, pin=_pin(settings, name)) for name, one in opened.items()})
 
@@ -74,12 +76,16 @@ def persons_age(settings: PersonSettings) -> PersonsAge:
 
 
 async def _open(
-    name: str, root: Path, keys: tuple[Keyring, PersonsAge], git: PersonGit
+    name: str,
+    root: Path,
+    keys: tuple[Keyring, PersonsAge],
+    git: PersonGit,
+    recorder: Recorder,
 ) -> WorkingStore:
     folder, (keyring, age) = WorkFolder(root), keys
     is_age = layout_of(folder) is AGE
     crypto = AgeCrypto(age) if is_age else GnuPgCrypto(keyring, _exported(folder))
-    return WorkingStore(name, folder, await Clone.find(folder, git), crypto)
+    return WorkingStore(name, folder, await Clone.find(folder, git), crypto, recorder)
 
 
 def _exported(folder: WorkFolder) -> Exported:

@@ -54,12 +54,15 @@ def test_an_entry_is_known_by_each_of_its_names_and_by_its_ciphertext() -> None:
         ("agent", note(Kind.READ, "apps/old", app="dev/demo")),
         ("agent", note(Kind.READ, "team/db", app="dev/other", blob=BLOB)),
         ("agent", note(Kind.READ, "apps/db2", app="dev/no", blob="c" * 40)),
+        ("bob", note(Kind.READ, "team/old", person="Bob", blobs=["c" * 40, BLOB])),
+        ("bob", note(Kind.READ, "team/new", person="Bob", blobs=["c" * 40, "d" * 40])),
         ("ann", note(Kind.STORE, "apps", entries=["apps/x", "apps/db"], person="Ann",
                      command="store mv")),
         ("agent", note(Kind.REFUSED, "apps/db", app="dev/no", error="it may not")),
     )  # fmt: skip
     assert said == [
-        "read dev/demo a script", "read dev/demo", "read dev/other", "store Ann store mv",
+        "read dev/demo a script", "read dev/demo", "read dev/other", "read Bob",
+        "store Ann store mv",
         "refused dev/no it may not",
     ]  # fmt: skip
 

@@ -13,6 +13,7 @@ from flux_secret.access.judging import Judgement
 from flux_secret.cli import voice
 from flux_secret.cli.owners.naming import named
 from flux_secret.cli.owners.values import show_values as print_values
+from flux_secret.cli.recorded import on_record
 from flux_secret.cli.signing_options import Signing, signing_options
 from flux_secret.cli.store.terminal import confirmed
 from flux_secret.errors import AccessError, FluxSecretError
@@ -62,7 +63,7 @@ def approve(  # noqa: PLR0913 -- one a flag
 
 async def _approve(given: _Given) -> int:
     settings = PersonSettings.load()
-    async with mounted(settings) as mounts:
+    async with mounted(settings, on_record()) as mounts:
         store, folder = named(mounts, given.place)
         prefix = parse_prefix(f"{folder}/{given.prefix}".strip("/"))
         owning = await Owning.of(store, settings, offline=given.signing.offline)
@@ -138,7 +139,7 @@ async def _show(owning: Owning, used: Bench, one: Verdict, given: _Given) -> Non
     for warning in one.ignored:
         voice.warn(warning)
     if given.show_values:
-        await print_values(owning, found.entries)
+        await print_values(owning, one, found.entries)
 
 
 def _lines(found: Difference) -> Iterator[str]:

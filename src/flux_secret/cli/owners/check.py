@@ -14,6 +14,7 @@ from flux_secret.access.approvals import told
 from flux_secret.access.ownership import findings
 from flux_secret.cli import voice
 from flux_secret.cli.owners.naming import named_store
+from flux_secret.cli.recorded import on_record
 from flux_secret.errors import FluxSecretError
 from flux_secret.model.finding import Finding, Level
 from flux_secret.settings.person import PersonSettings
@@ -47,7 +48,7 @@ def check(context: click.Context, store: str | None, *, offline: bool, as_json: 
 async def _found(place: str | None, *, offline: bool) -> list[Finding]:
     settings = PersonSettings.load()
     found: list[Finding] = []
-    async with mounted(settings) as mounts:
+    async with mounted(settings, on_record()) as mounts:
         for store in [named_store(mounts, place)] if place else mounts.stores.values():
             found += [_placed(store, one) for one in await _of(store, settings, offline=offline)]
     return sorted(found, key=lambda one: one.level is not Level.ERROR)

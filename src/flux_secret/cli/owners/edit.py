@@ -12,6 +12,7 @@ import click
 from flux_secret.access.ownership import findings
 from flux_secret.cli import voice
 from flux_secret.cli.owners.naming import named_store
+from flux_secret.cli.recorded import on_record
 from flux_secret.cli.store.sharing import share
 from flux_secret.cli.store.terminal import is_asked
 from flux_secret.errors import FluxSecretError, UsageError
@@ -56,7 +57,7 @@ def edit(context: click.Context, store: str, source: str | None) -> None:
 
 async def _edit(place: str, source: str | None) -> int:
     settings = PersonSettings.load()
-    async with mounted(settings) as mounts:
+    async with mounted(settings, on_record()) as mounts:
         store = named_store(mounts, place)
         before = _now(store)
         start = before if before is not None else await _template(settings)

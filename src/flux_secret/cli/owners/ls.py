@@ -11,6 +11,7 @@ from flux_secret.access.content import owners_at
 from flux_secret.cli import voice
 from flux_secret.cli.asking_options import say_data
 from flux_secret.cli.owners.naming import named
+from flux_secret.cli.recorded import on_record
 from flux_secret.cli.tables import table
 from flux_secret.model.owners import Owners, Rule
 from flux_secret.settings.person import PersonSettings
@@ -49,7 +50,7 @@ def ls(entry: str | None, output: str) -> None:
 
 async def _found(entry: str | None) -> list[tuple[WorkingStore, Owners, Rule]]:
     found = []
-    async with mounted(PersonSettings.load()) as mounts:
+    async with mounted(PersonSettings.load(), on_record()) as mounts:
         for store, name in [named(mounts, entry)] if entry else mounts.below(None):
             owners = owners_at(store.folder)
             rules = [rule] if name and (rule := owners.rule(name)) else []

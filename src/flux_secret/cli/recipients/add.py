@@ -11,6 +11,7 @@ import click
 
 from flux_secret.cli import voice
 from flux_secret.cli.recipients.confirming import Given, ask, carry_out, change_options
+from flux_secret.cli.recorded import on_record
 from flux_secret.cli.store.sharing import share
 from flux_secret.errors import UsageError
 from flux_secret.settings.person import PersonSettings
@@ -48,7 +49,7 @@ def add(
 
 async def _add(who: _Who, given: Given) -> int:
     settings = PersonSettings.load()
-    async with mounted(settings) as mounts:
+    async with mounted(settings, on_record()) as mounts:
         store, folder = mounts.at(given.folder)
         async with store.changing() as draft:
             newcomers = await _newcomers(store.crypto, who)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from flux_secret.cli import voice
+from flux_secret.cli.recorded import on_record
 from flux_secret.model.openpgp import day
 from flux_secret.settings.person import PersonSettings
 from flux_secret.store.interface import Reader
@@ -35,7 +36,7 @@ def ls(place: str | None, *, as_json: bool) -> None:
 
 async def _found(place: str | None) -> list[tuple[WorkingStore, Circle]]:
     found = []
-    async with mounted(PersonSettings.load()) as mounts:
+    async with mounted(PersonSettings.load(), on_record()) as mounts:
         for store, below in mounts.below(place):
             tree = store.tree()
             nearest = tree.nearest(below)

@@ -13,6 +13,7 @@ from flux_secret.cli import voice
 from flux_secret.cli.recipients.confirming import Given, ask, carry_out, change_options
 from flux_secret.cli.recipients.known import known_json, tell
 from flux_secret.cli.recipients.ls import reader_json
+from flux_secret.cli.recorded import on_record
 from flux_secret.cli.store.sharing import share
 from flux_secret.errors import UsageError
 from flux_secret.settings.person import PersonSettings
@@ -56,7 +57,7 @@ def remove(ids: tuple[str, ...], given: Given, *, everywhere: bool, inherit: boo
 
 async def _remove(who: _Who, given: Given) -> int:
     settings = PersonSettings.load()
-    async with mounted(settings) as mounts:
+    async with mounted(settings, on_record()) as mounts:
         store, folder = mounts.at(given.folder)
         async with store.changing() as draft:
             changes, leaving = await _changes(draft, folder, who)

@@ -7,6 +7,7 @@ import asyncio
 import click
 
 from flux_secret.cli import voice
+from flux_secret.cli.recorded import on_record
 from flux_secret.cli.store.sharing import share
 from flux_secret.settings.person import PersonSettings
 from flux_secret.store.interface import Newcomer
@@ -30,7 +31,7 @@ def update(store: str | None, *, imports: bool) -> None:
 
 async def _update(place: str | None, *, imports: bool) -> None:
     settings = PersonSettings.load()
-    async with mounted(settings) as mounts:
+    async with mounted(settings, on_record()) as mounts:
         for store, _ in mounts.below(place):
             async with store.changing() as draft:
                 listed = await circles(draft.before, store.crypto)

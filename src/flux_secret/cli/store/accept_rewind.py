@@ -8,6 +8,7 @@ import click
 
 from flux_secret.cli import voice
 from flux_secret.cli.owners.naming import named_store
+from flux_secret.cli.recorded import on_record
 from flux_secret.cli.signing_options import Signing, signing_options
 from flux_secret.cli.store.terminal import confirmed
 from flux_secret.errors import AccessError, UsageError
@@ -37,7 +38,7 @@ def accept_rewind(commit: str, instead_of: str, store: str, signing: Signing) ->
 
 async def _accept(commits: tuple[str, str], place: str, signing: Signing) -> int:
     settings = PersonSettings.load()
-    async with mounted(settings) as mounts:
+    async with mounted(settings, on_record()) as mounts:
         store = named_store(mounts, place)
         owning = await Owning.of(store, settings, offline=signing.offline)
         used = owning.bench()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from flux_secret.cli import voice
+from flux_secret.cli.recorded import on_record
 from flux_secret.cli.store.sharing import share
 from flux_secret.cli.store.terminal import counting
 from flux_secret.errors import UsageError
@@ -40,7 +41,7 @@ async def check_stores(checking: Checking) -> int:
     """Look, mend, tell; give 1 when anything is wrong, 0 when all is well."""
     found: list[Finding] = []
     settings = PersonSettings.load()
-    async with mounted(settings) as mounts:
+    async with mounted(settings, on_record()) as mounts:
         for store, folder in mounts.below(checking.place):
             if folder:
                 raise UsageError(

@@ -7,6 +7,7 @@ import asyncio
 import click
 
 from flux_secret.cli import voice
+from flux_secret.cli.recorded import on_record
 from flux_secret.cli.store.sharing import share
 from flux_secret.model.names import SecretPath
 from flux_secret.model.plaintext import Plaintext
@@ -26,7 +27,7 @@ def edit(context: click.Context, entry: str) -> None:
 
 async def _edit(path: SecretPath) -> int:
     settings = PersonSettings.load()
-    async with mounted(settings) as mounts:
+    async with mounted(settings, on_record()) as mounts:
         store, name = mounts.find(path)
         await store.refuse_unwritable(name)  # before the person has written anything
         is_new = name not in store.tree().names

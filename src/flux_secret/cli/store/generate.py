@@ -7,6 +7,7 @@ import asyncio
 import click
 
 from flux_secret.cli import voice
+from flux_secret.cli.recorded import on_record
 from flux_secret.cli.store.sharing import share
 from flux_secret.cli.store.terminal import print_value
 from flux_secret.errors import UsageError
@@ -64,7 +65,7 @@ def _meant(words: tuple[str, ...]) -> tuple[str, int]:
 
 async def _generate(path: SecretPath, key: str, made: Generated, *, force: bool) -> None:
     settings = PersonSettings.load()
-    async with mounted(settings) as mounts:
+    async with mounted(settings, on_record()) as mounts:
         store, name = mounts.find(path)
         async with store.changing() as draft:
             is_new = name not in draft.names

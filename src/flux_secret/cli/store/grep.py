@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import click
 
 from flux_secret.cli import voice
+from flux_secret.cli.recorded import on_record
 from flux_secret.cli.store.terminal import shown
 from flux_secret.errors import DecryptError, UsageError
 from flux_secret.model.plaintext import Plaintext
@@ -54,7 +55,7 @@ def _matcher(pattern: str, *, regexp: bool, ignore_case: bool) -> Matches:
 
 async def _grep(matches: Matches, folder: str, *, lines: bool, reveal: bool) -> int:
     code = 1
-    async with mounted(PersonSettings.load()) as mounts:
+    async with mounted(PersonSettings.load(), on_record()) as mounts:
         for store in mounts.stores.values():
             for name, answer in await _texts(store, folder):
                 if isinstance(answer, DecryptError):

@@ -14,6 +14,7 @@ from flux_secret.audit.places import BranchPlace, Place, place_at
 from flux_secret.audit.selecting import Found, Selection
 from flux_secret.audit.timeline import Moments
 from flux_secret.cli import voice
+from flux_secret.cli.recorded import on_record
 from flux_secret.cli.store.terminal import shown
 from flux_secret.cli.tables import table
 from flux_secret.errors import ConfigurationError, EntryNotFoundError, UsageError
@@ -25,6 +26,7 @@ from flux_secret.outside.git.log import Change, changes_of
 from flux_secret.settings.person import PersonSettings
 from flux_secret.settings.record import DEFAULT_BRANCH, record_folder
 from flux_secret.store.format.document import SecretDocument
+from flux_secret.store.working.recorded import Sealed
 from flux_secret.store.working.store import WorkingStore
 from flux_secret.store.working.timeline import history_of
 from flux_secret.wiring.record import pseudonyms
@@ -78,7 +80,7 @@ def history(entry: str, *, reveal: bool, **given: Any) -> None:  # noqa: ANN401 
 
 
 async def _history(path: SecretPath, given: Mapping[str, Any], *, shows: bool) -> None:
-    async with mounted(PersonSettings.load()) as mounts:
+    async with mounted(PersonSettings.load(), on_record()) as mounts:
         store, name = mounts.find(path)
         if store.clone is None:
             raise ConfigurationError(
@@ -112,8 +114,13 @@ async def _passwords(store: WorkingStore, changes: Sequence[Change]) -> list[Pla
     """Decrypt what each commit made of the entry; None where it took it away or nobody can."""
     assert store.clone is not None  # noqa: S101 -- there are changes
     messages = [store.clone.file(change.commit, change.path) for change in changes]
-    there = [message for message in messages if message is not None]
-    texts = iter(await store.crypto.decrypt_all(there))
+    layout, blob_id = store.crypto.layout, store.clone.blob_id
+    sealed = [
+        (Sealed.of(change.path, blob_id(message), change.commit, layout), message)
+        for change, message in zip(changes, messages, strict=True)
+        if message is not None
+    ]
+    texts = iter(await store.open_all(sealed))
     answers = [None if message is None else next(texts) for message in messages]
     return [
         Plaintext(SecretDocument.parse(answer.reveal()).password)

@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from flux_secret.cli import voice
+from flux_secret.cli.recorded import on_record
 from flux_secret.cli.store.sharing import share
 from flux_secret.cli.store.terminal import given_value, is_asked
 from flux_secret.errors import UsageError
@@ -71,7 +72,7 @@ def _asked(inserting: Inserting) -> str:
 
 async def _insert(inserting: Inserting, value: Plaintext | None) -> None:
     settings = PersonSettings.load()
-    async with mounted(settings) as mounts:
+    async with mounted(settings, on_record()) as mounts:
         store, name = mounts.find(inserting.path)
         async with store.changing() as draft:
             is_new = name not in draft.names

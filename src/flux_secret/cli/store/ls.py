@@ -8,6 +8,7 @@ import json
 import click
 
 from flux_secret.cli import voice
+from flux_secret.cli.recorded import on_record
 from flux_secret.cli.store.drawing import tree
 from flux_secret.errors import ConfigurationError, EntryNotFoundError
 from flux_secret.settings.person import PersonSettings
@@ -35,7 +36,7 @@ def ls(folder: str, *, flat: bool, as_json: bool) -> None:
 
 
 async def _names(folder: str) -> tuple[list[str], dict[str, str]]:
-    async with mounted(PersonSettings.load()) as mounts:
+    async with mounted(PersonSettings.load(), on_record()) as mounts:
         stores = mounts.stores.values()
         if not stores:
             raise ConfigurationError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flux_secret.cli import voice
+from flux_secret.cli.recorded import on_record
 from flux_secret.cli.store.sharing import share
 from flux_secret.model.names import SecretPath
 from flux_secret.settings.person import PersonSettings
@@ -19,7 +20,7 @@ async def carry(source: str, target: str, *, force: bool, keeps: bool) -> None:
     Into another store it is two commits: nothing is removed before it is there.
     """
     settings = PersonSettings.load()
-    async with mounted(settings) as mounts:
+    async with mounted(settings, on_record()) as mounts:
         old, old_name = mounts.find(SecretPath.parse(source))
         new, new_name = mounts.find(SecretPath.parse(target))
         new_name += "/" * target.endswith("/")

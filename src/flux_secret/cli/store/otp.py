@@ -8,6 +8,7 @@ import time
 import click
 
 from flux_secret.cli import voice
+from flux_secret.cli.recorded import on_record
 from flux_secret.cli.store.sharing import share
 from flux_secret.cli.store.terminal import print_value, shows_to_a_person
 from flux_secret.model.names import SecretPath
@@ -27,7 +28,7 @@ def otp(entry: str) -> None:
 
 async def _otp(path: SecretPath) -> None:
     settings = PersonSettings.load()
-    async with mounted(settings) as mounts:
+    async with mounted(settings, on_record()) as mounts:
         store, name = mounts.find(path)
         made = one_time((await store.read(name)).reveal(), time.time())
         if made.text is not None:  # a counter: read again under the lock, and raised there

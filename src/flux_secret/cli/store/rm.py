@@ -7,6 +7,7 @@ import asyncio
 import click
 
 from flux_secret.cli import voice
+from flux_secret.cli.recorded import on_record
 from flux_secret.cli.store.sharing import share
 from flux_secret.cli.store.terminal import agreed
 from flux_secret.errors import EntryNotFoundError, UsageError
@@ -26,7 +27,7 @@ def rm(entry: str, *, recursive: bool, force: bool) -> None:
 
 async def _rm(path: SecretPath, *, recursive: bool, force: bool) -> None:
     settings = PersonSettings.load()
-    async with mounted(settings) as mounts:
+    async with mounted(settings, on_record()) as mounts:
         store, name = mounts.find(path)
         async with store.changing() as draft:
             gone = [name] if name in draft.names else []

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from flux_secret.cli import voice
+from flux_secret.cli.recorded import on_record
 from flux_secret.cli.store.sharing import keep_both
 from flux_secret.cli.store.terminal import is_asked
 from flux_secret.errors import ConfigurationError, FluxSecretError
@@ -35,7 +36,7 @@ def sync(context: click.Context, mounts: tuple[str, ...], *, accept_rewritten: b
 async def _sync(names: Sequence[str], *, accept_rewritten: bool) -> int:
     choose: Choose = _ask if is_asked() else keep_both
     codes = set()
-    async with mounted(PersonSettings.load()) as mounts:
+    async with mounted(PersonSettings.load(), on_record()) as mounts:
         for name in names:
             if name not in mounts.stores:
                 raise ConfigurationError(

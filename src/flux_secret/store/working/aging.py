@@ -16,6 +16,7 @@ from flux_secret.store.ownersfile import owners_of
 from flux_secret.store.tree import StoreTree
 from flux_secret.store.working.ages import Age, History, ages
 from flux_secret.store.working.dates import dated
+from flux_secret.store.working.recorded import Sealed
 from flux_secret.store.working.reencrypt import Watch
 from flux_secret.store.working.store import WorkingStore
 from flux_secret.store.working.versions import Counted, Digests, Remembering
@@ -77,10 +78,10 @@ async def aging(
     whole = list(versions(clone, head))[::-1]
     past = [one for one in whole if one.path.endswith(extension)]
     made = list(makers(clone, head))[::-1]
-    blobs = [one.blob for one in past]
-    digests = Digests(store.crypto, memory, watch)
-    parts = await digests.of(blobs, at.read)
-    memory.keep(blobs)
+    digests = Digests(store, memory, watch)
+    sealed = [Sealed.of(one.path, one.blob, one.commit, store.crypto.layout) for one in past]
+    parts = await digests.of(reversed(sealed), at.read)
+    memory.keep([one.blob for one in past])
     parents = {one.commit: one.parent for one in made}
 
     def vanished(commit: str) -> Collection[str]:

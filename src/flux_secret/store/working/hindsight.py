@@ -18,6 +18,7 @@ from flux_secret.store.tree import StoreTree
 from flux_secret.store.working.exports import EXPORTS, OLDER_EXPORTS
 from flux_secret.store.working.exposure import Reading, Unchanged, unchanged
 from flux_secret.store.working.parts import Parts
+from flux_secret.store.working.recorded import Opener, Sealed
 from flux_secret.store.working.reencrypt import Watch
 from flux_secret.store.working.store import WorkingStore
 from flux_secret.store.working.versions import (
@@ -67,17 +68,18 @@ async def look_back(
     `past` are the store's versions, where somebody has looked already. A folder without a
     repository remembers only what it holds.
     """
-    digests = Digests(store.crypto, memory or Forgetting(), watch)
+    digests = Digests(store, memory or Forgetting(), watch)
     memory, counted = digests.memory, digests.counted
-    messages = dict(_messages(store.tree()))
-    now = {name: Clone.blob_id(data) for name, data in messages.items()}
-    held = dict(zip(now.values(), messages.values(), strict=True))
+    files = dict(_files(store.tree()))
+    now = await store.sealed(files)
+    messages = {name: data for name, (_, data) in files.items()}
+    held = {now[name].blob: data for name, data in messages.items()}
     head = await store.clone.head() if store.clone is not None else None
     extension = store.crypto.layout.extension
     if store.clone is None or head is None:
         history = None
         marks = frozenset(mark for one in people for mark in one.marks | one.older)
-        found = [Version("", 0, name + extension, now[name]) for name, data in messages.items()
+        found = [Version("", 0, name + extension, now[name].blob) for name, data in messages.items()
                  if store.crypto.audience(data).marks & marks]  # fmt: skip
     else:
         history = _Past(store.clone, head, past, store.crypto)
@@ -88,27 +90,32 @@ async def look_back(
     def read(blob: str) -> bytes:
         return held[blob] if blob in held or history is None else history.read(blob)
 
-    each = [*now.values(), *(one.blob for one in found)]
+    layout = store.crypto.layout
+    before = [Sealed.of(one.path, one.blob, one.commit, layout) for one in found]
+    each = [*now.values(), *before]
     parts = await digests.of(each, read)
-    memory.keep({*memory.records, *each})
+    memory.keep({*memory.records, *(one.blob for one in each)})
     readings = (
         Reading(one.path.removesuffix(extension), one.commit, one.when, parts[one.blob])
         for one in found
     )
-    known = unchanged({name: parts[blob] for name, blob in now.items()}, readings)
-    named = await _named(store.crypto, known, messages, memory)
+    known = unchanged({name: parts[one.blob] for name, one in now.items()}, readings)
+    named = await _named(store, known, {name: (now[name], messages[name]) for name in now}, memory)
     return Hindsight(found, extension, named, now.keys(), counted)
 
 
 async def _named(
-    crypto: Crypto, known: Sequence[Unchanged], messages: Mapping[str, bytes], memory: Remembering
+    opener: Opener,
+    known: Sequence[Unchanged],
+    held: Mapping[str, tuple[Sealed, bytes]],
+    memory: Remembering,
 ) -> list[Unchanged]:
     """Name keys that are only remembered as digests: those entries are decrypted once more."""
     opaque = [
         one.entry for one in known
-        if {digest.hex() for digest in _remembered(memory, messages[one.entry])} & set(one.what)
+        if {digest.hex() for digest in _remembered(memory, held[one.entry][0])} & set(one.what)
     ]  # fmt: skip
-    texts = await crypto.decrypt_all([messages[name] for name in opaque]) if opaque else []
+    texts = await opener.open_all([held[name] for name in opaque])
     names = {
         name: Parts.of(text, memory.key)
         for name, text in zip(opaque, texts, strict=True)
@@ -122,20 +129,20 @@ async def _named(
     ]
 
 
-def _remembered(memory: Remembering, message: bytes) -> Collection[bytes]:
-    record = memory.records.get(Clone.blob_id(message))
+def _remembered(memory: Remembering, one: Sealed) -> Collection[bytes]:
+    record = memory.records.get(one.blob)
     parts = Parts.remembered(record) if record is not None else None
     return parts.keys.values() if parts is not None else ()
 
 
-def _messages(tree: StoreTree) -> Iterator[tuple[str, bytes]]:
+def _files(tree: StoreTree) -> Iterator[tuple[str, tuple[str, bytes]]]:
     for name in tree.names:
         try:
-            blob = tree.blob(name)
+            found = tree.find(name)
         except AccessError:  # a link that leads nowhere holds no value
             continue
-        if blob is not None:
-            yield name, tree.ciphertext(blob)
+        if found is not None:
+            yield name, (found.path, tree.ciphertext(found.blob))
 
 
 class _Past:

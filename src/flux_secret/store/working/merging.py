@@ -23,9 +23,10 @@ from flux_secret.model.plaintext import Plaintext
 from flux_secret.outside.git.clone import Clone
 from flux_secret.store.format.merge import Conflict, merge
 from flux_secret.store.format.recipients import RecipientsFile
-from flux_secret.store.interface import Crypto
 from flux_secret.store.tree import StoreTree
 from flux_secret.store.working.exports import EXPORTS
+from flux_secret.store.working.recorded import Sealed
+from flux_secret.store.working.store import WorkingStore
 
 
 class Choice(enum.Enum):
@@ -48,6 +49,11 @@ class Sides:
     ours: str
     theirs: str
 
+    @property
+    def all(self) -> tuple[str, str, str]:
+        """The three."""
+        return self.base, self.ours, self.theirs
+
 
 @dataclass(slots=True)
 class Merged:
@@ -65,9 +71,9 @@ class Merged:
 class Merging:
     """One merge of one store."""
 
-    def __init__(self, clone: Clone, crypto: Crypto, sides: Sides, choose: Choose) -> None:
+    def __init__(self, clone: Clone, store: WorkingStore, sides: Sides, choose: Choose) -> None:
         self._clone = clone
-        self._crypto = crypto
+        self._store, self._crypto = store, store.crypto
         self._sides = sides
         self._choose = choose
         self._files: dict[str, bytes | None] = {}
@@ -109,8 +115,13 @@ class Merging:
 
     async def _merge_entries(self, paths: Sequence[str], wanted: StoreTree) -> None:
         sides = [[self._blob(path, side) for side in range(3)] for path in paths]
-        messages = [one for three in sides for one in three if one is not None]
-        texts = iter(await self._crypto.decrypt_all(messages) if messages else [])
+        sealed = [
+            (self._sealed(path, data, commit), data)
+            for path, three in zip(paths, sides, strict=True)
+            for data, commit in zip(three, self._sides.all, strict=True)
+            if data is not None
+        ]
+        texts = iter(await self._store.open_all(sealed))
         for path, three in zip(paths, sides, strict=True):
             decrypted = [None if one is None else next(texts) for one in three]
             await self._merge_entry(path, decrypted, wanted)
@@ -127,7 +138,7 @@ class Merging:
             return
         merged = _merged(base, ours, theirs)
         if isinstance(merged, Plaintext):
-            self._files[path] = await self._sealed(path, merged, wanted)
+            self._files[path] = await self._closed(path, merged, wanted)
             self._done.by_key.append(name)
             return
         choice = self._choose(name, merged.fields)
@@ -142,23 +153,34 @@ class Merging:
         """Encrypt what one side changed to those whom the other side has let in, or put out."""
         stale = [path for path in paths if self._is_stale(path, wanted)]
         messages = [wanted.ciphertext(blob) for path in stale if (blob := self._id(wanted, path))]
-        for path, text in zip(stale, await self._crypto.decrypt_all(messages), strict=True):
+        sealed = [
+            (self._sealed(path, data, self._side(path)), data)
+            for path, data in zip(stale, messages, strict=True)
+        ]
+        for path, text in zip(stale, await self._store.open_all(sealed), strict=True):
             if isinstance(text, DecryptError):
                 raise AccessError(
                     f"{path} must be encrypted to other people after this merge: {text.what}",
                     remedy="let somebody who can read it run: flux-secret store sync",
                 )
-            self._files[path] = await self._sealed(path, text, wanted)
+            self._files[path] = await self._closed(path, text, wanted)
+
+    def _side(self, path: str) -> str:
+        """Give whose commit the merge has a file from."""
+        return self._sides.ours if path in self._taken else self._sides.theirs
+
+    def _sealed(self, path: str, data: bytes, commit: str) -> Sealed:
+        return Sealed.of(path, Clone.blob_id(data), commit, self._crypto.layout)
 
     def _is_stale(self, path: str, wanted: StoreTree) -> bool:
         """Whether an entry was encrypted under another file of recipients than the merge has."""
         if not path.endswith(self._crypto.layout.extension) or not self._id(wanted, path):
             return False
-        side = self._sides.ours if path in self._taken else self._sides.theirs
+        side = self._side(path)
         name = path.removesuffix(self._crypto.layout.extension)
         return self._tree(side).wanted_recipients(name) != wanted.wanted_recipients(name)
 
-    async def _sealed(self, path: str, text: Plaintext, wanted: StoreTree) -> bytes:
+    async def _closed(self, path: str, text: Plaintext, wanted: StoreTree) -> bytes:
         _, recipients = wanted.recipients_file(posixpath.dirname(path))
         return await self._crypto.encrypt(text, recipients.ids, path)
 
@@ -170,8 +192,7 @@ class Merging:
 
     def _blob(self, path: str, side: int) -> bytes | None:
         """Give a file of the base (0), of ours (1), or of theirs (2)."""
-        commit = (self._sides.base, self._sides.ours, self._sides.theirs)[side]
-        tree = self._clone.at(commit)
+        tree = self._clone.at(self._sides.all[side])
         found = tree.entry(path)
         return None if found is None or found.is_folder else tree.read(found.blob)
 

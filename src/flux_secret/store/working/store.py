@@ -26,14 +26,16 @@ from flux_secret.errors import (
     UsageError,
 )
 from flux_secret.model.plaintext import Plaintext
+from flux_secret.model.record import Recorder
 from flux_secret.outside.git.clone import Blob, Clone
 from flux_secret.outside.git.progress import Progress
 from flux_secret.outside.workfolder import WorkFolder
 from flux_secret.store.format import names
 from flux_secret.store.interface import Crypto
-from flux_secret.store.tree import StoreTree
+from flux_secret.store.tree import Located, StoreTree
 from flux_secret.store.working.overlay import Overlay
 from flux_secret.store.working.pin import Pin
+from flux_secret.store.working.recorded import Sealed, notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class WorkingStore:
     clone: Clone | None
     """Its repository; None for a plain folder, which keeps no history."""
     crypto: Crypto
+    recorder: Recorder
+    """Has each ciphertext before it is decrypted."""
     pin: Pin | None = None
     """Which recipients the person's gopass accepts; None where it does not look."""
 
@@ -61,9 +65,9 @@ class WorkingStore:
         """Give a folder's name as people write it, the whole store's too."""
         return posixpath.join(self.name, folder) if folder else self.name or "the root store"
 
-    async def read(self, name: str) -> Plaintext:
+    async def read(self, name: str, tree: StoreTree | None = None) -> Plaintext:
         """Decrypt one entry; raise `EntryNotFoundError` or `DecryptError`."""
-        answer = (await self.read_all([name]))[0]
+        answer = (await self.read_all([name], tree))[0]
         if isinstance(answer, DecryptError):
             raise answer
         return answer
@@ -73,13 +77,47 @@ class WorkingStore:
     ) -> list[Plaintext | DecryptError]:
         """Decrypt many entries; each that cannot be is its own `DecryptError`."""
         tree = tree or self.tree()
-        answers = await self.crypto.decrypt_all([self._ciphertext(tree, one) for one in entries])
+        found = {name: self._located(tree, name) for name in entries}
+        files = {name: (one.path, tree.ciphertext(one.blob)) for name, one in found.items()}
+        sealed = await self.sealed(files, tree.commit)
+        answers = await self.open_all([(sealed[name], files[name][1]) for name in entries])
         return [
             DecryptError(f"{self.full(name)}: {answer.what}", remedy=answer.remedy)
             if isinstance(answer, DecryptError)
             else answer
             for name, answer in zip(entries, answers, strict=True)
         ]
+
+    async def open_all(
+        self, sealed: Sequence[tuple[Sealed, bytes]]
+    ) -> list[Plaintext | DecryptError]:
+        """Record these ciphertexts, then decrypt them: everything that is decrypted comes by here.
+
+        Raises `RecordError`, with nothing decrypted.
+        """
+        if not sealed:
+            return []
+        store = self.name or str(self.folder.root)
+        await self.recorder.write([*notes((one for one, _ in sealed), store, self.full)])
+        return await self.crypto.decrypt_all([message for _, message in sealed])
+
+    async def sealed(
+        self, files: Mapping[str, tuple[str, bytes]], commit: str = ""
+    ) -> dict[str, Sealed]:
+        """Say which version each entry's file is; `files` has its path and bytes by its name.
+
+        `commit` is what they were read from; without one, the commit that is checked out is named
+        where it has the same bytes at that path.
+        """
+        head = commit or (await self.clone.head() if self.clone is not None else None) or ""
+        at = self.clone.at(head) if self.clone is not None and head else None
+        found = {}
+        for name, (path, data) in files.items():
+            blob = Clone.blob_id(data)
+            entry = at.entry(path) if at is not None else None
+            is_there = entry is not None and entry.blob == blob
+            found[name] = Sealed(name, blob, head if is_there else "")
+        return found
 
     async def refuse_unwritable(self, name: str) -> None:
         """Raise what writing an entry would raise, as far as it can be told before."""
@@ -106,15 +144,20 @@ class WorkingStore:
                 self.pin.check(before.recipients_file("")[1], self.place(""))
             yield Draft(self, before)
 
-    def _ciphertext(self, tree: StoreTree, name: str) -> bytes:
-        blob = tree.blob(name)
-        if blob is None:
+    def _located(self, tree: StoreTree, name: str) -> Located:
+        found = tree.find(name)
+        if found is None:
             hint = names.meant(self.full(name), map(self.full, tree.names))
+            if tree.commit:
+                raise EntryNotFoundError(
+                    f"there was no entry {self.full(name)} in commit {tree.commit[:12]}",
+                    remedy=f"{hint}Look when there was: flux-secret store history ENTRY",
+                )
             raise EntryNotFoundError(
                 f"there is no entry {self.full(name)}",
                 remedy=f"{hint}Look what there is: flux-secret store ls {self.name}".strip(),
             )
-        return tree.ciphertext(blob)
+        return found
 
 
 def _forget_committed(clone: Clone, tree: StoreTree) -> None:

@@ -170,7 +170,7 @@ class _Syncing:
         return await self._merge(Sides(base, ours, theirs), remote.name)
 
     async def _merge(self, sides: Sides, whom: str, *, also: str | None = None) -> str:
-        merged = await Merging(self.clone, self.store.crypto, sides, self.choose).merge()
+        merged = await Merging(self.clone, self.store, sides, self.choose).merge()
         lines = [f"Merge {whom}", "", *told(merged)]
         message = "\n".join(lines).strip() + "\n"
         commit = await self.clone.commit_tree(

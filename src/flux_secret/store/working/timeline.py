@@ -20,6 +20,7 @@ from flux_secret.outside.git.log import Change
 from flux_secret.store.interface import Reader
 from flux_secret.store.tree import StoreTree
 from flux_secret.store.working.parts import Parts
+from flux_secret.store.working.recorded import Sealed
 from flux_secret.store.working.store import WorkingStore
 from flux_secret.store.working.versions import Digests, Forgetting
 
@@ -54,8 +55,13 @@ async def history_of(store: WorkingStore, clone: Clone, changes: Sequence[Change
         for one in versions
         if one.blob
     }
-    digests = Digests(store.crypto, Forgetting())
-    parts = await digests.of(messages, messages.__getitem__)
+    digests = Digests(store, Forgetting())
+    sealed = [
+        Sealed.of(one.change.path, one.blob, one.change.commit, store.crypto.layout)
+        for one in reversed(versions)
+        if one.blob
+    ]
+    parts = await digests.of(sealed, messages.__getitem__)
     moments, before = [], None
     for one in versions:
         readers = await _readers(store, clone, one.change, messages.get(one.blob))

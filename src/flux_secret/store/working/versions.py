@@ -13,8 +13,8 @@ from typing import Final, Protocol
 
 from flux_secret.errors import DecryptError
 from flux_secret.model.plaintext import Plaintext
-from flux_secret.store.interface import Crypto
 from flux_secret.store.working.parts import Parts
+from flux_secret.store.working.recorded import Opener, Sealed
 from flux_secret.store.working.reencrypt import Watch
 
 _PORTION: Final = 200  # messages that are decrypted at one time
@@ -62,29 +62,36 @@ class Counted:
 class Digests:
     """Digests a store's versions."""
 
-    crypto: Crypto
+    opener: Opener
     memory: Remembering
     watch: Watch | None = None
     """Is told of those that have to be decrypted."""
     counted: Counted = field(default_factory=Counted)
 
     async def of(
-        self, blobs: Iterable[str], read: Callable[[str], bytes]
+        self, versions: Iterable[Sealed], read: Callable[[str], bytes]
     ) -> dict[str, Parts | None]:
-        """Give the digests of each blob, whose bytes `read` gives; None for what is closed here."""
-        each = list(dict.fromkeys(blobs))
+        """Give the digests of each blob, whose bytes `read` gives; None for what is closed here.
+
+        On the record a blob has the name of the first version that has it. The versions of one
+        entry are decrypted together, so that they are one line of it.
+        """
+        each: dict[str, Sealed] = {}
+        for one in versions:
+            each.setdefault(one.blob, one)
         parts: dict[str, Parts | None] = {}
         for blob in each:
             known = self._known(blob)
             if known is not None:
                 parts[blob] = known
-        due = [blob for blob in each if blob not in parts]
+        due = sorted((one for one in each.values() if one.blob not in parts), key=_entry)
         self.counted.known += len(parts)
         for at in range(0, len(due), _PORTION):
             portion = due[at : at + _PORTION]
-            opened = await self.crypto.decrypt_all([read(blob) for blob in portion])
+            opened = await self.opener.open_all([(one, read(one.blob)) for one in portion])
             parts |= {
-                blob: self._digest(blob, text) for blob, text in zip(portion, opened, strict=True)
+                one.blob: self._digest(one.blob, text)
+                for one, text in zip(portion, opened, strict=True)
             }
             if self.watch is not None:
                 self.watch(at + len(portion), len(due))
@@ -104,6 +111,10 @@ class Digests:
         self.memory.records[blob] = found.record
         self.counted.decrypted += 1
         return found
+
+
+def _entry(one: Sealed) -> str:
+    return one.name
 
 
 def names_of(parts: Parts, digests: Sequence[str]) -> tuple[str, ...]:

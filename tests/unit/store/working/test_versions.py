@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 
 from flux_secret.errors import DecryptError
 from flux_secret.model.plaintext import Plaintext
 from flux_secret.store.working.parts import Parts
+from flux_secret.store.working.recorded import Sealed
 from flux_secret.store.working.versions import Digests, Forgetting
 
 
@@ -31,10 +31,15 @@ class Opens:
 
     def __init__(self, *, breaks_after: int = 10**9) -> None:
         self.asked: list[int] = []
+        self.named: list[Sealed] = []
         self._left = breaks_after
 
-    async def decrypt_all(self, messages: Sequence[bytes]) -> list[Plaintext | DecryptError]:
+    async def open_all(
+        self, sealed: Sequence[tuple[Sealed, bytes]]
+    ) -> list[Plaintext | DecryptError]:
         """Do it, unless somebody interrupts."""
+        messages = [message for _, message in sealed]
+        self.named += [one for one, _ in sealed]
         self._left -= len(messages)
         if self._left < 0:
             raise KeyboardInterrupt
@@ -43,14 +48,10 @@ class Opens:
                 for one in messages]  # fmt: skip
 
 
-def digests(opens: Opens, memory: Memory) -> Digests:
-    crypto: Any = opens
-    return Digests(crypto, memory)
-
-
 def of(opens: Opens, memory: Memory, *texts: str) -> tuple[dict[str, Parts | None], Digests]:
-    made = digests(opens, memory)
-    return asyncio.run(made.of(texts, str.encode)), made
+    made = Digests(opens, memory)
+    versions = [Sealed("entry", text) for text in texts]
+    return asyncio.run(made.of(versions, str.encode)), made
 
 
 def test_each_version_is_decrypted_once_for_all_times() -> None:
@@ -99,3 +100,15 @@ def test_a_damaged_record_is_made_anew() -> None:
     again = Opens()
     of(again, memory, "xa")
     assert again.asked == [1]
+
+
+def test_versions_of_one_entry_are_decrypted_together_under_the_name_that_comes_first() -> None:
+    opens = Opens()
+    made = Digests(opens, Memory())
+    past = [Sealed(f"entry-{number % 300:03}", f"x{number}", "new") for number in range(600)]
+    past.append(Sealed("was-called", "x0", "old"))
+    asyncio.run(made.of(past, str.encode))
+    names = [one.name for one in opens.named]
+    assert names == sorted(names)
+    assert len(names) == 600
+    assert "was-called" not in names

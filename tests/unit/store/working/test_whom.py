@@ -11,6 +11,7 @@ import pytest
 
 from flux_secret.errors import UsageError
 from flux_secret.model.openpgp import PublicKey, Subkey
+from flux_secret.model.record import Unrecorded
 from flux_secret.outside.workfolder import WorkFolder
 from flux_secret.store.interface import Reader
 from flux_secret.store.tree import AGE, GPG
@@ -58,7 +59,7 @@ class Crypto:
 def asked(place: Path, text: str, ids: Sequence[str], crypto: Crypto | None = None) -> list[str]:
     made: Any = crypto or Crypto()
     (place / made.layout.recipients).write_text("".join(f"{one}\n" for one in ids))
-    store = WorkingStore("apps", WorkFolder(place), None, made)
+    store = WorkingStore("apps", WorkFolder(place), None, made, Unrecorded())
     return [one.fingerprint or one.readers[0].id for one in asyncio.run(meant(store, text, []))]
 
 
