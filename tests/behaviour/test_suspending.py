@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,10 +11,13 @@ from pathlib import Path
 import yaml
 
 from simulators.agents import Agent, address, agent, until, value
+from simulators.agents import asked as asked_api
 from simulators.fixtures import *  # noqa: F403 -- fixtures
 from simulators.world import APPLICATION, FIRST, SECOND, Done, World
 
 QUICK = ("--sync-interval=1s", "--git-poll-interval=1s")
+# no round but for a commit: one that runs when somebody suspends goes on to its end
+CALM = ("--sync-interval=1h", "--git-poll-interval=1s")
 FLAGS = "--git-url --git-path --store --manifest-generation --generator-env"
 THIRD = b"rotated once more\n"
 
@@ -26,6 +30,13 @@ def asked(world: World, word: str, *names: str) -> Done:
 def is_suspended(world: World, running: Agent) -> bool:
     shown = world.run("status", f"--url={address(running)}", "-o", "json")
     return all(one["suspended"] for one in json.loads(shown.out)["apps"])
+
+
+def ended(running: Agent) -> int:
+    """Count the rounds that have ended."""
+    said = asked_api(running, "", "/metrics")[1]
+    counts = re.findall(r"^flux_daemon_sync_duration_seconds_count\S* (\S+)$", said, re.MULTILINE)
+    return int(sum(map(float, counts)))
 
 
 def rounds(running: Agent) -> int:
@@ -41,8 +52,8 @@ def stays(world: World, running: Agent, text: bytes) -> None:
 
 def test_an_agent_with_flags_is_suspended_over_a_restart_and_resumed(world: World) -> None:
     own = f"{world.namespace}-flux"
-    with agent(world, *QUICK) as running:
-        until(lambda: value(world) == FIRST)
+    with agent(world, *CALM) as running:
+        until(lambda: value(world) == FIRST and ended(running) > 0)
         done = asked(world, "suspend", "--all")
         assert done.code == 0, done.err
         assert f"all Apps are suspended: agent in {own}\n" in done.out
@@ -67,8 +78,8 @@ def test_an_agent_with_flags_is_suspended_over_a_restart_and_resumed(world: Worl
 
 def test_the_app_of_the_flags_is_suspended_by_its_name(world: World) -> None:
     own = f"{world.namespace}-flux"
-    with agent(world, *QUICK) as running:
-        until(lambda: value(world) == FIRST)
+    with agent(world, *CALM) as running:
+        until(lambda: value(world) == FIRST and ended(running) > 0)
         wrong = asked(world, "suspend", "flx")
         assert f"has not delivered {own}/flx so far, but {own}/flux" in wrong.err
         done = asked(world, "suspend", "flux")
