@@ -125,12 +125,12 @@ class Sweeper:
         claimed = {key for keys in (*self._now.wanted.values(), *wants.values()) for key in keys}
         for inventory in self._cluster.ledger.inventories():
             target = inventory.target
+            if target.app and target not in configured:
+                continue  # an App is never gone because it is not part of this pass
             wanted = self._now.wanted.get(target, {})
             left = inventory.entries.keys() - wanted.keys()
             if target in configured and (target not in sound or not left):
                 continue
-            if target.app and target not in configured:
-                continue  # an App is never gone because it is not part of this pass
             elsewhere = self._elsewhere(target, left, wants)
             gone = frozenset(left - claimed) | elsewhere
             if target in sound and gone:

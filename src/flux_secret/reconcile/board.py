@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -14,7 +14,6 @@ from flux_secret.api.interface import Repository, SyncOutcome, TargetOutcome
 from flux_secret.api.metrics import Metrics
 from flux_secret.errors import ConfigurationError, FluxSecretError, UnreachableError
 from flux_secret.model.app import App, AppName
-from flux_secret.model.change import Change
 from flux_secret.model.delivery import Delivery
 from flux_secret.model.hold import Hold
 from flux_secret.model.names import ObjectKey
@@ -22,15 +21,16 @@ from flux_secret.model.report import AppReport, report
 from flux_secret.model.restart import SecretRollout
 from flux_secret.model.status import AppStatus, Reason
 from flux_secret.model.target import Target
-from flux_secret.model.workload import State, Workload, is_workload
+from flux_secret.model.workload import State, Workload
 from flux_secret.reconcile import standing
 from flux_secret.reconcile.health import Limits
 from flux_secret.reconcile.interface import LiveObjects
+from flux_secret.reconcile.outcomes import Outcomes
 from flux_secret.reconcile.poller import Answers
 from flux_secret.reconcile.relay import Elsewhere, joined
 from flux_secret.reconcile.round import Round
 from flux_secret.reconcile.scheduler import Scheduler, Told
-from flux_secret.reconcile.standing import errors_of, failed, said
+from flux_secret.reconcile.standing import errors_of, said
 from flux_secret.reconcile.vitals import Vitals
 
 CONNECTING_SECONDS: Final = 10.0  # that a question waits for the agent to connect
@@ -89,9 +89,7 @@ class Board:
             lambda: self.vitals.facts.unrecorded_since is not None,
             lambda: self.vitals.facts.unpushed_since is not None,
         )
-        self._changes: dict[str, tuple[Change, ...]] = {}
-        self._failures: dict[str, str] = {}
-        """Why a target was not delivered the last time, by its name."""
+        self._outcomes = Outcomes()
         for app in apps:
             self.put(app)
 
@@ -176,7 +174,7 @@ class Board:
 
         One that could not be created is among them, so that a person sees why it is not there.
         """
-        errors = dict(self._errors())
+        errors = dict(self._outcomes.errors())
         found = [
             dataclasses.replace(one, error=errors.pop(one.key, ""))
             for one in await (await self._cluster()).workloads(namespace)
@@ -200,19 +198,6 @@ class Board:
                 "the agent is not connected to the cluster yet", remedy="ask again in a moment"
             )
         return self._live
-
-    def _kept(self) -> Iterator[Change]:
-        """Give every object's last outcome."""
-        for changes in self._changes.values():
-            yield from changes
-
-    def _errors(self) -> Iterator[tuple[ObjectKey, str]]:
-        """Give what went wrong with each workload, by itself or with its whole target."""
-        for target, changes in self._changes.items():
-            whole = self._failures.get(target, "")
-            for change in changes:
-                if is_workload(change.key) and (whole or change.failure):
-                    yield change.key, whole or failed(change)
 
     def look(self) -> None:
         """Look now for new commits, and at every App: SIGHUP asks this process for it."""
@@ -278,7 +263,8 @@ class Board:
     def forget(self, name: AppName) -> None:
         """Know nothing of an App any more."""
         self._statuses.pop(name, None)
-        self._said.pop(name, None)
+        if (app := self._said.pop(name, None)) is not None:
+            self._outcomes.forget([target.name for target in app.targets])
         self._metrics.apps.forget(name)
         self.left(name)
 
@@ -320,7 +306,7 @@ class Board:
 
     def _see_whether_started(self) -> None:
         known = self.complete and self._hold is not None
-        if known and not self.vitals.facts.started and not self.scheduler.has_new:
+        if known and not self.vitals.started and not self.scheduler.has_new:
             self.vitals.starts()
 
     def _polled(self, answers: Answers) -> None:
@@ -339,20 +325,13 @@ class Board:
         """Take in a round that has ended."""
         self.vitals.noted(done.deliveries)
         for one in done.deliveries:
-            self._failures.pop(one.target.name, None)
-            if one.error is not None:
-                self._failures[one.target.name] = f"{one.target.name}: {said(one.error)}"
-        loaded = [one for one in done.deliveries if one.error is None]
-        for one in loaded:
-            if changes := tuple(one.changes):
-                self._changes[one.target.name] = changes
-        kept = list(self._kept())
-        failed = sum(change.error is not None for change in kept)
+            self._outcomes.note(one)
+        loaded = any(one.error is None for one in done.deliveries)
         self._metrics.synced(
             seconds,
             success=done.exit_code == 0,
-            applied=len(kept) - failed if loaded else None,
-            failed=failed,
+            applied=self._outcomes.applied if loaded else None,
+            failed=self._outcomes.failed,
         )
         for one in done.deliveries:
             at = time.time() if one.exit_code == 0 else None

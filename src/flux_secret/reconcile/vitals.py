@@ -60,6 +60,11 @@ class Vitals:
         """Note that a round begins or ends."""
         self._moved_at = self._clock()
 
+    @property
+    def started(self) -> bool:
+        """Whether everything was gone through once."""
+        return self._facts.started
+
     def starts(self) -> None:
         """Note that everything was gone through once, however that went."""
         self._facts = replace(self._facts, started=True)
