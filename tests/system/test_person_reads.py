@@ -108,6 +108,18 @@ def test_what_is_not_committed_has_the_blob_that_git_would_give_it_and_no_commit
     assert me.flux("store", "show", "web/db", "-r", "HEAD", check=False).code == 3
 
 
+def test_a_damaged_repository_keeps_nobody_from_reading(me: Person) -> None:
+    ((_, blob, _),) = head(me, "web/db")
+    folder = me.git("rev-parse", "HEAD:web")
+    (me.store / ".git/objects" / folder[:2] / folder[2:]).unlink()
+    assert read(me, "store", "show", "web/db") == [("web/db", blob, None)]
+    shutil.rmtree(me.store / ".git/objects")
+    (me.store / ".git/objects").mkdir()
+    assert read(me, "store", "show", "web/db") == [("web/db", blob, None)]
+    done = me.flux("store", "show", "web/db", "-r", "HEAD", check=False)
+    assert (done.code, done.out) in {(2, b""), (5, b"")}
+
+
 @pytest.mark.parametrize("typed", ["web/d", "web", "nothing/at/all"])
 def test_what_is_no_entry_is_recorded_as_it_was_typed(me: Person, typed: str) -> None:
     assert read(me, "store", "show", typed) == []

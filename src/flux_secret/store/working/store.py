@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from flux_secret.errors import (
@@ -29,9 +29,10 @@ from flux_secret.model.plaintext import Plaintext
 from flux_secret.model.record import Recorder
 from flux_secret.outside.git.clone import Blob, Clone
 from flux_secret.outside.git.progress import Progress
+from flux_secret.outside.objects import DamagedRepositoryError
 from flux_secret.outside.workfolder import WorkFolder
 from flux_secret.store.format import names
-from flux_secret.store.interface import Crypto
+from flux_secret.store.interface import Commit, Crypto
 from flux_secret.store.tree import Located, StoreTree
 from flux_secret.store.working.overlay import Overlay
 from flux_secret.store.working.pin import Pin
@@ -107,17 +108,21 @@ class WorkingStore:
         """Say which version each entry's file is; `files` has its path and bytes by its name.
 
         `commit` is what they were read from; without one, the commit that is checked out is named
-        where it has the same bytes at that path.
+        where it has the same bytes at that path. A damaged repository is no reason to read nothing.
         """
         head = commit or (await self.clone.head() if self.clone is not None else None) or ""
-        at = self.clone.at(head) if self.clone is not None and head else None
-        found = {}
-        for name, (path, data) in files.items():
-            blob = Clone.blob_id(data)
-            entry = at.entry(path) if at is not None else None
-            is_there = entry is not None and entry.blob == blob
-            found[name] = Sealed(name, blob, head if is_there else "")
-        return found
+        found = {name: Sealed(name, Clone.blob_id(data)) for name, (_, data) in files.items()}
+        at = self._at(head)
+        return {
+            name: one._replace(commit=head) if _has(at, files[name][0], one.blob) else one
+            for name, one in found.items()
+        }
+
+    def _at(self, commit: str) -> Commit | None:
+        if self.clone is not None and commit:
+            with suppress(DamagedRepositoryError):
+                return self.clone.at(commit)
+        return None
 
     async def refuse_unwritable(self, name: str) -> None:
         """Raise what writing an entry would raise, as far as it can be told before."""
@@ -158,6 +163,14 @@ class WorkingStore:
                 remedy=f"{hint}Look what there is: flux-secret store ls {self.name}".strip(),
             )
         return found
+
+
+def _has(at: Commit | None, path: str, blob: str) -> bool:
+    """Say whether a commit has that file there; no for what cannot be looked up."""
+    with suppress(DamagedRepositoryError):
+        entry = at.entry(path) if at is not None else None
+        return entry is not None and entry.blob == blob
+    return False
 
 
 def _forget_committed(clone: Clone, tree: StoreTree) -> None:
