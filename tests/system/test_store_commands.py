@@ -256,3 +256,16 @@ def test_who_has_no_store_is_told_how_to_get_one(tmp_path: Path) -> None:
     with person(tmp_path / "me") as nobody:
         done = nobody.flux("store", "ls", check=False)
         assert (done.code, "flux-secret store init" in done.err) == (3, True), done.err
+
+
+def test_a_file_name_that_is_no_text_keeps_no_entry_from_being_found(me: Person) -> None:
+    odd = me.store / os.fsdecode(b"odd\xff.gpg")
+    odd.write_bytes((me.store / "mail.gpg").read_bytes())
+    me.git("add", "-A")
+    me.git("commit", "-qm", "by another program")
+    assert b"web/b\n" in me.flux("store", "grep", "web/b").out
+    assert rb"odd\udcff" in me.flux("store", "ls", "--flat").out
+    assert b"cannot be the name of an entry" in me.flux("store", "check", check=False).out
+    me.flux("recipients", "add", OTHER, "--yes")
+    packets = me.gnupg.gpg("--list-packets", "--list-only", stdin=odd.read_bytes()).decode()
+    assert packets.count(":pubkey enc packet:") == 2

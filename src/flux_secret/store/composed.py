@@ -7,6 +7,7 @@ nothing that nobody has agreed to.
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Mapping
 from functools import cached_property
@@ -57,7 +58,7 @@ class ComposedTree:
             for name in tree.names
             if self.at(f"{name}{tree.layout.extension}") is tree
         )
-        return tuple(sorted(found, key=str.encode))
+        return tuple(sorted(found, key=os.fsencode))
 
 
 AnyTree: TypeAlias = StoreTree | ComposedTree

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ class StoreTree:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Every entry's name, sorted bytewise; folders that start with a dot are none."""
-        return tuple(sorted(self._walk("", 0), key=str.encode))
+        return tuple(sorted(self._walk("", 0), key=os.fsencode))
 
     def wanted_recipients(self, name: str) -> tuple[str, ...]:
         """Give the ids of the nearest recipients file upwards, sorted; none where there is none."""

@@ -214,7 +214,8 @@ class Clone:
         )
         words = ["commit-tree", tree, *(["-S"] if signs == "true" else [])]
         words += [word for parent in parents for word in ("-p", parent)]
-        done = await self.git.run(self.folder.root, *words, "-F", "-", stdin=message.encode())
+        said = message.encode(errors="backslashreplace")  # names of files may be any bytes
+        done = await self.git.run(self.folder.root, *words, "-F", "-", stdin=said)
         commit = done.untrusted_stdout.decode(errors="replace").strip()
         if done.returncode != 0 or not _OBJECT_ID.match(commit):
             raise ConfigurationError(
