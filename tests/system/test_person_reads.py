@@ -182,6 +182,16 @@ def test_an_age_reads_each_version_once_for_all_times(me: Person) -> None:
         assert lines == entries, "each version under the newest name that it had"
 
 
+def test_a_copy_is_found_by_either_name(me: Person) -> None:
+    me.flux("store", "cp", "web/api", "web/copy")
+    me.flux("age")
+    for name in ("web/api", "web/copy"):
+        found = recorded(me, "--entry", name, "--kind", "read")
+        assert [details["blob"] for _, _, details in found] == [
+            me.git("rev-parse", f"HEAD:{name}.gpg")
+        ]
+
+
 def test_what_is_decrypted_to_be_encrypted_anew_is_on_the_record(me: Person) -> None:
     wanted = head(me, "web/api", "web/db")
     assert read(me, "recipients", "add", OTHER, "--yes") == wanted

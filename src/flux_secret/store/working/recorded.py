@@ -27,6 +27,8 @@ class Sealed(NamedTuple):
     """The id that git gives to its file."""
     commit: str = ""
     """One that has it there; empty for what is changed and not committed, and without git."""
+    also: tuple[str, ...] = ()
+    """Other entries, or earlier names of it, whose file is the same."""
 
     @classmethod
     def of(cls, file: str, blob: str, commit: str, layout: Layout) -> Sealed:
@@ -51,8 +53,9 @@ def notes(sealed: Iterable[Sealed], store: str, full: Callable[[str], str] = str
     for name, found in entries.items():
         versions = list(found)
         for at in range(0, len(versions), MAX_VERSIONS):
-            which = _which(versions[at : at + MAX_VERSIONS])
-            yield Note(Kind.READ, full(name), {"store": store, **which})
+            some = versions[at : at + MAX_VERSIONS]
+            also = sorted({full(other) for one in some for other in one.also})
+            yield Note(Kind.READ, full(name), {"store": store, **_which(some), "entries": also})
 
 
 def _which(versions: Sequence[Sealed]) -> Mapping[str, Detail]:

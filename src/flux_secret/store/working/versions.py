@@ -73,18 +73,27 @@ class Digests:
     ) -> dict[str, Parts | None]:
         """Give the digests of each blob, whose bytes `read` gives; None for what is closed here.
 
-        On the record a blob has the name of the first version that has it. The versions of one
-        entry are decrypted together, so that they are one line of it.
+        On the record a blob has the name of the first version that has it, and the others' beside
+        it. The versions of one entry are decrypted together, so that they are one line of it.
         """
         each: dict[str, Sealed] = {}
+        names: dict[str, dict[str, None]] = {}
         for one in versions:
             each.setdefault(one.blob, one)
+            names.setdefault(one.blob, {})[one.name] = None
         parts: dict[str, Parts | None] = {}
         for blob in each:
             known = self._known(blob)
             if known is not None:
                 parts[blob] = known
-        due = sorted((one for one in each.values() if one.blob not in parts), key=_entry)
+        due = sorted(
+            (
+                one._replace(also=tuple(names[one.blob])[1:])
+                for one in each.values()
+                if one.blob not in parts
+            ),
+            key=_entry,
+        )
         self.counted.known += len(parts)
         for at in range(0, len(due), _PORTION):
             portion = due[at : at + _PORTION]

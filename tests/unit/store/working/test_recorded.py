@@ -20,6 +20,7 @@ from flux_secret.store.working.recorded import MAX_VERSIONS, Sealed, notes
 from flux_secret.store.working.store import WorkingStore
 
 HEAD = "c" * 40
+NO_OTHER: Mapping[str, Sequence[str]] = {"entries": []}
 
 
 @dataclass
@@ -87,8 +88,13 @@ async def test_each_entry_is_recorded_before_any_is_decrypted(tmp_path: Path) ->
     assert [text.reveal() for text in texts if isinstance(text, Plaintext)] == [b"a", b"b"]
     assert events.done == ["record apps/a", "record apps/b", "decrypt a", "decrypt b"]
     assert details(events) == {
-        "apps/a": {"store": "apps", "commit": HEAD, "blob": blob(b"a")},
-        "apps/b": {"store": "apps", "commit": "", "blob": blob(b"b")},  # changed, not committed
+        "apps/a": {"store": "apps", "commit": HEAD, "blob": blob(b"a"), **NO_OTHER},
+        "apps/b": {
+            "store": "apps",
+            "commit": "",
+            "blob": blob(b"b"),
+            **NO_OTHER,
+        },  # changed, not committed
     }
 
 
@@ -97,7 +103,9 @@ async def test_a_folder_without_git_has_no_commit_and_the_root_store_is_named_by
 ) -> None:
     events = Events()
     await store(tmp_path, events, name="").read("a")
-    assert details(events) == {"a": {"store": str(tmp_path), "commit": "", "blob": blob(b"a")}}
+    assert details(events) == {
+        "a": {"store": str(tmp_path), "commit": "", "blob": blob(b"a"), **NO_OTHER}
+    }
 
 
 async def test_what_cannot_be_recorded_is_not_decrypted(tmp_path: Path) -> None:
@@ -116,13 +124,14 @@ async def test_an_entry_that_is_not_there_is_nothing_to_record_of(tmp_path: Path
 
 
 def test_many_versions_of_an_entry_are_one_line_that_names_each() -> None:
-    versions = [Sealed("db", f"b{at}", f"c{at}") for at in range(3)]
+    versions = [Sealed("db", f"b{at}", f"c{at}", ("old", f"copy{at}")) for at in range(3)]
     (one, other) = notes([*versions, Sealed("api", "x", "c2"), *versions], "apps", "apps/{}".format)
     assert (one.about, other.about) == ("apps/db", "apps/api")
     assert one.details == {
         "store": "apps", "versions": 3, "commits": ["c0", "c1", "c2"], "blobs": ["b0", "b1", "b2"],
+        "entries": ["apps/copy0", "apps/copy1", "apps/copy2", "apps/old"],
     }  # fmt: skip
-    assert other.details == {"store": "apps", "commit": "c2", "blob": "x"}
+    assert other.details == {"store": "apps", "commit": "c2", "blob": "x", **NO_OTHER}
 
 
 def test_a_line_names_no_more_versions_than_fit() -> None:

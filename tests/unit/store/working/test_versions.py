@@ -112,3 +112,4 @@ def test_versions_of_one_entry_are_decrypted_together_under_the_name_that_comes_
     assert names == sorted(names)
     assert len(names) == 600
     assert "was-called" not in names
+    assert [one.also for one in opens.named if one.also] == [("was-called",)]
