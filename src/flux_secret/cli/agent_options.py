@@ -36,6 +36,8 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
                  metavar="DURATION", help="Limit of one delivery, generators included."),
     click.option("--delivery-memory", default=_DEFAULTS.delivery_memory, show_default=True,
                  metavar="SIZE", help="Memory of the process that makes one delivery."),
+    click.option("--concurrent", type=int, metavar="NUMBER",
+                 help="Deliveries at once; without it four a processor, 4 to 16."),
     go_bool("--leader-elect", "Share the applications with other replicas, by Leases."),
     click.option("--leader-election-id", default=_DEFAULTS.leader_election_id, show_default=True,
                  metavar="NAME", help="Whose replicas share: another installation's in the same "

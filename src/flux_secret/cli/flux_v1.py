@@ -74,7 +74,8 @@ VALUES: Final[Mapping[str, Why]] = {
 
 AGENTS: Final = (
     "--git-email", "--git-notes-ref", "--git-poll-interval", "--git-signing-key", "--git-user",
-    "--delivery-memory", "--delivery-timeout", "--leader-election-id", "--lease-duration",
+    "--concurrent", "--delivery-memory", "--delivery-timeout", "--leader-election-id",
+    "--lease-duration",
     "--listen", "--listen-health", "--listen-metrics", "--listen-token-file", "--listen-webhook",
     "--log-format", "--record-dir", "--record-git-branch", "--record-git-interval",
     "--record-git-url", "--record-keep", "--record-name", "--record-pseudonyms",

@@ -28,7 +28,7 @@ from flux_secret.reconcile.interface import LiveObjects
 from flux_secret.reconcile.outcomes import Outcomes
 from flux_secret.reconcile.poller import Answers
 from flux_secret.reconcile.relay import Elsewhere, joined
-from flux_secret.reconcile.round import Round
+from flux_secret.reconcile.round import CONCURRENT_DELIVERIES, Round
 from flux_secret.reconcile.scheduler import Scheduler, Told
 from flux_secret.reconcile.standing import errors_of, said
 from flux_secret.reconcile.vitals import Vitals
@@ -40,7 +40,7 @@ POLL_SECONDS: Final = 600.0  # within which a poll ends: each git command has a 
 class Board:
     """What one agent has done; answers the API, and passes requests on to the loop."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what one agent is
         self,
         repository: Repository,
         apps: Sequence[App],
@@ -48,10 +48,11 @@ class Board:
         poll_seconds: float = 300.0,
         owns: Callable[[AppName], bool] = lambda _name: True,
         limits: Limits | None = None,
+        places: int = CONCURRENT_DELIVERIES,
     ) -> None:
         """Begin with these Apps; `owns` says which of them this replica delivers.
 
-        `limits` say when it counts as unhealthy.
+        `limits` say when it counts as unhealthy; so many `places` there are for deliveries.
         """
         self._beat_seconds = poll_seconds + POLL_SECONDS
         self.addresses: Callable[[], Collection[str]] = frozenset
@@ -60,7 +61,7 @@ class Board:
         self._hold: Hold | None = Hold()
         self._said: dict[AppName, App] = {}
         told = Told(self._begins, self._ended, self._polled)
-        self.scheduler = Scheduler(poll_seconds, told, owns=self._may)
+        self.scheduler = Scheduler(poll_seconds, told, owns=self._may, places=places)
         self.spread: Callable[[Collection[str]], None] = lambda _urls: None
         """Has the other replicas look for commits, too."""
         self.elsewhere: Elsewhere = _nowhere

@@ -28,7 +28,7 @@ from flux_secret.reconcile.interface import Owed, Pinned, Stages, pinned
 from flux_secret.reconcile.memory import Memory
 from flux_secret.reconcile.undertaking import ID_BYTES, undertaking
 
-CONCURRENT_DELIVERIES: Final = 4  # generators are processes; more only queue for the same cores
+CONCURRENT_DELIVERIES: Final = 4  # at least: generators are processes
 
 
 @dataclass(slots=True)
@@ -79,14 +79,18 @@ class Round:
 
 
 async def deliver_round(
-    targets: Sequence[Target], stages: Stages, memory: Memory | None = None
+    targets: Sequence[Target],
+    stages: Stages,
+    memory: Memory | None = None,
+    *,
+    at_once: int = CONCURRENT_DELIVERIES,
 ) -> Round:
-    """Deliver every target, each on its own (design decision 9), then sweep.
+    """Deliver every target, each on its own (design decision 9), `at_once`; then sweep.
 
     The sweep comes last so that an object that moved from one target to another is handed over and
     not deleted in between.
     """
-    slots = asyncio.Semaphore(CONCURRENT_DELIVERIES)
+    slots = asyncio.Semaphore(at_once)
     if stages.restarter is not None:
         await stages.restarter.before(targets)
     async with pinned(stages) as now:

@@ -77,6 +77,7 @@ class Flags:
     namespace: str = "flux"
     kubeconfig: Path | None = None
     context: str | None = None
+    concurrent: int | None = None
     restart_workloads: str = "none"
     restart_budget: int = BUDGET
     restart_freeze: Sequence[str] = ()

@@ -16,6 +16,7 @@ from flux_secret.model.names import StoreName
 from flux_secret.model.store import Anchor
 from flux_secret.model.target import Target
 from flux_secret.reconcile.replicas import Timing
+from flux_secret.settings.concurrency import IN_AN_APP, concurrent_of
 from flux_secret.settings.deploykeys import keys_of
 from flux_secret.settings.documents import Documents, load_documents
 from flux_secret.settings.environment import (
@@ -85,9 +86,17 @@ class Settings:
     """Whether there is a settings file."""
     custom_resources: bool = False
     """Whether Stores and Apps of the cluster count, too."""
+    concurrent: int = 4
+    """How many deliveries are made at once."""
     fresh_seconds: float = 0.0
     """How long what was fetched or read counts for the rounds that begin after it; 0 where
     everything is one round, as under Flux v1."""
+
+    @property
+    def concurrent_targets(self) -> int:
+        """How many of one App's: all where there is one App for ever, as under Flux v1's flags."""
+        is_alone = not self.custom_resources and not self.has_file
+        return self.concurrent if is_alone else min(self.concurrent, IN_AN_APP)
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -112,6 +121,7 @@ class Settings:
             flagged=flagged,
             has_file=written is not None,
             custom_resources=flags.custom_resources,
+            concurrent=concurrent_of(flags),
             fresh_seconds=FRESH_SECONDS if written or flags.custom_resources else 0.0,
             stores=stores,
             git=GitSettings(

@@ -84,6 +84,8 @@ class Connected:
     opened: Stores
     namespace: str
     """For objects that name none."""
+    concurrent_targets: int
+    """How many of one App's are delivered at once."""
     adopter: Callable[[Mode], Adopter]
     live: LiveObjects
     restarter: Restarter | None
@@ -137,7 +139,9 @@ class Connected:
         if anew:
             self.memory.forget(targets)
             self.forget([*{target.source for target in targets}, *self.repositories.stores])
-        return await deliver_round(targets, self.stages, self.memory)
+        return await deliver_round(
+            targets, self.stages, self.memory, at_once=self.concurrent_targets
+        )
 
     async def adopt(self, mode: Mode) -> Round:
         """Go through all targets once, taking objects over from Flux v1 instead of applying."""
@@ -234,6 +238,7 @@ async def connect(  # noqa: PLR0913 -- one for each whom it connects
             git=source,
             opened=stores,
             namespace=namespace,
+            concurrent_targets=settings.concurrent_targets,
             adopter=adopter,
             live=live,
             restarter=restarter,
@@ -271,6 +276,7 @@ async def serving(settings: Settings, replicas: Replicas) -> AsyncIterator[Board
         poll_seconds=settings.git_poll_interval_seconds,
         owns=lambda name: replicas.owns(str(name)),
         limits=Limits(syncs_seconds=listen.unhealthy_after_seconds),
+        places=settings.concurrent,
     )
     deliver_what_is_ours(board, replicas)
     async with contextlib.AsyncExitStack() as resources:
