@@ -153,6 +153,9 @@ class Agent:
 
     process: subprocess.Popen[bytes]
     log: Path
+    read: int = 0
+    """How many bytes of the log were looked at."""
+    ended: int = 0
 
     @property
     def hook(self) -> str:
@@ -168,7 +171,13 @@ class Agent:
 
     def finished(self) -> int:
         """Count its deliveries so far."""
-        return self.log.read_text().count("msg=delivery.finished")
+        with self.log.open("rb") as file:
+            file.seek(self.read)
+            new = file.read()
+        whole = new[: new.rfind(b"\n") + 1]
+        self.read += len(whole)
+        self.ended += whole.count(b"msg=delivery.finished")
+        return self.ended
 
     def delivered(self) -> list[str]:
         """Name the Apps that it has delivered at any time."""

@@ -55,22 +55,50 @@ async def test_every_copy_is_as_the_first(repository: Repository) -> None:
 
 
 async def test_copies_are_private(repository: Repository) -> None:
-    layouts = Layouts(os.environ["PATH"])
-    for _ in range(3):
-        async with layouts.lay_out(repository.path / ".git", repository.head) as root:
-            assert (root / "a/b.yaml").read_text() == "one\n"
-            (root / "a/b.yaml").write_text("a script wrote this\n")
-            (root / "more.yaml").write_text("and this\n")
-            (root / "a").chmod(0o500)
+    async with Layouts(os.environ["PATH"]) as layouts:
+        for _ in range(4):
+            async with layouts.lay_out(repository.path / ".git", repository.head) as root:
+                assert (root / "a/b.yaml").read_text() == "one\n"
+                (root / "a/b.yaml").write_text("a script wrote this\n")
+                (root / "more.yaml").write_text("and this\n")
+                (root / "a").chmod(0o500)
+            assert not root.exists()
+
+
+async def test_a_copy_that_was_only_read_is_lent_again_until_the_end(
+    repository: Repository,
+) -> None:
+    roots = []
+    async with Layouts(os.environ["PATH"]) as layouts:
+        for _ in range(4):
+            async with layouts.lay_out(repository.path / ".git", repository.head) as root:
+                assert subprocess.check_output([root / "run.sh"], timeout=10) == b"ran\n"  # noqa: ASYNC221 -- short
+            roots.append(root)
+        assert roots[1] == roots[2] == roots[3]
+        async with (
+            layouts.lay_out(repository.path / ".git", repository.head) as one,
+            layouts.lay_out(repository.path / ".git", repository.head) as other,
+        ):
+            assert one != other
+    assert not any(root.exists() for root in [*roots, one, other])
+
+
+async def test_a_copy_whose_delivery_failed_is_lent_to_nobody(repository: Repository) -> None:
+    async with Layouts(os.environ["PATH"]) as layouts:
+        for _ in range(3):
+            with pytest.raises(SourceError):
+                async with layouts.lay_out(repository.path / ".git", repository.head) as root:
+                    raise SourceError("no")
+            assert not root.exists()
 
 
 async def test_a_new_commit_is_laid_out_anew(repository: Repository) -> None:
-    layouts = Layouts(os.environ["PATH"])
-    for text in ("one\n", "one\n", "three\n", "three\n", "four\n"):
-        if (repository.path / "a/b.yaml").read_text() != text:
-            repository.commit({"a/b.yaml": text})
-        async with layouts.lay_out(repository.path / ".git", repository.head) as root:
-            assert (root / "a/b.yaml").read_text() == text
+    async with Layouts(os.environ["PATH"]) as layouts:
+        for text in ("one\n", "one\n", "one\n", "three\n", "three\n", "three\n", "four\n"):
+            if (repository.path / "a/b.yaml").read_text() != text:
+                repository.commit({"a/b.yaml": text})
+            async with layouts.lay_out(repository.path / ".git", repository.head) as root:
+                assert (root / "a/b.yaml").read_text() == text
 
 
 async def test_without_tar_and_above_the_limit_every_copy_is_laid_out(

@@ -1,8 +1,9 @@
-"""Many private copies of one commit: laid out once, packed in our own memory, unpacked for each.
+"""Many private copies of one commit: laid out once, packed in our own memory, unpacked for many.
 
 A repository of 300 applications is laid out 300 times a round, once a target. Writing 2,700 files
 and folders from blobs takes Python 0.19 s, and holds the others up meanwhile; `tar` takes 0.05 s,
 beside us (bench/checkout.py). The packed tree is memory of this process: no script reaches it.
+A copy that a target's scripts have left as it was is lent to the next (`copies`).
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 from flux_secret.errors import FluxSecretError, SourceError
-from flux_secret.outside.files import scratch
+from flux_secret.outside.copies import Copy, Idle
 from flux_secret.outside.process import MIB, Limits, run
-from flux_secret.outside.worktree import lay_out, remove
+from flux_secret.outside.worktree import lay_out
 
 MAX_PACKED: Final = 64 * MIB
 """A larger tree is laid out anew for each target."""
@@ -67,36 +69,63 @@ class _Last:
     times: int = 0
     packed: Packed | None = None
     packing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    idle: Idle = field(default_factory=Idle)
 
 
 class Layouts:
-    """Lends copies of commits; remembers the last commit of each repository."""
+    """Lends copies of commits; remembers the last commit of each repository.
+
+    Within `async with`, copies that came back untouched are lent again; the end removes them.
+    """
 
     def __init__(self, path: str) -> None:
         """`path` is where `tar` is found; without one every copy is laid out."""
         self._tar = shutil.which("tar", path=path)
         self._env = {"PATH": path}
         self._last: dict[Path, _Last] = defaultdict(_Last)
+        self._again = False
+
+    async def __aenter__(self) -> Self:
+        self._again = True
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._again = False
+        for last in self._last.values():
+            await last.idle.close()
 
     @asynccontextmanager
     async def lay_out(self, repository: Path, commit: str) -> AsyncIterator[Path]:
         """Lend a private writable copy, as `worktree.lay_out` does; raises what it raises."""
         last = self._last[repository]
         if last.commit != commit:
+            last.idle.drop(last.commit)
             last.commit, last.times, last.packed = commit, 0, None
         last.times += 1
+        if self._again:
+            last.idle.open()
         packed = await self._packed(last, repository, commit)
         if packed is None:
             async with lay_out(repository, commit) as root:
                 yield root
             return
-        with scratch("checkout", runnable=True) as place:
-            root = place / "tree"
-            try:
-                await self._unpack(packed, root, commit)
-                yield root
-            finally:
-                await asyncio.to_thread(remove, root)
+        copy = last.idle.take(commit) or await Copy.make(
+            lambda root: self._unpack(packed, root, commit), again=last.idle.is_open
+        )
+        try:
+            yield copy.root
+        except BaseException:
+            await copy.remove()
+            raise
+        if last.commit == commit:
+            await last.idle.give(commit, copy)
+        else:
+            await copy.remove()
 
     async def _packed(self, last: _Last, repository: Path, commit: str) -> Packed | None:
         """Give the packed tree, made when a commit is asked for a second time."""

@@ -53,13 +53,13 @@ async def lay_out(
         stop = threading.Event()
         try:
             # in a thread: a large tree of one target must not delay the others
-            await _in_thread(lambda: _lay_out(repository, commit, root, limits, stop), stop.set)
+            await in_thread(lambda: _lay_out(repository, commit, root, limits, stop), stop.set)
             yield root
         finally:
-            await _in_thread(lambda: remove(root), lambda: None)
+            await in_thread(lambda: remove(root), lambda: None)
 
 
-async def _in_thread(work: Callable[[], None], stop: Callable[[], None]) -> None:
+async def in_thread(work: Callable[[], None], stop: Callable[[], None]) -> None:
     """Run blocking work; when we are cancelled it is told so, and we wait until it has ended."""
     task = asyncio.ensure_future(asyncio.to_thread(work))
     cancelled: asyncio.CancelledError | None = None

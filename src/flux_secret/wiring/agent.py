@@ -185,9 +185,10 @@ async def connect(  # noqa: PLR0913 -- one for each whom it connects
         client = await cluster_client(settings, resources, held)
         repositories = Repositories(settings, git, keys.gpg, client)
         fresh = settings.fresh_seconds
-        source = GitSource(
-            repositories.branch, Layouts(settings.tool_path).lay_out, fresh_seconds=fresh
-        )
+        layouts = Layouts(settings.tool_path)
+        if not settings.unsafe_no_sandbox:  # else a script may leave somebody who writes later
+            await resources.enter_async_context(layouts)
+        source = GitSource(repositories.branch, layouts.lay_out, fresh_seconds=fresh)
         noted = noting(repositories, vitals)
         records = records or (Kept if settings.delivers else Looked)
         standings = records(client, settings.cluster.namespace)
