@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+import struct
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -24,7 +26,9 @@ RACY_SECONDS: Final = 0.02
 IDLE_SECONDS: Final = 5.0
 """How long nobody may want a copy before it is removed: it takes memory."""
 MOST_IDLE: Final = 16
-_State: TypeAlias = tuple[int, ...]
+_State: TypeAlias = tuple[int, bytes]
+"""How many files and folders, and a digest of what changes with each of them."""
+_ABOUT: Final = struct.Struct("=QIQIIqqq")
 
 
 @dataclass(slots=True)
@@ -33,7 +37,7 @@ class Copy:
 
     root: Path
     _place: contextlib.ExitStack
-    _before: Mapping[str, _State] | None = None
+    _before: _State | None = None
     """What it was like before anybody had it; None for one that is not lent again."""
     idle_since: float = 0.0
 
@@ -44,7 +48,7 @@ class Copy:
             root = place.enter_context(scratch("checkout", runnable=True)) / "tree"
             place.callback(remove, root)
             await fill(root)
-            before = await asyncio.to_thread(lambda: dict(_states(root))) if again else None
+            before = await asyncio.to_thread(lambda: _state(root)) if again else None
             if again:
                 await asyncio.sleep(RACY_SECONDS)
             return cls(root, place.pop_all(), before)
@@ -56,20 +60,11 @@ class Copy:
         def look() -> None:
             nonlocal untouched
             with contextlib.suppress(OSError):  # a script has locked something away, or removed it
-                untouched = self._is_untouched()
+                untouched = before is not None and _state(self.root, most=before[0]) == before
 
+        before = self._before
         await in_thread(look, lambda: None)
         return untouched
-
-    def _is_untouched(self) -> bool:
-        if self._before is None:
-            return False
-        seen = 0
-        for name, state in _states(self.root):
-            if self._before.get(name) != state:
-                return False
-            seen += 1
-        return seen == len(self._before)
 
     async def remove(self) -> None:
         """Take it away, also what scripts have locked in it."""
@@ -150,21 +145,25 @@ class Idle:
             task.add_done_callback(self._removing.discard)
 
 
-def _states(root: Path) -> Iterator[tuple[str, _State]]:
-    """Give each file and folder, the root first, and what changes with it."""
-    about = root.lstat()
-    yield str(root), _state(about)
+def _state(root: Path, most: int = -1) -> _State:
+    """Say how a folder and all in it are; stop where there is more than `most`."""
+    digest, seen = hashlib.sha256(_packed(root.lstat())), 1
     waiting = [str(root)]
-    while waiting:
+    while waiting and seen != most + 1:
         with os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                yield entry.path, _state(entry.stat(follow_symlinks=False))
+            for entry in entries:  # in the same order, as long as nothing is added or removed
+                seen += 1
+                if seen == most + 1:
+                    break
+                digest.update(os.fsencode(entry.path) + b"\0")
+                digest.update(_packed(entry.stat(follow_symlinks=False)))
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)
+    return seen, digest.digest()
 
 
-def _state(about: os.stat_result) -> _State:
-    return (
+def _packed(about: os.stat_result) -> bytes:
+    return _ABOUT.pack(
         about.st_ino,
         about.st_mode,
         about.st_nlink,

@@ -225,3 +225,12 @@ async def test_one_that_cannot_be_filled_leaves_nothing() -> None:
     with pytest.raises(OSError):  # noqa: PT011 -- ours, without words
         await filling
     assert not places[0].parent.exists()
+
+
+async def test_a_look_ends_where_there_is_more_than_before() -> None:
+    """A script may have made millions of files."""
+    copy = await made()
+    for number in range(100):
+        (copy.root / f"base/{number}").touch()
+    assert module._state(copy.root, most=6)[0] == 7
+    await copy.remove()
