@@ -20,8 +20,8 @@ IN_AN_APP: Final = 4
 def concurrent_of(flags: Flags) -> int:
     """Give the number of places; raise `UsageError`.
 
-    Four a processor when nobody says, since a delivery waits for a third of its time (measured,
-    docs/operate.md), at least 4, as Flux v2's controllers, and at most 16.
+    Four a processor when nobody says, since a delivery waits for a third of its time (measured:
+    ADR 0018), at least 4, as Flux v2's controllers, and at most 16.
     """
     if flags.concurrent is None:
         return max(_FEWEST_UNASKED, min(_A_PROCESSOR * processors(), _MOST_UNASKED))
