@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import mmap
 import os
 import subprocess
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -74,13 +77,87 @@ async def test_a_copy_that_was_only_read_is_lent_again_until_the_end(
             async with layouts.lay_out(repository.path / ".git", repository.head) as root:
                 assert subprocess.check_output([root / "run.sh"], timeout=10) == b"ran\n"  # noqa: ASYNC221 -- short
             roots.append(root)
-        assert roots[1] == roots[2] == roots[3]
+        places = [root.parent.parent for root in roots]
+        assert places[1] == places[2] == places[3]
+        assert len(set(roots)) == 4, "nobody knows it by the name that another knew it by"
         async with (
             layouts.lay_out(repository.path / ".git", repository.head) as one,
             layouts.lay_out(repository.path / ".git", repository.head) as other,
         ):
             assert one != other
     assert not any(root.exists() for root in [*roots, one, other])
+
+
+async def test_a_write_through_a_mapping_that_moves_no_time_is_noticed(
+    repository: Repository,
+) -> None:
+    """tmpfs notes a write where the page faults; one that was read before does not."""
+    async with Layouts(os.environ["PATH"]) as layouts:
+        for _ in range(3):
+            async with layouts.lay_out(repository.path / ".git", repository.head) as root:
+                assert (root / "a/b.yaml").read_text() == "one\n"
+                with (root / "a/b.yaml").open("r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
+                    assert memory[0:3] == b"one"
+                    memory[0:3] = b"bad"
+            assert not root.exists()
+
+
+async def test_what_had_the_network_is_lent_to_nobody_and_is_given_nothing_used(
+    repository: Repository,
+) -> None:
+    git = repository.path / ".git"
+    async with Layouts(os.environ["PATH"]) as layouts:
+        for way in (layouts.lay_out, layouts.lay_out):
+            async with way(git, repository.head) as used:
+                pass
+        async with layouts.lay_out_apart(git, repository.head) as apart:
+            assert apart.parent.parent != used.parent.parent
+        assert not apart.exists()
+        assert used.parent.parent.exists()
+
+
+async def test_a_commit_that_comes_while_another_is_packed_is_not_given_the_others_tree(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git, old = repository.path / ".git", repository.head
+    repository.commit({"a/b.yaml": "new\n"})
+    pack, packs, goes_on = module._pack, asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def slowly(root: Path) -> bytes:
+        loop.call_soon_threadsafe(packs.set)
+        goes_on.wait(10)
+        return pack(root)
+
+    async def text(layouts: Layouts, commit: str) -> str:
+        async with layouts.lay_out(git, commit) as root:
+            return (root / "a/b.yaml").read_text()
+
+    async with Layouts(os.environ["PATH"]) as layouts:
+        assert await text(layouts, old) == "one\n"
+        monkeypatch.setattr(module, "_pack", slowly)
+        packing = asyncio.ensure_future(text(layouts, old))
+        await packs.wait()
+        assert await text(layouts, repository.head) == "new\n"
+        goes_on.set()
+        assert await packing == "one\n"
+        assert [await text(layouts, repository.head) for _ in range(3)] == ["new\n"] * 3
+
+
+async def test_two_branches_of_one_repository_at_once_have_each_their_own(
+    repository: Repository,
+) -> None:
+    git, old = repository.path / ".git", repository.head
+    repository.commit({"a/b.yaml": "new\n"})
+    wanted = {old: "one\n", repository.head: "new\n"}
+
+    async def is_right(layouts: Layouts, commit: str) -> bool:
+        async with layouts.lay_out(git, commit) as root:
+            return (root / "a/b.yaml").read_text() == wanted[commit]
+
+    async with Layouts(os.environ["PATH"]) as layouts:
+        asked = [old, repository.head] * 20
+        assert all(await asyncio.gather(*(is_right(layouts, one) for one in asked)))
 
 
 async def test_a_copy_whose_delivery_failed_is_lent_to_nobody(repository: Repository) -> None:

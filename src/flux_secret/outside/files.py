@@ -7,7 +7,6 @@ import ctypes
 import fcntl
 import os
 import re
-import shutil
 import stat
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from typing import Final
 
 from flux_secret.errors import ConfigurationError, SourceError
 from flux_secret.model.plaintext import Plaintext
+from flux_secret.outside.removing import remove_tree
 
 MEMORY_DIRECTORIES: Final = (Path("/dev/shm"), Path("/run/shm"))  # noqa: S108 -- memory-backed
 # of scratch folders and of nothing else, as what has it and is in use by nobody is removed
@@ -53,7 +53,7 @@ def scratch(prefix: str, *, runnable: bool = False) -> Iterator[Path]:
         fcntl.flock(in_use, fcntl.LOCK_SH)  # what a kill -9 leaves is told from this by no lock
         yield path
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        remove_tree(path)
         os.close(in_use)
 
 
@@ -94,8 +94,7 @@ def _removed(path: Path) -> bool:
     except BlockingIOError:  # in use
         return False
     else:
-        shutil.rmtree(path, ignore_errors=True)
-        return True
+        return remove_tree(path)
     finally:
         os.close(handle)
 

@@ -36,6 +36,7 @@ class Packed:
     """A packed tree that each `tar` reads by itself: fed through a pipe, it cost us 10 ms each."""
 
     def __init__(self, data: bytes) -> None:
+        self.size = len(data)
         self._data = data
         self._handle = -1
         if data and hasattr(os, "memfd_create"):
@@ -69,7 +70,6 @@ class _Last:
     times: int = 0
     packed: Packed | None = None
     packing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    idle: Idle = field(default_factory=Idle)
 
 
 class Layouts:
@@ -83,10 +83,10 @@ class Layouts:
         self._tar = shutil.which("tar", path=path)
         self._env = {"PATH": path}
         self._last: dict[Path, _Last] = defaultdict(_Last)
-        self._again = False
+        self._idle = Idle()
 
     async def __aenter__(self) -> Self:
-        self._again = True
+        self._idle.open()
         return self
 
     async def __aexit__(
@@ -95,35 +95,48 @@ class Layouts:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._again = False
-        for last in self._last.values():
-            await last.idle.close()
+        await self._idle.close()
 
     @asynccontextmanager
     async def lay_out(self, repository: Path, commit: str) -> AsyncIterator[Path]:
         """Lend a private writable copy, as `worktree.lay_out` does; raises what it raises."""
+        async with self._lent(repository, commit, again=True) as root:
+            yield root
+
+    @asynccontextmanager
+    async def lay_out_apart(self, repository: Path, commit: str) -> AsyncIterator[Path]:
+        """Do it for scripts that use the network: what they had is lent to nobody else.
+
+        With a network two sandboxes share abstract sockets, and could hand an open file over.
+        """
+        async with self._lent(repository, commit, again=False) as root:
+            yield root
+
+    @asynccontextmanager
+    async def _lent(self, repository: Path, commit: str, *, again: bool) -> AsyncIterator[Path]:
         last = self._last[repository]
         if last.commit != commit:
-            last.idle.drop(last.commit)
+            self._idle.drop((repository, last.commit))
             last.commit, last.times, last.packed = commit, 0, None
         last.times += 1
-        if self._again:
-            last.idle.open()
         packed = await self._packed(last, repository, commit)
         if packed is None:
             async with lay_out(repository, commit) as root:
                 yield root
             return
-        copy = last.idle.take(commit) or await Copy.make(
-            lambda root: self._unpack(packed, root, commit), again=last.idle.is_open
+        again = again and self._idle.is_open
+        copy = (self._idle.take((repository, commit)) if again else None) or await Copy.make(
+            lambda root: self._unpack(packed, root, commit), packed.size, again=again
         )
         try:
             yield copy.root
         except BaseException:
             await copy.remove()
             raise
-        if last.commit == commit:
-            await last.idle.give(commit, copy)
+        if again and last.commit == commit:
+            await self._idle.give(
+                (repository, commit), copy, lambda root: self._has_same(packed, root)
+            )
         else:
             await copy.remove()
 
@@ -134,8 +147,19 @@ class Layouts:
         async with last.packing:
             if last.packed is None and last.commit == commit:
                 async with lay_out(repository, commit) as root:
-                    last.packed = Packed(await asyncio.to_thread(_pack, root))
+                    packed = Packed(await asyncio.to_thread(_pack, root))
+                if last.commit == commit:  # another one may have been asked for meanwhile
+                    last.packed = packed
             return last.packed if last.commit == commit and last.packed else None
+
+    async def _has_same(self, packed: Packed, root: Path) -> bool:
+        """Whether every file has what it had: tar's own comparison, `tar -d`."""
+        with packed.opened() as archive:
+            done = await run(
+                [str(self._tar), "-d", "-f", "-"],
+                env=self._env, cwd=root, stdin=archive, limits=Limits(UNPACK_SECONDS),
+            )  # fmt: skip
+        return done.returncode == 0
 
     async def _unpack(self, packed: Packed, root: Path, commit: str) -> None:
         await asyncio.to_thread(root.mkdir, 0o700)

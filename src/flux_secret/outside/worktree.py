@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,6 +18,7 @@ from flux_secret.errors import SourceError
 from flux_secret.outside.files import scratch
 from flux_secret.outside.objects import Commit, DamagedRepositoryError, Entry, Kind
 from flux_secret.outside.process import MIB
+from flux_secret.outside.removing import remove_tree
 
 # CVE-2014-9390, CVE-2019-1352: what some file system takes for `.git`, or for a way out
 _GIT_NAME: Final = re.compile(r"(?:\.git|git~[0-9]+)(?:[ .]*|:.*)", re.IGNORECASE | re.DOTALL)
@@ -56,7 +56,7 @@ async def lay_out(
             await in_thread(lambda: _lay_out(repository, commit, root, limits, stop), stop.set)
             yield root
         finally:
-            await in_thread(lambda: remove(root), lambda: None)
+            await in_thread(lambda: _remove(root), lambda: None)
 
 
 async def in_thread(work: Callable[[], None], stop: Callable[[], None]) -> None:
@@ -90,17 +90,8 @@ def _lay_out(
         ) from error
 
 
-def remove(root: Path) -> None:
-    """Take a copy away, also what scripts have locked in it."""
-    shutil.rmtree(root, ignore_errors=True)
-    if not root.exists():
-        return
-    for folder, folders, _ in os.walk(root):
-        for name in folders:
-            path = Path(folder, name)
-            if not path.is_symlink():
-                path.chmod(0o700)
-    shutil.rmtree(root, ignore_errors=True)
+def _remove(root: Path) -> None:
+    remove_tree(root)
 
 
 class _StoppedError(Exception):

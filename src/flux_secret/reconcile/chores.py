@@ -103,10 +103,12 @@ class Chores:
                 continue
             except TimeoutError:
                 pass
-            chore = lane.chore
             try:
                 async with self._places:
-                    await chore()
+                    if lane.due > now():  # what came while it waited for a place has time
+                        continue
+                    lane.changed.clear()
+                    await lane.chore()
             except FluxSecretError as error:
                 if lane.changed.is_set():
                     continue

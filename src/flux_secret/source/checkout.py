@@ -38,11 +38,19 @@ class GitSource:
     """Lays out what a target's branch holds."""
 
     def __init__(
-        self, branch_of: Callable[[Source], Branch], lay_out: LayOut, fresh_seconds: float = 0.0
+        self,
+        branch_of: Callable[[Source], Branch],
+        lay_out: LayOut,
+        fresh_seconds: float = 0.0,
+        *,
+        apart: LayOut | None = None,
     ) -> None:
-        """Begin; a branch that was fetched is not fetched again for `fresh_seconds`."""
+        """Begin; a branch that was fetched is not fetched again for `fresh_seconds`.
+
+        `apart` lays out for scripts that use the network; without it, `lay_out` does.
+        """
         self._branch_of = branch_of
-        self._lay_out = lay_out
+        self._lay_outs = (lay_out, apart or lay_out)
         self._lately = Lately[Source, Pin](lambda source: branch_of(source).pin(), fresh_seconds)
 
     def forget(self, source: Source) -> None:
@@ -72,7 +80,7 @@ class GitSource:
             Once[Source, Pin](self._lately) as pins,
             Once[Source, None](self._mend) as mended,
         ):
-            yield SourceRound(self._branch_of, self._lay_out, pins, mended)
+            yield SourceRound(self._branch_of, self._lay_outs, pins, mended)
 
     async def _mend(self, source: Source) -> None:
         mirror = self._branch_of(source).mirror
@@ -86,12 +94,12 @@ class SourceRound:
     def __init__(
         self,
         branch_of: Callable[[Source], Branch],
-        lay_out: LayOut,
+        lay_outs: tuple[LayOut, LayOut],
         pins: Once[Source, Pin],
         mended: Callable[[Source], Awaitable[None]],
     ) -> None:
         self._branch_of = branch_of
-        self._lay_out = lay_out
+        self._lay_outs = lay_outs
         self._pins = pins
         self._mended = mended
         self._pinned: dict[Source, Pin] = {}
@@ -115,12 +123,13 @@ class SourceRound:
         source = target.source
         pin = await self.head(target)
         mirror = self._branch_of(source).mirror
+        lay_out = self._lay_outs[target.generation.network]
         async with AsyncExitStack() as copies:
             try:
-                root = await copies.enter_async_context(self._lay_out(mirror.path, pin.commit))
+                root = await copies.enter_async_context(lay_out(mirror.path, pin.commit))
             except DamagedRepositoryError:
                 await self._mended(source)
-                root = await copies.enter_async_context(self._lay_out(mirror.path, pin.commit))
+                root = await copies.enter_async_context(lay_out(mirror.path, pin.commit))
             yield Checkout(root, _directory(root, target, pin.commit), pin.commit, pin.notes)
 
     async def finish(self, delivered: Collection[Source]) -> tuple[Sync, ...]:

@@ -188,7 +188,7 @@ async def connect(  # noqa: PLR0913 -- one for each whom it connects
         layouts = Layouts(settings.tool_path)
         if not settings.unsafe_no_sandbox:  # else a script may leave somebody who writes later
             await resources.enter_async_context(layouts)
-        source = GitSource(repositories.branch, layouts.lay_out, fresh_seconds=fresh)
+        source = GitSource(repositories.branch, layouts.lay_out, fresh, apart=layouts.lay_out_apart)
         noted = noting(repositories, vitals)
         records = records or (Kept if settings.delivers else Looked)
         standings = records(client, settings.cluster.namespace)

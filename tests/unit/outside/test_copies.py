@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import structlog
 
 from flux_secret.outside import copies as module
 from flux_secret.outside.copies import Copy, Idle
@@ -97,15 +98,23 @@ def root_removed(root: Path) -> None:
     root.rename(root.parent / "elsewhere")
 
 
+def a_time_that_no_number_holds(root: Path) -> None:
+    os.utime(root / "base/a.yaml", ns=(0, 2**62 * 8))
+
+
 CHANGES = (
     same_size, and_its_times_set_back, written_and_written_back, mapped, longer, executable, added,
     added_and_removed, removed, replaced, folder_replaced, leads_elsewhere, had_another_name,
-    locked, root_removed,
+    locked, root_removed, a_time_that_no_number_holds,
 )  # fmt: skip
 
 
+async def same(_root: Path) -> bool:
+    return True
+
+
 async def made() -> Copy:
-    return await Copy.make(filled, again=True)
+    return await Copy.make(filled, 100, again=True)
 
 
 async def test_what_only_was_read_is_untouched() -> None:
@@ -137,7 +146,7 @@ async def test_nobody_has_it_before_the_kernels_clock_has_moved_on() -> None:
 
 
 async def test_one_that_is_not_lent_again_is_never_untouched() -> None:
-    copy = await Copy.make(filled, again=False)
+    copy = await Copy.make(filled, 100, again=False)
     assert not await copy.is_untouched()
     await copy.remove()
 
@@ -146,13 +155,13 @@ async def test_what_came_back_last_is_lent_first_and_only_for_its_commit() -> No
     idle = Idle()
     idle.open()
     first, second = await made(), await made()
-    await idle.give(COMMIT, first)
-    await idle.give(COMMIT, second)
+    await idle.give(COMMIT, first, same)
+    await idle.give(COMMIT, second, same)
     assert idle.take("2" * 40) is None
     assert idle.take(COMMIT) is second
     assert idle.take(COMMIT) is first
     assert idle.take(COMMIT) is None
-    await idle.give(COMMIT, first)
+    await idle.give(COMMIT, first, same)
     await second.remove()
     await idle.close()
     assert not first.root.exists()
@@ -167,9 +176,76 @@ async def test_what_was_touched_or_comes_after_the_end_is_removed(closed: bool) 
         await idle.close()
     else:
         longer(copy.root)
-    await idle.give(COMMIT, copy)
+    await idle.give(COMMIT, copy, same)
     assert not copy.root.exists()
     assert idle.take(COMMIT) is None
+    await idle.close()
+
+
+async def test_whoever_has_it_next_knows_it_by_another_name() -> None:
+    idle = Idle()
+    idle.open()
+    copy = await made()
+    before = copy.root
+    await idle.give(COMMIT, copy, same)
+    assert idle.take(COMMIT) is copy
+    assert not before.exists()
+    assert (copy.root / "base/a.yaml").read_text() == "one\n"
+    assert await copy.is_untouched(), "its name is no part of how it is"
+    await copy.remove()
+    await idle.close()
+
+
+async def other(_root: Path) -> bool:
+    return False
+
+
+async def breaks(_root: Path) -> bool:
+    raise ValueError
+
+
+@pytest.mark.parametrize("has_same", [other, breaks])
+async def test_what_has_other_content_is_removed_and_so_is_what_cannot_be_compared(
+    has_same: Callable[[Path], Awaitable[bool]],
+) -> None:
+    idle = Idle()
+    idle.open()
+    copy = await made()
+    with structlog.testing.capture_logs():
+        await idle.give(COMMIT, copy, has_same)
+    assert not copy.root.exists()
+    assert idle.take(COMMIT) is None
+
+
+async def test_one_whose_return_is_cancelled_is_removed() -> None:
+    idle, asked = Idle(), asyncio.Event()
+    idle.open()
+    copy = await made()
+
+    async def for_ever(_root: Path) -> bool:
+        asked.set()
+        await asyncio.Event().wait()
+        return True
+
+    giving = asyncio.ensure_future(idle.give(COMMIT, copy, for_ever))
+    await asked.wait()
+    giving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await giving
+    assert not copy.root.exists()
+
+
+async def test_all_that_wait_take_no_more_memory_than_may_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MOST_BYTES", 199)
+    idle = Idle()
+    idle.open()
+    first, second = await made(), await made()
+    await idle.give(COMMIT, first, same)
+    await idle.give("2" * 40, second, same)
+    assert first.root.exists()
+    assert not second.root.exists()
     await idle.close()
 
 
@@ -178,8 +254,8 @@ async def test_no_more_are_kept_than_may_be(monkeypatch: pytest.MonkeyPatch) -> 
     idle = Idle()
     idle.open()
     first, second = await made(), await made()
-    await idle.give(COMMIT, first)
-    await idle.give(COMMIT, second)
+    await idle.give(COMMIT, first, same)
+    await idle.give(COMMIT, second, same)
     assert first.root.exists()
     assert not second.root.exists()
     await idle.close()
@@ -196,8 +272,8 @@ async def test_nobody_wants_it_for_a_while_and_it_is_gone(monkeypatch: pytest.Mo
     idle = Idle()
     idle.open()
     first, second = await made(), await made()
-    await idle.give(COMMIT, first)
-    await idle.give("2" * 40, second)
+    await idle.give(COMMIT, first, same)
+    await idle.give("2" * 40, second, same)
     await until(lambda: not first.root.exists() and not second.root.exists())
     assert idle.take(COMMIT) is None
     await idle.close()
@@ -207,7 +283,7 @@ async def test_a_commit_that_is_the_newest_no_more_leaves_nothing() -> None:
     idle = Idle()
     idle.open()
     copy = await made()
-    await idle.give(COMMIT, copy)
+    await idle.give(COMMIT, copy, same)
     idle.drop(COMMIT)
     await idle.close()
     assert not copy.root.exists()
@@ -221,7 +297,7 @@ async def test_one_that_cannot_be_filled_leaves_nothing() -> None:
         await filled(root)
         raise OSError
 
-    filling: Awaitable[Copy] = Copy.make(fails, again=True)
+    filling: Awaitable[Copy] = Copy.make(fails, 100, again=True)
     with pytest.raises(OSError):  # noqa: PT011 -- ours, without words
         await filling
     assert not places[0].parent.exists()

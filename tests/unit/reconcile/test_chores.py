@@ -108,3 +108,17 @@ async def test_a_bug_is_raised_to_who_waits_for_one() -> None:
         chores.want("a", broken)
         with pytest.raises(ZeroDivisionError):
             await chores.failed()
+
+
+def test_what_comes_while_it_waits_for_a_place_is_done_instead_and_when_it_is_due() -> None:
+    async def act(chores: Chores, desk: Desk) -> None:
+        for key in ("a", "b"):
+            chores.want(key, desk.chore(key))
+        chores.want("c", desk.chore("old"))
+        chores.want("d", desk.chore("old"))
+        await asyncio.sleep(1)
+        chores.want("c", desk.chore("new"))
+        chores.want("d", desk.chore("later"), after_seconds=10)
+
+    done = run(Desk(takes_seconds=2), act)
+    assert done == [("a", 2), ("b", 2), ("new", 4), ("later", 13)]

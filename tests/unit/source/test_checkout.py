@@ -9,7 +9,7 @@ import pytest
 
 from flux_secret.errors import SourceError, UnreachableError, UsageError
 from flux_secret.model.giturl import GitUrl
-from flux_secret.model.target import Source, Target
+from flux_secret.model.target import Generation, Source, Target
 from flux_secret.outside.objects import DamagedRepositoryError
 from flux_secret.source.branch import Branch
 from flux_secret.source.checkout import GitSource
@@ -139,3 +139,14 @@ async def test_an_unreachable_host_is_no_empty_tree(host: Host) -> None:
 
     with pytest.raises(UnreachableError):
         await directory(host, "demo")
+
+
+async def test_what_may_use_the_network_is_laid_out_apart(host: Host, tmp_path: Path) -> None:
+    apart = Host(tmp_path / "tree2")
+    (apart.root / "demo").mkdir()
+    (apart.root / "demo/x.yaml").write_text("a: 1\n")
+    source = GitSource(host.branch, host.lay_out, apart=apart.lay_out)
+    for network, expected in ((False, host), (True, apart)):
+        target = Target(SOURCE, "demo", generation=Generation(network=network))
+        async with source.checkout(target) as checkout:
+            assert checkout.root == expected.root

@@ -18,6 +18,7 @@ from flux_secret.reconcile.resources.conditions import Shown
 from flux_secret.reconcile.resources.kinds import Tree
 
 QUIET_SECONDS: Final = 3.0  # that a round may take before it is shown
+LONGEST_SECONDS: Final = 300.0  # that a status waits which somebody keeps overwriting
 
 
 class Teller:
@@ -26,12 +27,17 @@ class Teller:
     def __init__(self, client: Client, chores: Chores) -> None:
         self._client = client
         self._chores = chores
+        self._writing: set[str] = set()
+        """Whose status is being written now: what it says then, nobody knows yet."""
+        self._mended: dict[str, float] = {}
+        """How long a status waits that somebody keeps overwriting, in seconds."""
         self._said: dict[str, Mapping[str, Json]] = {}
         """What each status says, as it was written last, until the object is heard of again."""
 
     def app(self, kind: ServedKind, tree: Tree, status: AppStatus, *, handled: str = "") -> None:
         """Say how one stands; `handled` is what was asked for with an annotation, and done."""
         wanted = conditions.of_app(status, self._shown(kind, tree, handled))
+        self._mended.pop(_key_of(kind, tree), None)
         self._say(kind, tree, wanted, QUIET_SECONDS if status.reconciling else 0.0)
 
     def hear(self, kind: ServedKind, tree: Tree) -> None:
@@ -43,11 +49,16 @@ class Teller:
         """Say again how one stands if its status has come to say something else.
 
         A replica that delivered it before may have been writing while it went to this one. What we
-        wrote ourselves is often heard of late, so it is not written again at once.
+        wrote ourselves is often heard of late, so it is not written again at once; and later each
+        time, until the next round: another agent of the cluster may do the same.
         """
-        if not self._is_telling(kind, tree):
-            wanted = conditions.of_app(status, self._shown(kind, tree))
-            self._say(kind, tree, wanted, QUIET_SECONDS)
+        if self._is_telling(kind, tree):
+            return
+        key, shown = _key_of(kind, tree), self._shown(kind, tree)
+        wanted, pause = conditions.of_app(status, shown), self._mended.get(key, QUIET_SECONDS)
+        if wanted != shown.before:
+            self._mended[key] = min(2 * pause, LONGEST_SECONDS)
+        self._say(kind, tree, wanted, pause)
 
     def store(self, tree: Tree, head: conditions.Head) -> None:
         """Say whether a Store answers."""
@@ -62,6 +73,7 @@ class Teller:
         """Say nothing more of an object: it is gone."""
         key = _key(kind, namespace, name)
         self._said.pop(key, None)
+        self._mended.pop(key, None)
         self._chores.forget(key)
 
     def _is_telling(self, kind: ServedKind, tree: Tree) -> bool:
@@ -76,7 +88,8 @@ class Teller:
         self, kind: ServedKind, tree: Tree, wanted: Mapping[str, Json], after_seconds: float
     ) -> None:
         key = _key_of(kind, tree)
-        if wanted == (self._said.get(key) or mapping(tree, "status")):
+        known = self._said.get(key) or mapping(tree, "status")
+        if wanted == known and key not in self._writing:
             self._chores.forget(key)  # what was about to be said is true no more
             return
         name = kinds.name_of(tree)
@@ -90,12 +103,15 @@ class Teller:
         )
 
         async def write() -> None:
+            self._writing.add(key)
             try:
                 await self._client.apply_status(
                     kind, name.namespace, name.name, body, manager=kinds.STATUS_MANAGER
                 )
             except NotFoundError:
                 return
+            finally:
+                self._writing.discard(key)
             self._said[key] = wanted
 
         self._chores.want(key, write, after_seconds=after_seconds)

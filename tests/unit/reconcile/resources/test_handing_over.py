@@ -38,6 +38,7 @@ class Cluster:
         self.heard: list[Callable[[Upsert[Any]], None]] = []
         self.writes: list[tuple[float, str]] = []
         """When each was written, and what `Ready` said then."""
+        self.takes_seconds = 0.0
 
     @property
     def ready(self) -> str:
@@ -48,8 +49,13 @@ class Cluster:
     def applied(self) -> str:
         return str(self.tree["status"].get("lastAppliedRevision", ""))
 
+    @property
+    def conditions(self) -> list[str]:
+        return [one["type"] for one in self.tree["status"].get("conditions", ())]
+
     async def apply_status(self, *what: object, manager: str) -> None:
         assert manager == kinds.STATUS_MANAGER
+        await asyncio.sleep(self.takes_seconds)
         self.write(json.loads(what[-1])["status"])  # type: ignore[arg-type]
 
     def write(self, status: Mapping[str, Any]) -> None:
@@ -73,6 +79,7 @@ class Replica:
         self.cluster = cluster
         self.owns = False
         self.head = "1"
+        self.round_seconds = ROUND_SECONDS
 
     async def live(self) -> None:
         self.board = Board(Repository("", "", ""), [], owns=lambda _name: self.owns)
@@ -104,7 +111,7 @@ class Replica:
     ) -> Round:
         del anew, confirmed
         head = self.head
-        await asyncio.sleep(ROUND_SECONDS)
+        await asyncio.sleep(self.round_seconds)
         return Round((Delivery(app.targets[0], Revision(head, {})),))
 
     def take(self, owns: bool) -> None:
@@ -167,3 +174,23 @@ def test_a_status_that_somebody_else_overwrote_is_said_again_once() -> None:
     assert cluster.writes == [
         (ROUND_SECONDS, "True"), (5, "Unknown"), (5 + QUIET_SECONDS, "True")
     ]  # fmt: skip
+
+
+def test_a_round_that_ends_while_it_is_shown_as_running_is_shown_as_ended() -> None:
+    def slowly(one: Replica, _two: Replica) -> None:
+        one.cluster.takes_seconds = 0.2
+        one.round_seconds = QUIET_SECONDS + 0.1
+        one.board.scheduler.wake()
+
+    cluster = told((10, slowly), seconds=100)
+    assert cluster.conditions == ["Ready"]
+    assert cluster.ready == "True"
+
+
+def test_two_that_both_take_it_for_theirs_do_not_write_without_end() -> None:
+    def both(_one: Replica, two: Replica) -> None:
+        two.head = "2"
+        two.take(owns=True)
+
+    cluster = told((1, both), seconds=250)
+    assert len(cluster.writes) < 16
