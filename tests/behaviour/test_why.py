@@ -375,6 +375,7 @@ def test_what_is_read_to_find_out_is_on_the_persons_record(person: Mender) -> No
     def reads() -> list[tuple[str, str, str]]:
         done = world.run("audit", "log", "--entry", "apps/demo", "-o", "json")
         records = [(one["kind"], one["details"]) for one in json.loads(done.out)["records"]]
+        assert {said["store"] for _, said in records} == {"apps"}
         return [(kind, said["commit"], said["command"]) for kind, said in records]
 
     person.why("apps/demo")

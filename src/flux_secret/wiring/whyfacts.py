@@ -119,24 +119,25 @@ class EntryLook:
             tuple(_readers(tree, blob)),
             tree.wanted_recipients(name),
             tree.nearest(file.rpartition("/")[0]),
-            good=await self._good(mirror, commit, path, file) if damaged else "",
+            good=await self._good(store, commit, path, file) if damaged else "",
             url=str(mirror.url),
             clone=_clone(store),
         )  # fmt: skip
 
-    async def _good(self, mirror: Mirror, commit: str, path: SecretPath, file: str) -> str:
+    async def _good(self, store: StoreName, commit: str, path: SecretPath, file: str) -> str:
         """Find the newest older version that opens; what is in it is thrown away."""
         if self.keys is None:
             return ""
-        decryptors = self.keys.decryptors
+        decryptors, mirror = self.keys.decryptors, self.mirrors[store]
         for one in (await commits(mirror, commit, file, limit=MAX_TRIED))[1:]:
             old = _tree(mirror.path, one.commit)
             decryptor = decryptors.age if old.layout is AGE else decryptors.openpgp
             blob = old.blob(file.removesuffix(old.layout.extension))
             try:
                 if blob is not None:
-                    details = {"commit": one.commit, "blob": blob, "reason": _TRIED}
-                    await self.recorder.write([Note(Kind.READ, str(path), details)])
+                    details = {"store": str(store), "commit": one.commit, "blob": blob}
+                    note = Note(Kind.READ, str(path), {**details, "reason": _TRIED})
+                    await self.recorder.write([note])
                     await decryptor.decrypt(old.ciphertext(blob))
                     return one.commit
             except AccessError:

@@ -211,7 +211,9 @@ def _names(facts: Facts) -> Iterator[Finding]:
         try:
             names.checked(name)
         except UsageError as failure:
-            yield _warning("name", name, failure.what, "rename it: flux-secret store mv")
+            yield _warning(
+                "name", name, failure.what, "rename it with git mv: nothing here takes it"
+            )
 
 
 def _exports(facts: Facts) -> Iterator[Finding]:

@@ -198,6 +198,11 @@ def test_places_begin_with_the_mount_and_errors_come_first() -> None:
     assert findings(facts)[1].remedy == "flux-secret reencrypt apps/one"
 
 
+def test_a_name_that_no_command_of_ours_takes_is_mended_with_git() -> None:
+    found = findings(replace(FACTS, entries=entry(name="-rf", file="-rf.gpg", target="-rf.gpg")))
+    assert "git mv" in found[0].remedy
+
+
 def test_entries_below_an_unusable_recipients_file_are_not_counted_again() -> None:
     facts = replace(
         FACTS, recipients=root(problem=".gpg-id names nobody"),
