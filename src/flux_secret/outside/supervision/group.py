@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -25,8 +26,8 @@ _FILES_SECONDS: Final = 0.5  # between two walks through the files where nothing
 _UNHINTED_SECONDS: Final = 0.5  # between two looks at the processes, likewise
 _HINT_SHARE: Final = 16  # growth of one part in so many of the bound of memory is a hint,
 _HASTE_SHARE: Final = 4  # and of processes; and from here on they may be growing fast
-_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _SECTOR: Final = 512  # what st_blocks counts: stat(2)
+_INODE: Final = 1024  # what an empty file takes in memory, about
 _LISTS_CHILDREN: Final = os.path.exists("/proc/thread-self/children")  # CONFIG_PROC_CHILDREN
 
 
@@ -101,16 +102,25 @@ def end(processes: Iterable[int]) -> None:
 
 
 def private_bytes(processes: Iterable[int]) -> int:
-    """Add up what these processes have in memory for themselves: resident less shared."""
-    pages = 0
+    """Add up what these processes have in memory that lies in no folder.
+
+    That is what each has for itself or shares with others, but no mapped file; and files without a
+    name that they hold open (memfd_create(2), or removed). What several have mapped counts for each
+    of them: a script does not get more by sharing it.
+    """
+    total = 0
+    nameless: dict[tuple[int, int], int] = {}
     for process in processes:
         try:
-            with open(f"/proc/{process}/statm", "rb") as file:
-                _, resident, shared, *_ = file.read().split()
+            status = _content(f"/proc/{process}/status")
+            total += sum(_kib(status, name) for name in (b"\nRssAnon:", b"\nRssShmem:"))
+            for name in os.listdir(f"/proc/{process}/fd"):
+                about = os.stat(f"/proc/{process}/fd/{name}")  # noqa: PTH116 -- as above
+                if stat.S_ISREG(about.st_mode) and about.st_nlink == 0:
+                    nameless[about.st_dev, about.st_ino] = about.st_blocks * _SECTOR
         except (OSError, ValueError):
             continue
-        pages += int(resident) - int(shared)
-    return pages * _PAGE
+    return total * 1024 + sum(nameless.values())
 
 
 def file_bytes(folders: Iterable[str]) -> int:
@@ -124,6 +134,7 @@ def file_bytes(folders: Iterable[str]) -> int:
                         waiting.append(entry.path)
                     else:
                         total += entry.stat(follow_symlinks=False).st_blocks * _SECTOR
+                    total += _INODE
         except OSError:
             continue
     return total
@@ -200,10 +211,7 @@ class _Machine:
         """
         try:
             memory, load = _content("/proc/meminfo"), _content("/proc/loadavg")
-            kib = sum(
-                int(memory.split(name, 1)[1].split(None, 1)[0])
-                for name in (b"\nMemAvailable:", b"\nSwapFree:")
-            )
+            kib = sum(_kib(memory, name) for name in (b"\nMemAvailable:", b"\nSwapFree:"))
             return kib * 1024, int(load.split()[3].partition(b"/")[2])
         except (OSError, ValueError, LookupError):
             return -1, 0
@@ -215,6 +223,14 @@ def _content(name: str) -> bytes:
         return os.read(handle, 8192)
     finally:
         os.close(handle)
+
+
+def _kib(content: bytes, name: bytes) -> int:
+    """Give a figure of a file of /proc; raise `ValueError` where it is not there."""
+    _, found, rest = content.partition(name)
+    if not found:
+        raise ValueError(name)
+    return int(rest.split(None, 1)[0])
 
 
 class Watch:

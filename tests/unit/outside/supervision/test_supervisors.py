@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from flux_secret.outside.files import scratch
 from flux_secret.outside.process import Completed
 from flux_secret.outside.supervision import group
 from flux_secret.outside.supervision.confinement import Confinement, Job
@@ -190,7 +191,7 @@ def test_files_are_added_up_now_and_then_though_nothing_hints_at_them(
     assert files.bytes() == 0
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 1)
-    assert files.bytes() == 1 << 20
+    assert files.bytes() == (1 << 20) + group._INODE
 
 
 def test_children_are_found_on_a_kernel_that_does_not_list_them(
@@ -217,3 +218,26 @@ def test_a_job_crosses_whole() -> None:
     )  # fmt: skip
     job = Job(["a", "b\udcff"], {"NAME": "\udc80"}, "/cwd", bounds)
     assert Job.unpacked(job.packed()) == job
+
+
+SHARED = {
+    "a shared mapping": "m = mmap.mmap(-1, 96 << 20)\nfor _ in range(96): m.write(part)",
+    "memfds": "for _ in range(96): os.write(os.memfd_create('x'), part)",
+    "files without a name": """
+kept = []
+for _ in range(96):
+    kept.append(open('x', 'wb', buffering=0))
+    kept[-1].write(part)
+    os.unlink('x')
+""",
+    "empty files": "for i in range(70_000): open(f'{i}', 'w').close()",
+}
+
+
+@pytest.mark.parametrize("how", SHARED.values(), ids=list(SHARED))
+async def test_memory_counts_however_it_is_taken(supervisors: Supervisors, how: str) -> None:
+    code = f"import mmap, os, time\npart = bytes(1 << 20)\n{how}\ntime.sleep(600)"
+    with scratch("test") as place:
+        bounds = Confinement(memory_bytes=64 << 20, folders=(str(place),))
+        done = await python(supervisors, code, cwd=place, bounds=bounds)
+    assert done.returncode == -group.OVER_MEMORY
