@@ -160,6 +160,26 @@ async def test_two_branches_of_one_repository_at_once_have_each_their_own(
         assert all(await asyncio.gather(*(is_right(layouts, one) for one in asked)))
 
 
+async def test_packed_trees_of_many_repositories_take_no_more_than_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layouts = Layouts(os.environ["PATH"])
+    made = [Repository.create(tmp_path / f"ops-{number}", FILES) for number in range(4)]
+    for one in made:
+        for _ in range(2):
+            async with layouts.lay_out(one.path / ".git", one.head):
+                pass
+    (size,) = {last.packed.size for last in layouts._last.values() if last.packed}
+    assert [bool(last.packed) for last in layouts._last.values()] == [True] * 4
+    monkeypatch.setattr(module, "MOST_PACKED", 2 * size)
+    more = Repository.create(tmp_path / "more", FILES)
+    for one in (made[0], more, more):
+        async with layouts.lay_out(one.path / ".git", one.head):
+            pass
+    kept = {path for path, last in layouts._last.items() if last.packed}
+    assert kept == {made[0].path / ".git", more.path / ".git"}
+
+
 async def test_a_copy_whose_delivery_failed_is_lent_to_nobody(repository: Repository) -> None:
     async with Layouts(os.environ["PATH"]) as layouts:
         for _ in range(3):

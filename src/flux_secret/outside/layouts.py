@@ -14,7 +14,6 @@ import os
 import shutil
 import tarfile
 import weakref
-from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +28,8 @@ from flux_secret.outside.worktree import lay_out
 
 MAX_PACKED: Final = 64 * MIB
 """A larger tree is laid out anew for each target."""
+MOST_PACKED: Final = 256 * MIB
+"""Of all repositories together; the one that was asked for longest ago goes first."""
 UNPACK_SECONDS: Final = 60.0
 
 
@@ -82,7 +83,7 @@ class Layouts:
         """`path` is where `tar` is found; without one every copy is laid out."""
         self._tar = shutil.which("tar", path=path)
         self._env = {"PATH": path}
-        self._last: dict[Path, _Last] = defaultdict(_Last)
+        self._last: dict[Path, _Last] = {}
         self._idle = Idle()
 
     async def __aenter__(self) -> Self:
@@ -114,7 +115,7 @@ class Layouts:
 
     @asynccontextmanager
     async def _lent(self, repository: Path, commit: str, *, again: bool) -> AsyncIterator[Path]:
-        last = self._last[repository]
+        last = self._last[repository] = self._last.pop(repository, _Last())
         if last.commit != commit:
             self._idle.drop((repository, last.commit))
             last.commit, last.times, last.packed = commit, 0, None
@@ -150,7 +151,18 @@ class Layouts:
                     packed = Packed(await asyncio.to_thread(_pack, root))
                 if last.commit == commit:  # another one may have been asked for meanwhile
                     last.packed = packed
+                    self._make_room()
             return last.packed if last.commit == commit and last.packed else None
+
+    def _make_room(self) -> None:
+        """Keep of all packed trees as many as may be, those that were asked for last."""
+        total = 0
+        for one in reversed(self._last.values()):
+            if one.packed is None:
+                continue
+            total += one.packed.size
+            if total > MOST_PACKED:
+                one.packed, one.times = None, 0
 
     async def _has_same(self, packed: Packed, root: Path) -> bool:
         """Whether every file has what it had: tar's own comparison, `tar -d`."""
