@@ -56,10 +56,10 @@ async def lay_out(
             await in_thread(lambda: _lay_out(repository, commit, root, limits, stop), stop.set)
             yield root
         finally:
-            await in_thread(lambda: _remove(root), lambda: None)
+            await in_thread(lambda: remove_tree(root), lambda: None)
 
 
-async def in_thread(work: Callable[[], None], stop: Callable[[], None]) -> None:
+async def in_thread(work: Callable[[], object], stop: Callable[[], None]) -> None:
     """Run blocking work; when we are cancelled it is told so, and we wait until it has ended."""
     task = asyncio.ensure_future(asyncio.to_thread(work))
     cancelled: asyncio.CancelledError | None = None
@@ -88,10 +88,6 @@ def _lay_out(
             f" ({os.path.relpath(error.filename or root, root)!a})",
             remedy="check the names in it, and the space in memory (/dev/shm) or in TMPDIR",
         ) from error
-
-
-def _remove(root: Path) -> None:
-    remove_tree(root)
 
 
 class _StoppedError(Exception):
