@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 import re
 import shlex
 import sys
@@ -145,7 +146,12 @@ def _print_one(chain: Chain) -> None:
         if len(links) > len(shown):
             voice.say(f"  {'':<12} and {len(links) - len(shown)} more: -o json")
     if chain.broken is not None:
-        _print_break(chain.broken)
+        _print_more("first broken link", chain.broken)
+    elif any(link.state is State.UNSEEN for link in chain.links):
+        voice.say("no link is broken, as far as can be seen")
+        remedied = (link for link in chain.links if link.state is State.UNSEEN and link.remedy)
+        for link in itertools.islice(remedied, _SHOWN):
+            _print_more("not seen", link)
     else:
         voice.say("every link is whole")
     for says in chain.unseen:
@@ -162,8 +168,8 @@ def _print_link(link: Link) -> None:
     click.echo(f"{mark}{voice.printable(line)}")
 
 
-def _print_break(link: Link) -> None:
-    voice.say(f"\nfirst broken link: {link.kind.value} {link.name}")
+def _print_more(what: str, link: Link) -> None:
+    voice.say(f"\n{what}: {link.kind.value} {link.name}")
     for line in link.reason.splitlines():
         voice.say(f"  {line}")
     if link.place is not None and str(link.place):

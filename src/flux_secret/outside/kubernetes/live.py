@@ -61,6 +61,8 @@ class LiveObject:
     """Whether it has a deletionTimestamp."""
     is_owned: bool = False
     """Whether another object owns it, as a ReplicaSet owns its pods."""
+    created: str = ""
+    """When it was made, as the API server wrote it: RFC 3339 in UTC, whole seconds."""
 
     @classmethod
     def parse(cls, tree: Json) -> LiveObject:
@@ -86,6 +88,7 @@ class LiveObject:
             ),
             is_going="deletionTimestamp" in meta,
             is_owned=any(items(meta, "ownerReferences")),
+            created=text(meta, "creationTimestamp"),
         )
 
     def applied_by(self, manager: str) -> ManagedEntry | None:

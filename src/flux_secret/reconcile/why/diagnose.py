@@ -25,7 +25,7 @@ from flux_secret.model.names import ObjectKey, SecretPath
 from flux_secret.model.why import FOUND, Chain, Link, LinkKind, Place, State, in_order
 from flux_secret.reconcile.why import remedies
 from flux_secret.reconcile.why.agent import told
-from flux_secret.reconcile.why.seen import EntryFacts, Seen, Step
+from flux_secret.reconcile.why.seen import EntryFacts, Seen, Step, Use
 from flux_secret.reconcile.why.subject import Subject
 
 NOT_REACHED = "not looked at: the chain is broken before it"
@@ -193,18 +193,7 @@ class _Diagnosis:
         if self.seen.pods_error is not None:
             error = self.seen.pods_error
             yield Link(LinkKind.PODS, "pods", State.UNSEEN, reason=error.what, remedy=error.remedy)
-        for pods in self.seen.pods:
-            if self._is_wanted(pods.secret):
-                have = f"{counted(pods.pods)} started after {pods.secret} changed last"
-                of = f"{pods.old} of {counted(pods.pods)} started before {pods.secret} changed"
-                yield Link(
-                    LinkKind.PODS, pods.workload.long,
-                    State.BROKEN if pods.old else State.WHOLE,
-                    reason=of if pods.old else have,
-                    remedy="start them anew, so that they read the new value" if pods.old else "",
-                    commands=remedies.restart(pods.workload) if pods.old else (),
-                    exit_code=FOUND if pods.old else 0,
-                )  # fmt: skip
+        yield from (_pods(one) for one in self.seen.pods if self._is_wanted(one.secret))
 
     def _object(self, change: Change) -> Link:
         place = self.seen.places.objects.get(change.key)
@@ -284,6 +273,26 @@ def _broken(
 ) -> Link:
     code = error.exit_code
     return Link(kind, name, State.BROKEN, place, error.what, error.remedy, lines, code)
+
+
+def _pods(use: Use) -> Link:
+    name, reason = use.workload.long, f"{counted(use.pods)} started after {use.secret} changed last"
+    if not use.old and not use.unsure:
+        return Link(LinkKind.PODS, name, reason=reason)
+    lines = remedies.restart(use.workload)
+    if use.old:
+        reason = f"{use.old} of {counted(use.pods)} started before {use.secret} changed"
+        remedy = "start them anew, so that they read the new value"
+        return Link(
+            LinkKind.PODS, name, State.BROKEN,
+            reason=reason, remedy=remedy, commands=lines, exit_code=FOUND,
+        )  # fmt: skip
+    reason = (
+        f"{use.unsure} of {counted(use.pods)} started in the very second in which {use.secret}"
+        " changed, before it or after it"
+    )
+    remedy = "to be sure that they have the new value, start them anew"
+    return Link(LinkKind.PODS, name, State.UNSEEN, reason=reason, remedy=remedy, commands=lines)
 
 
 def _unreached(*kinds: LinkKind) -> Iterator[Link]:

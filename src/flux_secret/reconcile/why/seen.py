@@ -100,6 +100,10 @@ class Use(Protocol):
         """Its older pods."""
 
     @property
+    def unsure(self) -> int:
+        """Its pods of which the times of both do not tell."""
+
+    @property
     def pods(self) -> int:
         """All of its pods."""
 

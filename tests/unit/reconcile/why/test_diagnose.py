@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -38,6 +38,7 @@ SECRET = ObjectKey("", "Secret", "dev", "db")
 FACTS = EntryFacts(PATH, "apps", "db.gpg", STORE, recipients=(OURS,), wanted=(f"0x{OURS}",))
 KEY = KeyFacts("flux.asc", (OURS,))
 ANY = Subject("demo", app="demo")
+WEB = ObjectKey("apps", "Deployment", "dev", "web")
 
 
 def seen(
@@ -203,3 +204,33 @@ def test_a_store_that_was_taken_back(remedy: str, lines: tuple[str, ...]) -> Non
     link = diagnose(what, ANY).broken
     assert link is not None
     assert (link.kind, link.exit_code, link.commands) == (LinkKind.ENTRY, 6, lines)
+
+
+@dataclass(frozen=True)
+class Pods:
+    """A use of the Secret."""
+
+    old: int = 0
+    unsure: int = 0
+    pods: int = 3
+    secret: ObjectKey = SECRET
+    workload: ObjectKey = WEB
+
+
+@pytest.mark.parametrize(
+    ("pods", "state", "code", "says"),
+    [
+        (Pods(), State.WHOLE, 0, "3 pods started after secret/db changed last"),
+        (Pods(old=1), State.BROKEN, 1, "1 of 3 pods started before secret/db changed"),
+        (Pods(old=1, unsure=1), State.BROKEN, 1, "1 of 3 pods started before secret/db changed"),
+        (Pods(unsure=2), State.UNSEEN, 0, "2 of 3 pods started in the very second in which"),
+    ],
+)
+def test_pods_are_new_or_old_or_nobody_can_tell(
+    pods: Pods, state: State, code: int, says: str
+) -> None:
+    chain = diagnose(replace(seen(), pods=(pods,)), ANY)
+    (link,) = [one for one in chain.links if one.kind is LinkKind.PODS]
+    assert (link.state, link.exit_code, chain.exit_code) == (state, code, code)
+    assert link.reason.startswith(says)
+    assert any("rollout restart" in line for line in link.commands) is (state is not State.WHOLE)
