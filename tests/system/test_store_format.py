@@ -6,6 +6,7 @@ import pytest
 
 from flux_secret.store.format.document import SecretDocument
 from simulators.gopass import PlainStore
+from simulators.yaml_ends import IS_NONE, STAYS_YAML
 
 HEAD = b"pw\n---\n"
 TEXTS: list[bytes] = [
@@ -54,6 +55,8 @@ TEXTS: list[bytes] = [
     HEAD + b"a: b\n...\nrest\n",
     HEAD + b"a: b\n---\nc: {\n",
     HEAD + b"a: b\n--- x\n",
+    *STAYS_YAML,
+    *IS_NONE,
     # what is none
     HEAD + b"- a\n",
     HEAD + b"null\n",

@@ -6,6 +6,7 @@ What scalars mean is `yamlscalars`' business (facts: gopass §3.2).
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -31,6 +32,11 @@ _STRING: Final = "tag:yaml.org,2002:str"
 _PLAIN: Final = "\0plain"
 """The tag of a scalar without quotes and without a tag of its own; nobody can write it."""
 _MERGE: Final = "<<"
+_MARKS: Final = (yaml.DocumentStartToken, yaml.DocumentEndToken, yaml.DirectiveToken)
+_BEFORE: Final = (yaml.StreamStartToken, yaml.DirectiveToken)
+"""What may stand before the mark that begins a document."""
+_ENDS: Final = (yaml.StreamEndToken, yaml.BlockEndToken)
+_AHEAD: Final = 2  # tokens
 
 
 class _Loader(yaml.CSafeLoader):
@@ -66,6 +72,42 @@ def compose(text: str) -> yaml.Node | None:
     finally:
         if loader is not None:
             loader.dispose()
+
+
+def look_beyond(text: str) -> None:
+    """Raise `YamlBodyError` where yaml.v3 stumbles behind the first document.
+
+    For comments that belong to it yaml.v3 reads two tokens behind the mark that ends a document
+    (`yaml_parser_fetch_more_tokens`), and nothing after them. libyaml reads more where a bracket
+    may be the beginning of a key: then the tokens before its trouble are counted.
+    """
+    _, trouble_at = _behind(text)
+    if trouble_at is not None and _behind(text[:trouble_at])[0] < _AHEAD:
+        raise YamlBodyError("not YAML behind its end")
+
+
+def _behind(text: str) -> tuple[int, int | None]:
+    """Count the tokens behind the first document's end, up to those that yaml.v3 reads.
+
+    With them comes the index of a character that cannot be read; then nothing is counted.
+    """
+    loader = _Loader(text)
+    try:
+        tokens = iter(loader.get_token, None)
+        is_begun = False
+        for token in tokens:
+            if is_begun and isinstance(token, _MARKS):
+                break
+            is_begun = is_begun or not isinstance(token, _BEFORE)
+        ahead = itertools.islice(tokens, _AHEAD)
+        return sum(not isinstance(token, _ENDS) for token in ahead), None
+    except yaml.MarkedYAMLError as trouble:
+        mark = trouble.context_mark or trouble.problem_mark
+        return 0, int(mark.index) if mark is not None else 0
+    except yaml.YAMLError:
+        return 0, 0
+    finally:
+        loader.dispose()
 
 
 def is_yaml(text: str) -> bool:
@@ -104,6 +146,7 @@ class YamlBody:
         """Parse the first document; raise `YamlBodyError` when it is no mapping."""
         try:
             root = compose(text.decode())
+            look_beyond(text.decode())
         except UnicodeDecodeError:
             raise YamlBodyError("not UTF-8") from None
         pairs = list(top_level(root))

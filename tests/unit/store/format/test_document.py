@@ -10,6 +10,7 @@ from flux_secret.errors import KeyNotFoundError
 from flux_secret.model.names import SecretPath
 from flux_secret.model.reference import Lookup, Part
 from flux_secret.store.format.document import Format, SecretDocument
+from simulators.yaml_ends import IS_NONE, STAYS_YAML
 
 PATH = SecretPath.parse("apps/demo")
 
@@ -182,3 +183,16 @@ def test_what_is_not_yaml_keeps_every_byte(text: bytes) -> None:
     if text.startswith(b"GOPASS-SECRET-1.0"):
         return
     assert SecretDocument.parse(text).text in {text, text + b"\n"}
+
+
+@pytest.mark.parametrize("text", STAYS_YAML, ids=repr)
+def test_what_lies_further_behind_the_first_document_is_not_read(text: bytes) -> None:
+    document = SecretDocument.parse(text)
+    assert (document.format, document.keys) == (Format.YAML, {"a": b"b"})
+
+
+@pytest.mark.parametrize("text", IS_NONE, ids=repr)
+def test_a_first_document_with_no_yaml_just_behind_it_is_none(text: bytes) -> None:
+    document = SecretDocument.parse(text)
+    assert document.format is Format.AKV
+    assert document.text.startswith(text)
