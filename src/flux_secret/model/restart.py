@@ -27,6 +27,8 @@ MAX_BUDGET: Final = 1000
 MAX_WINDOWS: Final = 32
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MINUTES: Final = 24 * 60
+ROLLOUT: Final = "its rollout"
+"""What a workload waits for that was restarted."""
 _EXAMPLE: Final = "mon-fri 08:00-18:00 Europe/Berlin"
 _TIME: Final = re.compile(r"([01]\d|2[0-4]):([0-5]\d)")
 _FIELDS: Final = frozenset({"enabled", "workloads", "budget", "freeze"})

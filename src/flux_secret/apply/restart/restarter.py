@@ -24,6 +24,7 @@ from flux_secret.apply.inventory import ID_LABEL, Inventory, TargetId, read_inve
 from flux_secret.apply.ledger import Ledger
 from flux_secret.apply.restart.noting import Fresh, Noting
 from flux_secret.apply.restart.owned import Lists, Space, is_restartable
+from flux_secret.apply.restart.record import Record
 from flux_secret.apply.restart.records import Records
 from flux_secret.apply.restart.rollouts import Rollouts
 from flux_secret.apply.restart.turn import Turn, Wait
@@ -211,9 +212,7 @@ class Restarter:
     async def _read(self, targets: Iterable[TargetId]) -> frozenset[str]:
         """Read lists; give the namespaces that they are about."""
         if self._lists is None:
-            ledger = Ledger(self._client, self._namespace)  # its own: deliveries go on meanwhile
-            await ledger.open()
-            self._lists = Lists(ledger.inventories())
+            self._lists = await self._all_lists()
             return self._lists.namespaces(self._targets)
         touched: frozenset[str] = frozenset()
         for name in targets:
@@ -223,8 +222,19 @@ class Restarter:
             touched |= self._lists.put(read_inventory(found[0]) if found else none)
         return touched
 
-    async def _space(self, namespace: str) -> Space:
+    async def _all_lists(self) -> Lists:
+        ledger = Ledger(self._client, self._namespace)  # its own: deliveries go on meanwhile
+        await ledger.open()
+        return Lists(ledger.inventories())
+
+    async def _space(self, record: Record) -> Space:
+        """Give a namespace as the lists have it, which are no older than its record."""
+        namespace = record.namespace
         space = self._space_of(namespace)
+        if record.secrets.keys() - space.secrets.keys() - space.others:
+            # nobody's any more? or of an App that came to another replica since we read all lists
+            self._lists = await self._all_lists()
+            space = self._space_of(namespace)
         if space.handing:
             await self._read(space.handing)
             space = self._space_of(namespace)
@@ -233,17 +243,20 @@ class Restarter:
         return space
 
     async def _turn(self, namespace: str, fresh: Fresh) -> None:
-        space = await self._space(namespace)
         try:
-            await self._taken(space, namespace, fresh)
+            await self._taken(namespace, fresh)
         except ConflictError:  # another agent wrote the record: what it says now counts
             self._records.forget()
-            await self._taken(space, namespace, fresh)
+            await self._taken(namespace, fresh)
 
-    async def _taken(self, space: Space, namespace: str, fresh: Fresh) -> None:
+    async def _taken(self, namespace: str, fresh: Fresh) -> None:
         record = await self._records.of(namespace)
+        space = await self._space(record)
         noting = Noting(self._acting, self._key, space, fresh, self._clock)
-        record = await self._records.write(record, await noting.noted(record))
+        noted, refused = await noting.noted(record)
+        record = await self._records.write(record, noted)
+        for one in refused:
+            self._failed(namespace, one)
         before = {key: wait for key, wait in self._waits.items() if key.namespace == namespace}
         for key in before:
             del self._waits[key]

@@ -11,11 +11,11 @@ from flux_secret.apply.restart.owned import Space
 from flux_secret.apply.restart.pods import counted
 from flux_secret.apply.restart.record import Due
 from flux_secret.apply.restart.records import Records
-from flux_secret.apply.restart.turn import ROLLOUT, Wait
+from flux_secret.apply.restart.turn import Wait
 from flux_secret.apply.restart.workloads import one_of
-from flux_secret.errors import FluxSecretError
+from flux_secret.errors import FluxSecretError, ForbiddenError
 from flux_secret.model.names import ObjectKey
-from flux_secret.model.restart import SecretRollout
+from flux_secret.model.restart import ROLLOUT, SecretRollout
 from flux_secret.outside.kubernetes import Client
 
 _Spaces: TypeAlias = Callable[[str], Space]
@@ -58,10 +58,14 @@ class Rollouts:
 
     async def _one(self, one: Due, space: Space, waits: _Waits) -> SecretRollout | None:
         client = self._acting(space.account(one.ran))
-        tree = await one_of(client, one.workload)
-        if tree is None:
-            return None
-        old, new = await counted(client, tree, one.mark)
+        try:
+            tree = await one_of(client, one.workload)
+        except ForbiddenError:  # what one App's account may not see hides no other's
+            old = new = None
+        else:
+            if tree is None:
+                return None
+            old, new = await counted(client, tree, one.mark)
         why = waits[one.workload].why if one.workload in waits else "its turn"
         secrets = tuple(sorted(one.ran))
         targets = frozenset(space.targets[name] for name in secrets if name in space.targets)

@@ -26,14 +26,13 @@ from flux_secret.apply.running import workload as standing
 from flux_secret.errors import FluxSecretError, ObjectError, RecordError
 from flux_secret.model.names import ObjectKey
 from flux_secret.model.record import Kind, Note, Recorder, Unrecorded
-from flux_secret.model.restart import RestartPolicy
+from flux_secret.model.restart import ROLLOUT, RestartPolicy
 from flux_secret.model.workload import State
 from flux_secret.outside.kubernetes import Client, Json
 from flux_secret.outside.kubernetes.body import encoded
 
 MANAGER: Final = "flux-secret-restart"
 """Field manager of the mark: apart from the manifest's, so that neither removes the other's."""
-ROLLOUT: Final = "its rollout"
 _ID_BYTES: Final = 4  # as a delivery's
 LOOK: Final = dt.timedelta(seconds=15)
 """Between two looks at a rollout, or tries of what was refused."""

@@ -13,7 +13,7 @@ from flux_secret.apply.inventory import Entry, Inventory, TargetId
 from flux_secret.apply.restart.restarter import Restarter
 from flux_secret.apply.restart.values import digests
 from flux_secret.apply.scope import Wanted
-from flux_secret.errors import FluxSecretError
+from flux_secret.errors import FluxSecretError, ForbiddenError
 from flux_secret.model.change import Action, Change
 from flux_secret.model.delivery import Delivery
 from flux_secret.model.giturl import GitUrl
@@ -53,6 +53,16 @@ def secret(name: str = "s", namespace: str = "dev") -> ObjectKey:
 
 def values(key: ObjectKey, value: str) -> Mapping[str, str]:
     return digests(KEY, Wanted(key, SECRETS, {}, {"k": Plaintext(value.encode())}, ""))
+
+
+def refusing(
+    *requests: str, with_: type[FluxSecretError] = ForbiddenError
+) -> Callable[[str], FluxSecretError | None]:
+    def refuses(request: str) -> FluxSecretError | None:
+        found = any(request.startswith(one) for one in requests)
+        return with_("not allowed", remedy="allow it") if found else None
+
+    return refuses
 
 
 @dataclass

@@ -4,30 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 from structlog.testing import capture_logs
 
 from flux_secret.apply.restart import restarter as module
-from flux_secret.errors import FluxSecretError, ForbiddenError, UnreachableError
+from flux_secret.errors import FluxSecretError, UnreachableError
 from flux_secret.model.change import Action, Change
 from flux_secret.model.delivery import Delivery
 from flux_secret.model.names import ObjectKey
 from flux_secret.model.restart import FreezeWindow, Restarted, RestartPolicy, SecretRollout
-from unit.apply.restart.cluster import FakeCluster, secret, target, values, web
+from unit.apply.restart.cluster import FakeCluster, refusing, secret, target, values, web
 
 DEMO = target()
-
-
-def refusing(
-    *requests: str, with_: type[FluxSecretError] = ForbiddenError
-) -> Callable[[str], FluxSecretError | None]:
-    def refuses(request: str) -> FluxSecretError | None:
-        found = any(request.startswith(one) for one in requests)
-        return with_("not allowed", remedy="allow it") if found else None
-
-    return refuses
 
 
 async def rotated(cluster: FakeCluster, value: str = "new") -> module.Restarter:
@@ -342,23 +332,6 @@ async def test_what_another_replica_delivers_is_taken_up_when_it_comes_here() ->
     await theirs.before([held])
     assert cluster.restarted == ["web"]
     assert await ours.rollouts() != []
-
-
-async def test_everything_is_done_in_the_name_of_the_targets_account() -> None:
-    cluster = FakeCluster()
-    account = FakeCluster(cluster.objects)
-    cluster.run(web())
-    one = target(policy=RestartPolicy(Restarted.ALL), account="dev:app")
-    restarter = cluster.restarter({"dev:app": account})
-    for said in ("old", "new"):
-        await restarter.before([one])
-        await restarter.after([cluster.deliver(one, {secret(): said})])
-    await restarter.rollouts()
-    assert cluster.restarted == ["web"]
-    assert [
-        asked for asked in cluster.asked if "configmaps" not in asked and "secrets" not in asked
-    ] == []
-    assert not any("configmaps" in asked for asked in account.asked)
 
 
 async def test_no_value_stands_in_a_record_a_mark_or_a_log() -> None:
