@@ -12,6 +12,7 @@ from typing import Final
 
 from flux_secret.errors import FluxSecretError, HeldError
 from flux_secret.model.change import Action, Change
+from flux_secret.model.restart import ROLLOUT
 from flux_secret.model.status import AppStatus, Reason
 from flux_secret.reconcile.round import Round
 
@@ -23,6 +24,7 @@ PRUNED: Final = "Pruned"
 RESUMED: Final = "Resumed"
 RESTARTING: Final = "Restarting"
 RESTARTED: Final = "Restarted"
+RESTART_OVER: Final = "RestartOver"
 _WRITTEN: Final = (Action.CREATED, Action.CONFIGURED, Action.ADOPTED)
 
 
@@ -75,8 +77,13 @@ def _rollouts(before: AppStatus, after: AppStatus) -> Iterator[News]:
         says = f"{key} is to run with what changed in {', '.join(new[key].secrets)}{waits}"
         yield _news(RESTARTING, says, after.applied)
     for key in sorted(old.keys() - new.keys(), key=str):
-        says = f"{key} runs with what changed in {', '.join(old[key].secrets)}"
-        yield _news(RESTARTED, says, after.applied)
+        secrets = ", ".join(old[key].secrets)
+        if old[key].waiting_for == ROLLOUT:
+            says = f"{key} runs with what changed in {secrets}"
+            yield _news(RESTARTED, says, after.applied)
+        else:  # it is gone, or somebody wants no restart, or has made one
+            says = f"no restart of {key} is due any more for what changed in {secrets}"
+            yield _news(RESTART_OVER, says, after.applied)
 
 
 def _done(before: AppStatus, after: AppStatus, done: Round) -> Iterator[News]:

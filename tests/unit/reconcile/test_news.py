@@ -10,7 +10,7 @@ from flux_secret.model.app import AppName
 from flux_secret.model.change import Action, Change, ChangeSet
 from flux_secret.model.delivery import Delivery
 from flux_secret.model.names import ObjectKey
-from flux_secret.model.restart import SecretRollout
+from flux_secret.model.restart import ROLLOUT, SecretRollout
 from flux_secret.model.status import AppStatus, Reason
 from flux_secret.model.target import Target
 from flux_secret.reconcile.news import (
@@ -119,9 +119,19 @@ def test_it_is_told_when_a_workload_waits_for_a_changed_secret_and_when_it_has_i
     assert waits.reason == RESTARTING
     assert "demo-secret, which waits for the budget" in waits.message
     assert news(rolling, replace(rolling, rollouts=(replace(rollout, pods_new=1),)), None) == []
-    (over,) = news(rolling, READY, None)
+    restarted = replace(READY, rollouts=(replace(rollout, waiting_for=ROLLOUT),))
+    (over,) = news(restarted, READY, None)
     assert (over.reason, over.is_warning) == (RESTARTED, False)
-    assert "deployment" in over.message
+    assert over.message == "deployment.apps/demo runs with what changed in demo-secret"
+
+
+def test_of_a_restart_that_never_came_nobody_is_told_that_it_was_done() -> None:
+    """The workload is gone, is not to be restarted, or somebody rolled it out in a freeze."""
+    demo = ObjectKey("apps", "Deployment", "dev-demo", "demo")
+    due = SecretRollout(demo, ("demo-secret",), datetime.now(UTC), 2, 0, "the end of a freeze")
+    (over,) = news(replace(READY, rollouts=(due,)), READY, None)
+    assert (over.reason, over.is_warning) == ("RestartOver", False)
+    assert "no restart of deployment.apps/demo is due any more" in over.message
 
 
 def test_it_is_told_once_that_a_change_waits_for_owners_and_that_none_does_any_more() -> None:
