@@ -77,6 +77,8 @@ class Board:
         """Told how an App stood before, and stands now."""
         self.left: Callable[[AppName], None] = lambda _name: None
         """Told of an App that is no more."""
+        self.rested: Callable[[], None] = lambda: None
+        """Told when others may be suspended than before."""
         self.polled: Callable[[Answers], None] = lambda _answers: None
         """Told what repositories answered."""
         self.complete = True
@@ -226,11 +228,17 @@ class Board:
         return any(self.scheduler.delivers(app.name) for app in named)
 
     def rolls(self, rollouts: Sequence[SecretRollout]) -> None:
-        """Take in how far workloads are with changed Secrets: all that are not done."""
+        """Take in how far workloads are with changed Secrets: all that are not done.
+
+        While an App is suspended, what is due of it stays due, and nobody's target.
+        """
+        undone = {one.workload for one in rollouts}
         for app in self.scheduler.apps:
-            names = {target.name for target in app.targets}
-            mine = tuple(one for one in rollouts if one.targets & names)
-            before = self.status(app.name)
+            names, before = {target.name for target in app.targets}, self.status(app.name)
+            if app.suspended:
+                mine = tuple(one for one in before.rollouts if one.workload in undone)
+            else:
+                mine = tuple(one for one in rollouts if one.targets & names)
             if tuple(before.rollouts) != mine:
                 self._stands(dataclasses.replace(before, rollouts=mine), None)
 
@@ -247,12 +255,21 @@ class Board:
         return app if self._hold is None else self._hold.on(app)
 
     def hold(self, hold: Hold | None) -> None:
-        """Leave these as they are from now on; None: nobody knows yet, so nothing is delivered."""
+        """Leave these as they are from now on; None: nobody knows yet, so nothing is delivered.
+
+        What is scheduled no more, since it is refused or being removed, is not scheduled by this.
+        """
         was_unknown, self._hold = self._hold is None, hold
         for app in tuple(self._said.values()):
-            self.put(app)
+            if self.scheduler.lane(app.name) is not None:
+                self.put(app)
+        self.rested()
         if was_unknown:
             self.scheduler.wake()
+
+    def rests(self, name: AppName, *, said: bool) -> bool:
+        """Whether an App is left as it is: its object says so, a person, or nobody knows yet."""
+        return said or self._hold is None or self._hold.holds(name)
 
     def _may(self, name: AppName) -> bool:
         return self._hold is not None and self._owns(name)

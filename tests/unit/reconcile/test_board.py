@@ -15,6 +15,7 @@ from flux_secret.model.app import App, AppName
 from flux_secret.model.change import Action, Change
 from flux_secret.model.delivery import Delivery
 from flux_secret.model.giturl import GitUrl
+from flux_secret.model.hold import Hold
 from flux_secret.model.names import ObjectKey
 from flux_secret.model.restart import SecretRollout
 from flux_secret.model.status import AppStatus
@@ -205,6 +206,26 @@ async def test_a_status_has_the_rollouts_of_its_own_secrets_until_they_are_over(
     board_.rolls([])
     assert board_.status(APP.name).rollouts == ()
     assert "rollouts" not in of_app(board_.status(APP.name), shown)
+
+
+async def test_who_suspends_one_app_has_none_delivered_again_that_is_refused_or_removed() -> None:
+    board_ = board()
+    await board_.scheduler.drop(APP.name)  # as for an App that is being deleted
+    board_.hold(Hold.parse({"dev/another": ""}))
+    board_.hold(Hold())
+    assert board_.scheduler.apps == []
+
+
+async def test_what_is_due_of_a_suspended_app_stays_until_it_is_over() -> None:
+    board_, told = board(), list[tuple[AppStatus, AppStatus]]()
+    board_.rolls([ROLLOUT])
+    board_.put(dataclasses.replace(APP, suspended=True))
+    board_.noted = lambda before, after, _round: told.append((before, after))
+    board_.rolls([dataclasses.replace(ROLLOUT, targets=frozenset())])  # nobody's target now
+    assert told == []
+    assert board_.status(APP.name).rollouts == (ROLLOUT,)
+    board_.rolls([])
+    assert board_.status(APP.name).rollouts == ()
 
 
 async def test_a_target_is_delivered_here_unless_its_app_is_suspended_or_anothers() -> None:

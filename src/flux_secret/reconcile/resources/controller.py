@@ -60,6 +60,7 @@ class Controller:
         around.board.changed = self._stands
         around.board.polled = self._stores.polled
         around.board.uid_of = self._uid
+        around.board.rested = self.settle
 
     async def run(self) -> None:
         """Follow all kinds, until it is cancelled."""

@@ -4,6 +4,7 @@
    never forgotten.
 2. One that cannot be used is `Stalled` with the reason; what it delivered before stays.
 3. One that is deleted is delivered no more; then its objects are removed, or left, as it asks.
+   While it is suspended nothing of it is removed.
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ class Deliverables:
         self._teller = teller
         self._finalizer = Finalizer(around.client, kind.served, around.retire)
         self._trees: dict[AppName, Tree] = {}
+        self._asking: dict[AppName, str] = {}
+        """What somebody asked for with an annotation, until the status says that it was done."""
         self.listed = False
         """Whether all of them were seen once."""
         self.usable: Callable[[], Mapping[str, Store] | None] = lambda: None
@@ -137,8 +140,16 @@ class Deliverables:
             self._teller.app(self._kind.served, tree, status)
         elif stands and lane is not None and not lane.is_new:
             self._teller.mend(self._kind.served, tree, self._board.status(name))
+        if not app.suspended:
+            self._ask(name, tree)
+
+    def _ask(self, name: AppName, tree: Tree) -> None:
+        """Deliver it if an annotation asks for that; once, however often the object changes."""
         asked = kinds.requested(tree)
-        if asked and asked != kinds.handled(tree) and not app.suspended:
+        if not asked or asked == kinds.handled(tree):
+            self._asking.pop(name, None)
+        elif self._asking.get(name) != asked:
+            self._asking[name] = asked
             self._chores.want(f"sync of {name}", lambda: self._asked(name, asked))
 
     async def _follow(self) -> None:
@@ -156,9 +167,14 @@ class Deliverables:
         if tree is None:
             return
         await self._board.scheduler.drop(name)
-        policy = mapping(tree, "spec").get("deletionPolicy")
+        spec = mapping(tree, "spec")
+        prune = spec.get("deletionPolicy") != Removal.ORPHAN.value
+        if prune and self._board.rests(name, said=spec.get("suspend") is True):
+            error = _rests(self._kind, name)
+            self._board.refuse(name, Reason.SUSPENDED, error)
+            raise error  # so that it is looked at again
         try:
-            await self._finalizer.release(name, tree, prune=policy != Removal.ORPHAN.value)
+            await self._finalizer.release(name, tree, prune=prune)
         except FluxSecretError as error:
             self._board.refuse(name, Reason.PRUNE_FAILED, error)
             raise
@@ -167,8 +183,9 @@ class Deliverables:
         """Deliver one because somebody asked for it with an annotation."""
         try:
             await self._board.scheduler.sync([name])
-        except ConfigurationError:
-            return  # it was suspended meanwhile
+        except ConfigurationError:  # it was suspended meanwhile
+            self._asking.pop(name, None)
+            return
         if name in self._trees:
             status = self._board.status(name)
             self._teller.app(self._kind.served, self._trees[name], status, handled=asked)
@@ -179,6 +196,7 @@ class Deliverables:
 
     def _leave(self, name: AppName) -> None:
         """Write nothing more to an object: it is another replica's, or no more."""
+        self._asking.pop(name, None)
         for chore in ("finalizer", "sync"):
             self._chores.forget(f"{chore} of {name}")
         self._teller.forget(self._kind.served, name.namespace, kinds.short(name))
@@ -187,3 +205,15 @@ class Deliverables:
         self._drop(name)
         self._leave(name)
         self._board.forget(name)
+
+
+def _rests(kind: Kind, name: AppName) -> ConfigurationError:
+    short, what = kinds.short(name), f"{kind.served.plural}.{kinds.GROUP}"
+    return ConfigurationError(
+        f"{kind.served.kind} {short} is deleted and suspended: its objects stay until it is "
+        "resumed",
+        remedy=f"resume it (kubectl patch {what} {short} -n {name.namespace} --type=merge "
+        """-p '{"spec": {"suspend": false}}'; or where it was suspended so: """
+        "flux-secret resume --agent), or leave its objects for good: the same with "
+        """'{"spec": {"deletionPolicy": "Orphan"}}'""",
+    )

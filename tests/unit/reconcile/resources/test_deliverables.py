@@ -1,0 +1,77 @@
+"""What an App's object asks for is done once; and nothing is removed while it is suspended."""
+
+from __future__ import annotations
+
+import pytest
+
+from flux_secret.model.hold import Hold
+from flux_secret.reconcile.resources.teller import QUIET_SECONDS
+from unit.reconcile.resources.replicas import NAME, ROUND_SECONDS, Replica, told
+
+ASKED = {"annotations": {"flux-secret.io/requestedAt": "now"}}
+DELETED = {"deletionTimestamp": "2026-11-30T09:00:00Z"}
+
+
+@pytest.mark.parametrize("seconds", [1, QUIET_SECONDS + 2])
+def test_who_asks_with_an_annotation_gets_one_delivery_however_long_it_takes(seconds: int) -> None:
+    """One that takes longer is shown as running, so the object changes meanwhile."""
+    rounds = list[tuple[float, bool]]()
+
+    def asks(one: Replica, _two: Replica) -> None:
+        one.round_seconds, one.rounds = seconds, rounds
+        one.cluster.change(metadata=ASKED)
+
+    cluster = told((10, asks), seconds=60)
+    assert rounds == [(10, True)]
+    assert cluster.tree["status"]["lastHandledReconcileAt"] == "now"
+
+
+def test_what_was_asked_of_a_suspended_app_is_done_once_it_is_resumed() -> None:
+    rounds = list[tuple[float, bool]]()
+
+    def asks(one: Replica, _two: Replica) -> None:
+        one.board.hold(Hold(names=frozenset({NAME})))
+        one.rounds = rounds
+        one.cluster.change(metadata=ASKED)
+
+    def resumes(one: Replica, _two: Replica) -> None:
+        one.board.hold(Hold())
+
+    cluster = told((10, asks), (20, resumes), seconds=60)
+    assert rounds == [(20, False), (20 + ROUND_SECONDS, True)]
+    assert cluster.tree["status"]["lastHandledReconcileAt"] == "now"
+
+
+def test_nothing_of_a_suspended_app_that_is_deleted_is_removed_until_it_is_resumed() -> None:
+    def deletes(one: Replica, _two: Replica) -> None:
+        one.cluster.change(spec={"suspend": True})
+        one.cluster.change(metadata=DELETED)
+
+    def resumes(one: Replica, _two: Replica) -> None:
+        one.cluster.change(spec={"suspend": False})
+
+    cluster = told((10, deletes), (100, resumes), seconds=90)
+    assert cluster.retired == []
+    (ready,) = cluster.tree["status"]["conditions"]
+    assert (ready["status"], ready["reason"]) == ("False", "Suspended")
+    assert "is deleted and suspended" in ready["message"]
+    assert told((10, deletes), (100, resumes), seconds=110).retired == [(100, True)]
+
+
+def test_nor_is_it_while_the_agent_was_told_to_rest() -> None:
+    def deletes(one: Replica, _two: Replica) -> None:
+        one.board.hold(Hold(everything=True))
+        one.cluster.change(metadata=DELETED)
+
+    def resumes(one: Replica, _two: Replica) -> None:
+        one.board.hold(Hold())
+
+    assert told((10, deletes), (100, resumes), seconds=110).retired == [(100, True)]
+
+
+def test_the_objects_of_a_suspended_app_that_are_to_stay_are_let_go_at_once() -> None:
+    def deletes(one: Replica, _two: Replica) -> None:
+        one.cluster.change(spec={"suspend": True, "deletionPolicy": "Orphan"})
+        one.cluster.change(metadata=DELETED)
+
+    assert told((10, deletes), seconds=20).retired == [(10, False)]
