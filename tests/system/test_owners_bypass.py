@@ -20,6 +20,7 @@ from flux_secret.model.store import NO_ANCHOR
 from flux_secret.outside.objects import Commit
 from flux_secret.store.composed import opened
 from flux_secret.store.standing import Standing
+from flux_secret.store.tree import StoreTree
 from flux_secret.wiring.owners import Owners
 from simulators.gnupg import Home, home
 from simulators.owned import OWNERS, OwnedStore, Signatory, people_yaml, ssh_key
@@ -255,3 +256,33 @@ async def test_who_judges_many_rules_leaves_others_their_turn(
         turns += 1
     assert turns > 20
     assert not judging.result().held
+
+
+ELSEWHERE = "1234567890123456789012345678901234567890"
+
+
+@pytest.mark.parametrize(
+    "place", [".public-keys/x", ".flux-secret/keys/x", OWNERS, ".gpg-id", "demo/prod/.gpg-id"]
+)
+async def test_a_submodule_in_a_stores_history_keeps_nothing_from_its_readers(
+    store: OwnedStore, place: str
+) -> None:
+    """What it names is in no clone: who took it for a file would miss an object for ever."""
+    git = store.repository.git
+    git("update-index", "--add", "--cacheinfo", f"160000,{ELSEWHERE},{place}")
+    git("commit", "-qm", "a submodule")
+    assert await read(store, "demo/prod/db") == "production 1"
+    assert await read(store, "other") == "other"
+    git("revert", "--no-edit", "HEAD")
+    assert await read(store, "demo/prod/db") == "production 1"
+    assert not (await store.judge()).held
+
+
+async def test_a_submodule_in_an_entrys_place_is_no_entry(store: OwnedStore) -> None:
+    for place in ("demo/prod/db.gpg", "demo/dev/db.gpg"):
+        words = ("update-index", "--add", "--cacheinfo", f"160000,{ELSEWHERE},{place}")
+        store.repository.git(*words)
+    store.repository.git("commit", "-qm", "submodules")
+    assert await read(store, "demo/prod/db") == "production 1"
+    assert await read(store, "demo/dev/db") == "-"
+    assert StoreTree(Commit(store.git_dir, store.repository.head)).names == ("other",)

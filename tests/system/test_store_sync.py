@@ -266,3 +266,21 @@ def test_a_login_in_the_hosts_address_is_not_shown(team: Team) -> None:
     done = team.bob.flux("store", "sync", check=False)
     assert done.code == 5
     assert "hunter2" not in done.err
+
+
+def test_a_folder_that_somebody_makes_a_submodule_is_followed_there_and_back(team: Team) -> None:
+    change(team.ann, "demo/db", b"db\n")
+    team.ann.flux("store", "sync")
+    team.bob.flux("store", "sync")
+    team.bob.git("rm", "-rq", "demo")
+    words = ("update-index", "--add", "--cacheinfo", f"160000,{'12' * 20},demo")
+    team.bob.git(*words)
+    team.bob.git("commit", "-qm", "a submodule")
+    team.bob.git("push", "-q")
+    team.ann.flux("store", "sync")
+    assert team.ann.flux("store", "ls", "--flat").out == b"other\nsite\n"
+    team.bob.git("revert", "--no-edit", "HEAD")
+    team.bob.git("push", "-q")
+    team.ann.flux("store", "sync")
+    assert team.ann.can_read("demo/db") == b"db\n"
+    team.agree()

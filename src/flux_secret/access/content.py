@@ -45,8 +45,8 @@ def owners_at(tree: Files) -> Owners:
     if entry is None:
         return NOBODY
     where = f"{OWNERS_FILE} at commit {tree.commit[:12]}" if tree.commit else OWNERS_FILE
-    if entry.is_folder or entry.is_link or tree.size(entry.blob) > MAX_FILE:
-        what = "too large" if not (entry.is_folder or entry.is_link) else "no plain file"
+    if not entry.is_file or tree.size(entry.blob) > MAX_FILE:
+        what = "too large" if entry.is_file else "no plain file"
         raise ConfigurationError(f"{where} is {what}", remedy="put it back: git log -- FILE")
     return parse_owners(tree.read(entry.blob), where)
 

@@ -28,6 +28,10 @@ class Entry(Protocol):
     def is_link(self) -> bool:
         """Whether it is a symbolic link."""
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it has bytes here: no folder, no link, and no commit of another repository."""
+
 
 class Files(Protocol):
     """The files of one commit, or of a folder."""

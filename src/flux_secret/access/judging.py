@@ -56,7 +56,7 @@ class Judging:
         self._listings = Listings()
         self._owners: dict[str, Owners | ConfigurationError] = {}
         self._files: dict[str, Owners] = {}
-        """By blob; a folder or a link in its place is an error each time."""
+        """By blob; what else is in its place is an error each time."""
         self._contents: dict[tuple[str, ...], str] = {}
         self._steps: dict[tuple[str | None, str], Sequence[Step]] = {}
         self._signers: dict[tuple[str, bytes], Signer] = {}
@@ -144,7 +144,7 @@ class Judging:
     def _read(self, tree: Tree) -> Owners | ConfigurationError:
         """Read a file once, in however many commits it is; an error names its commit."""
         entry = tree.entry(OWNERS_FILE)
-        is_plain = entry is None or not (entry.is_folder or entry.is_link)
+        is_plain = entry is None or entry.is_file
         blob = entry.blob if entry else ""
         if is_plain and blob in self._files:
             return self._files[blob]

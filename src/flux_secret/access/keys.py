@@ -37,7 +37,7 @@ def _files(history: History, head: str) -> Iterator[bytes]:
                 continue
             folders.add(folder.blob)
             for one in tree.children(path):
-                if one.is_folder or one.is_link or one.blob in files:
+                if not one.is_file or one.blob in files:
                     continue
                 if len(files) >= MAX_FILES:  # one that is passed over could be a revocation
                     raise IntegrityError(

@@ -57,6 +57,11 @@ class Entry:
         """Whether it is a symbolic link."""
         return self.kind is Kind.LINK
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it has bytes here: no folder, no link, and no commit of another repository."""
+        return self.kind in {Kind.FILE, Kind.EXECUTABLE}
+
 
 class Commit:
     """The tree of one pinned commit."""

@@ -44,6 +44,11 @@ class FolderEntry:
     is_folder: bool
     is_link: bool
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it has bytes of its own."""
+        return not (self.is_folder or self.is_link)
+
 
 @dataclass(frozen=True, slots=True)
 class FileFact:

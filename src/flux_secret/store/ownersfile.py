@@ -12,7 +12,7 @@ def owners_of(commit: Commit) -> Owners:
     entry = commit.entry(OWNERS_FILE)
     if entry is None:
         return NOBODY
-    if entry.is_folder or entry.is_link or commit.size(entry.blob) > MAX_FILE:
+    if not entry.is_file or commit.size(entry.blob) > MAX_FILE:
         raise ConfigurationError(
             f"{OWNERS_FILE} is no file of at most {MAX_FILE} bytes", remedy="put the file there"
         )

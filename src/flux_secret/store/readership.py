@@ -71,7 +71,7 @@ def certificates(commit: Commit) -> tuple[list[Certificate], list[str]]:
     for folder in (EXPORTS, OLDER_EXPORTS):
         for number, entry in enumerate(commit.children(folder)):
             path = f"{folder}/{entry.name}"
-            if entry.is_folder or entry.is_link or number >= MAX_KEY_FILES:
+            if not entry.is_file or number >= MAX_KEY_FILES:
                 findings.append(f"{path} is not read: it is no plain file, or one too many")
             elif commit.size(entry.blob) > MAX_KEY_FILE:
                 findings.append(f"{path} is not read: it has more than {MAX_KEY_FILE} bytes")

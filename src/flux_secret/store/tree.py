@@ -48,9 +48,9 @@ def located(name: str, at: Callable[[str], StoreTree]) -> Located | None:
             return None
         tree = at(path)
         entry = tree.lookup(path)
-        if entry is None or entry.is_folder:
+        if entry is None or not (entry.is_file or entry.is_link):
             return None
-        if not entry.is_link:
+        if entry.is_file:
             return Located(tree, path, entry.blob)
         path = tree.follow(path, entry)
     raise AccessError(
@@ -114,10 +114,9 @@ class StoreTree:
         return self._commit.size(blob)
 
     def plain_file(self, path: str) -> bytes | None:
-        """Give the bytes of a file that is no entry; None for no file, a folder or a link."""
+        """Give the bytes of a file that is no entry; None for what is no file."""
         entry = self._commit.entry(path)
-        is_file = entry is not None and not entry.is_folder and not entry.is_link
-        return self._commit.read(entry.blob) if entry and is_file else None
+        return self._commit.read(entry.blob) if entry and entry.is_file else None
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -127,8 +126,7 @@ class StoreTree:
     def wanted_recipients(self, name: str) -> tuple[str, ...]:
         """Give the ids of the nearest recipients file upwards, sorted; none where there is none."""
         found = self._nearest(posixpath.dirname(name))
-        readable = found is not None and not found[1].is_folder and not found[1].is_link
-        return self._recipients(found[1]).ids if found and readable else ()
+        return self._recipients(found[1]).ids if found and found[1].is_file else ()
 
     def recipients_file(self, folder: str) -> tuple[str, RecipientsFile]:
         """Give the path and content of what says who may read below a folder.
@@ -144,9 +142,10 @@ class StoreTree:
                 remedy="make it: flux-secret store init KEY…",
             )
         path, entry = found
-        if entry.is_folder or entry.is_link:
+        if not entry.is_file:
+            kind = "folder" if entry.is_folder else "link" if entry.is_link else "submodule"
             raise AccessError(
-                f"{path} is a {'folder' if entry.is_folder else 'link'}, not a file of recipients",
+                f"{path} is a {kind}, not a file of recipients",
                 remedy="put the file itself there",
             )
         recipients = self._recipients(entry)
@@ -225,5 +224,5 @@ class StoreTree:
             path = f"{folder}/{entry.name}" if folder else entry.name
             if entry.is_folder and not entry.name.startswith("."):
                 yield from self._walk(path, depth + 1)
-            elif entry.name.endswith(self.layout.extension) and not entry.is_folder:
+            elif entry.name.endswith(self.layout.extension) and (entry.is_file or entry.is_link):
                 yield path.removesuffix(self.layout.extension)

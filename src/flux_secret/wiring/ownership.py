@@ -63,7 +63,7 @@ def certificates_of(folder: WorkFolder, places: Sequence[str] = FOLDERS) -> Cert
     found = Certificates()
     for place in places:
         for one in folder.children(place):
-            if not one.is_folder and not one.is_link:
+            if one.is_file:
                 found.add(folder.read(one.blob))
     return found
 

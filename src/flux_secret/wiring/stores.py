@@ -94,7 +94,7 @@ def _exported(folder: WorkFolder) -> Exported:
             return None
         paths = (f"{place}/{recipient}" for place in _PUBLIC_KEYS)
         found = (entry for path in paths if (entry := folder.entry(path)))
-        plain = (one for one in found if not one.is_folder and not one.is_link)
+        plain = (one for one in found if one.is_file)
         return next((folder.read(one.blob) for one in plain), None)
 
     return exported

@@ -66,7 +66,7 @@ def _files(tree: Commit, folder: str, depth: int) -> Iterator[tuple[str, str]]:
         path = f"{folder}/{entry.name}" if folder else entry.name
         if entry.is_folder and depth < _DEEP:
             yield from _files(tree, path, depth + 1)
-        elif not entry.is_folder and not entry.is_link and entry.kind.value != "submodule":
+        elif entry.is_file:
             yield path, entry.blob
 
 

@@ -24,6 +24,10 @@ class Item:
     is_folder: bool = False
     is_link: bool = False
 
+    @property
+    def is_file(self) -> bool:
+        return not (self.is_folder or self.is_link)
+
 
 class MemoryTree:
     """A commit from a dict; ids are of what is inside, as git's are."""

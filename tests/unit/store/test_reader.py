@@ -39,6 +39,10 @@ class FakeEntry:
     is_folder: bool = False
     is_link: bool = False
 
+    @property
+    def is_file(self) -> bool:
+        return not (self.is_folder or self.is_link)
+
 
 class FakeCommit:
     """A tree from a dict; a value that starts with `->` is a link."""

@@ -99,7 +99,7 @@ async def _edit(place: str, source: str | None) -> int:
 
 def _now(store: WorkingStore) -> bytes | None:
     entry = store.folder.entry(OWNERS_FILE)
-    if entry is None or entry.is_folder or entry.is_link:
+    if entry is None or not entry.is_file:
         return None
     return store.folder.read(entry.blob)
 

@@ -275,8 +275,11 @@ class Clone:
         try:
             plain: dict[str, bytes] = {}
             for path in paths:
-                if self._now(path) in [self._in(one, path) for one in replaceable]:
+                now = self._now(path)
+                if now in [self._in(one, path) for one in replaceable]:
                     will = self._in(after, path)
+                    if will is None and now is None:
+                        continue  # a submodule, before or after: nothing of it is here
                     if will is None:
                         self.folder.remove(path)
                     elif will.is_link:
@@ -295,10 +298,20 @@ class Clone:
         self._journal.unlink(missing_ok=True)
 
     async def _index(self, paths: Sequence[str]) -> None:
-        """Have git's index say what the folder holds."""
-        listed = b"".join(path.encode(errors="surrogateescape") + b"\0" for path in paths)
-        words = ("update-index", "--add", "--remove", "-z", "--stdin")
-        await self.git.do(self.folder.root, *words, stdin=listed)
+        """Have git's index say what the folder holds.
+
+        What went goes first: where a submodule was, a folder may stand now.
+        """
+        there: dict[bool, list[str]] = {False: [], True: []}
+        for path in paths:
+            found = self.folder.entry(path)
+            there[found is not None and not found.is_folder].append(path)
+        ways = (("--force-remove",), there[False]), (("--add", "--remove"), there[True])
+        for options, named in ways:
+            if named:
+                listed = b"".join(path.encode(errors="surrogateescape") + b"\0" for path in named)
+                words = ("update-index", *options, "-z", "--stdin")
+                await self.git.do(self.folder.root, *words, stdin=listed)
 
     @property
     def _journal(self) -> Path:

@@ -194,7 +194,8 @@ class Merging:
         """Give a file of the base (0), of ours (1), or of theirs (2)."""
         tree = self._clone.at(self._sides.all[side])
         found = tree.entry(path)
-        return None if found is None or found.is_folder else tree.read(found.blob)
+        has_bytes = found is not None and (found.is_file or found.is_link)
+        return tree.read(found.blob) if found is not None and has_bytes else None
 
 
 def _merged(

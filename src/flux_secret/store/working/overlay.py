@@ -17,6 +17,10 @@ class _Entry(NamedTuple):
     is_folder: bool
     is_link: bool = False
 
+    @property
+    def is_file(self) -> bool:
+        return not (self.is_folder or self.is_link)
+
 
 class Overlay:
     """What a tree will look like; `store.tree` reads it as it reads a commit."""

@@ -82,7 +82,8 @@ async def history_of(store: WorkingStore, clone: Clone, changes: Sequence[Change
 
 def _version(clone: Clone, change: Change) -> _Version:
     entry = clone.at(change.commit).entry(change.path)
-    return _Version(change, "" if entry is None or entry.is_folder else entry.blob)
+    has_bytes = entry is not None and (entry.is_file or entry.is_link)
+    return _Version(change, entry.blob if entry is not None and has_bytes else "")
 
 
 def _what(before: _Version | None, now: _Version, parts: Mapping[str, Parts | None]) -> str:
