@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -235,4 +236,14 @@ def told(one: Verdict, store: str) -> Iterator[str]:
     count = f"{one.needed} of " if one.needed < len(one.missing) else ""
     yield f"{name} at {commit} is not approved: the signature of {count}{lacking} is missing"
     yield from one.ignored
-    yield f"an owner gives it with: flux-secret owners approve {store} {one.prefix}".rstrip()
+    yield f"an owner gives it with: {command(one, store)}"
+
+
+def command(one: Verdict, store: str) -> str:
+    """Give the command by which an owner agrees; empty where nobody can.
+
+    It is for a shell: whoever may push can call a path what they like.
+    """
+    if not one.is_held or one.problem:
+        return ""
+    return shlex.join(["flux-secret", "owners", "approve", store, *filter(None, [one.prefix])])

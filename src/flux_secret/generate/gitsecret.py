@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from flux_secret.errors import EmptyValueError, FluxSecretError, ManifestError, SourceError
@@ -50,7 +51,7 @@ async def unhide(root: Path, names: GitSecret, opener: Opener) -> Revealed:
             value = await opener.openpgp(ciphertext)
             if value.is_empty:
                 raise EmptyValueError(
-                    "it decrypts to nothing", remedy=f"hide it anew: git secret hide {file}"
+                    "it decrypts to nothing", remedy=f"hide it anew: git secret hide {quote(file)}"
                 )
             size += opener.place(root, file, value)
         except FluxSecretError as failure:
@@ -120,5 +121,5 @@ def _check(file: str, place: str, names: GitSecret) -> None:
     if file.endswith(names.ending):
         raise SourceError(
             f"{place} names {file}, which is the encrypted form of a file",
-            remedy=f"git secret remove {file}",
+            remedy=f"git secret remove {quote(file)}",
         )

@@ -88,6 +88,8 @@ class HeldBack:
     """Whose owners; empty for the whole store."""
     says: str
     """Whose signature is missing, and the command that gives it; never a value."""
+    command: str = ""
+    """That command alone, for a shell; empty where none helps."""
 
     def concerns(self, store: StoreName | None, name: str) -> bool:
         """Whether an entry is read as it was, or is not there yet, because of it."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from shlex import quote
 from typing import Final
 
 from flux_secret.errors import (
@@ -202,7 +203,7 @@ class PinnedStores:
         if not value.strip(b"\r\n"):
             raise EmptyValueError(
                 f"{lookup} is empty in store {found.store} at {found.tree.commit[:12]}",
-                remedy=f"set a value: gopass edit {lookup.path}",
+                remedy=f"set a value: gopass edit {quote(str(lookup.path))}",
             )
         return value
 
@@ -226,7 +227,7 @@ class PinnedStores:
             hint = meant(str(lookup.path), (f"{store}/{other}" for other in tree.names))
             raise EntryNotFoundError(
                 f"no entry {lookup.path} in store {store} at {tree.at(name).commit[:12]}",
-                remedy=f"{hint}add it: gopass insert {lookup.path}, then gopass sync",
+                remedy=f"{hint}add it: gopass insert {quote(str(lookup.path))}, then gopass sync",
             )
         self._check_link(lookup, store, name, located)
         return _Found(store, located.tree, name, located.blob)

@@ -16,7 +16,7 @@ from typing import Final
 
 import structlog
 
-from flux_secret.access.approvals import Verdict, told
+from flux_secret.access.approvals import Verdict, command, told
 from flux_secret.access.interface import Signer
 from flux_secret.access.judging import Judging
 from flux_secret.errors import ConfigurationError, IntegrityError
@@ -155,10 +155,11 @@ def _named(anchor: Anchor) -> str:
 
 def _held(used: Bench, begun: Standing, one: Verdict) -> HeldBack:
     """Say what is missing; the command judges from where we do."""
-    says = "; ".join(told(one, begun.store.value))
-    if not one.problem and not _brought_in(used, begun.began):
-        says += f" --since {begun.began}"
-    return HeldBack(begun.store, one.prefix, says)
+    says, gives = "; ".join(told(one, begun.store.value)), command(one, begun.store.value)
+    if gives and not _brought_in(used, begun.began):
+        since = f" --since {begun.began}"
+        says, gives = says + since, gives + since
+    return HeldBack(begun.store, one.prefix, says, gives)
 
 
 def _brought_in(used: Bench, commit: str) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import shlex
+from dataclasses import dataclass, field, replace
 
-from flux_secret.access.approvals import Line, Mark, Verdict, told, verdict
+from flux_secret.access.approvals import Line, Mark, Verdict, command, told, verdict
 from flux_secret.model.approval import State
 from flux_secret.model.ownerkey import KeyKind, OwnerKey
 from flux_secret.model.owners import NOBODY, Owner, Owners, Rule
@@ -200,3 +201,14 @@ def test_a_head_that_cannot_be_read_holds_everything() -> None:
 
 def test_nothing_is_told_of_what_is_not_held() -> None:
     assert not list(told(Story("ss").verdict(), "apps"))
+
+
+def test_the_command_is_quoted_whatever_a_path_is_called() -> None:
+    held = Story("st").verdict()
+    assert command(held, "apps") == "flux-secret owners approve apps p"
+    for prefix in ("demo/$(touch pwned)", "a b;c", "it's, `x` & y"):
+        line = command(replace(held, prefix=prefix), "apps")
+        assert shlex.split(line)[3:] == ["apps", prefix]
+        assert [*told(replace(held, prefix=prefix), "apps")][-1].endswith(f" with: {line}")
+    assert command(replace(held, prefix=""), "apps") == "flux-secret owners approve apps"
+    assert not command(replace(held, problem="no YAML"), "apps")

@@ -116,6 +116,9 @@ async def test_a_missing_entry_names_store_commit_and_what_is_near() -> None:
     assert "apps/demo/db" in it.value.remedy
     assert reader.refusal is it.value
     assert reads[0].error is it.value
+    with pytest.raises(EntryNotFoundError) as quoted:
+        await reader.read(whole("apps/demo/$(id)"))
+    assert "gopass insert 'apps/demo/$(id)', then" in quoted.value.remedy
 
 
 async def test_the_first_refusal_stays_even_after_good_reads() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from shlex import quote
 from typing import Final
 
 from flux_secret.model.due import DAY
@@ -56,7 +57,9 @@ def _description(one: Aged) -> str:
         said.append(f"Owners: {', '.join(one.rule.owners)}")
     if one.contacts:
         said.append(f"Contact: {', '.join(one.contacts)}")
-    return "\n".join([*said, f"Change it at its source, then: flux-secret store edit {one.name}"])
+    return "\n".join(
+        [*said, f"Change it at its source, then: flux-secret store edit {quote(one.name)}"]
+    )
 
 
 def _time(seconds: float) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import posixpath
-from collections.abc import Iterator
 from dataclasses import replace
 
 import click
 
-from flux_secret.access.approvals import told
+from flux_secret.access.approvals import Verdict, command, told
 from flux_secret.access.ownership import findings
 from flux_secret.cli import voice
 from flux_secret.cli.owners.naming import named_store
@@ -66,17 +65,19 @@ async def _of(store: WorkingStore, settings: PersonSettings, *, offline: bool) -
             judgement = await owning.judged(owning.bench())
         except FluxSecretError as failure:
             return [*found, Finding.of("", failure)]
-        found += [one for verdict in judgement.held for one in _waiting(verdict.prefix, [
-            *told(verdict, store.name or ".")
-        ])]  # fmt: skip
+        found += [_waiting(verdict, store.name or ".") for verdict in judgement.held]
     return found
 
 
-def _waiting(prefix: str, lines: list[str]) -> Iterator[Finding]:
-    says = "; ".join(lines[:-1]).partition(" is not approved: ")[2] or lines[0]
-    remedy = lines[-1].partition("with: ")[2]
-    yield Finding(
-        Level.WARNING, prefix, f"waits for its owners: {says}", remedy, kind="not-approved"
+def _waiting(verdict: Verdict, store: str) -> Finding:
+    lines, gives = [*told(verdict, store)], command(verdict, store)
+    says = "; ".join(lines[:-1]).partition(" is not approved: ")[2] if gives else lines[0]
+    return Finding(
+        Level.WARNING,
+        verdict.prefix,
+        f"waits for its owners: {says}",
+        gives or "mend the file: flux-secret owners edit",
+        kind="not-approved",
     )
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from http import HTTPStatus
+from shlex import quote
 from typing import Final
 
 from flux_secret.errors import (
@@ -82,7 +83,9 @@ class Request:
     @property
     def permission(self) -> str:
         """The command that would allow it."""
-        scope = f"-n {self.namespace} create role" if self.namespace else "create clusterrole"
+        scope = (
+            f"-n {quote(self.namespace)} create role" if self.namespace else "create clusterrole"
+        )
         verbs = {"patch": "get,create,patch", "watch": "list,watch"}.get(self.verb, self.verb)
         name = f"flux-secret-{self.resource.partition('.')[0]}"
         return (
@@ -161,7 +164,7 @@ def _not_found(request: Request, status: Json) -> NotFoundError:
     if text(status, "details", "kind") == "namespaces" and missing == request.namespace != "":
         return NotFoundError(
             f"{request}: the namespace {missing} does not exist",
-            remedy=f"add a Namespace manifest, or: kubectl create namespace {missing}",
+            remedy=f"add a Namespace manifest, or: kubectl create namespace {quote(missing)}",
             missing_namespace=missing,
         )
     return NotFoundError(f"{request}: not found")

@@ -122,7 +122,7 @@ class _Diagnosis:
             yield Link(
                 LinkKind.ENTRY, name, State.BROKEN, Place(str(one.store)), one.says,
                 "the change waits for its owners; what they agreed to last is read",
-                remedies.of_held(one.says), HeldError.exit_code,
+                (one.command,) if one.command else (), HeldError.exit_code,
             )  # fmt: skip
 
     def _entry(self, read: Read) -> Iterator[Link]:

@@ -38,7 +38,6 @@ _PUT: Final = "kubectl apply --server-side --force-conflicts -f -"
 _KEYSCAN: Final = re.compile(r"`(ssh-keyscan [^`]+)`")
 _ACCEPT: Final = re.compile(r"flux-secret store accept-rewind \S+ --instead-of \S+ --store \S+")
 _ACCEPTED: Final = re.compile(r"(--accept-store-rewind) (\S+=[0-9a-f]+)")
-_APPROVE: Final = re.compile(r"flux-secret owners approve[^\n`;,]*")
 _CREATE: Final = re.compile(r"(kubectl create namespace \S+)")
 _GOING: Final = re.compile(r"namespace (?:\S+ )?.*being terminated", re.IGNORECASE)
 
@@ -198,12 +197,6 @@ def of_rewound(error: FluxSecretError, how: Again) -> Lines:
     if flag and not how.app:
         return again(how, f"{flag[1]}={flag[2]}")
     return ()
-
-
-def of_held(says: str) -> Lines:
-    """Give the signature that a change of a store waits for."""
-    found = _APPROVE.search(says)
-    return (found[0].rstrip(".,;)"),) if found else ()
 
 
 def restart(workload: ObjectKey) -> Lines:

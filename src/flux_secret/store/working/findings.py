@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from shlex import quote
 from typing import Final
 
 from flux_secret.errors import UsageError
@@ -148,7 +149,7 @@ def _entries(facts: Facts) -> Iterator[Finding]:
             yield _error("plaintext", one.file, says, "insert it anew, and change the value")
         else:
             yield from _form(one)
-            yield from _readers(one, f"{_REENCRYPT} {posixpath.join(facts.mount, one.name)}")
+            yield from _readers(one, f"{_REENCRYPT} {quote(posixpath.join(facts.mount, one.name))}")
 
 
 def _form(one: EntryFact) -> Iterator[Finding]:
@@ -232,7 +233,7 @@ def _exports(facts: Facts) -> Iterator[Finding]:
     for path, ids in facts.exported.items():
         if path not in wanted:
             says = f"is the key of nobody who is a recipient: {', '.join(ids[:1]) or 'no key'}"
-            remedy = f"add them: flux-secret recipients add, or git rm {path}"
+            remedy = f"add them: flux-secret recipients add, or git rm {quote(path)}"
             yield _warning("export-of-nobody", path, says, remedy)
 
 

@@ -178,13 +178,16 @@ def test_a_newer_commit_waits_for_its_agent() -> None:
 
 def test_what_owners_have_not_agreed_to_is_the_entrys_break_with_the_command() -> None:
     what = seen(changes=(Change(SECRET, Action.UNCHANGED),))
-    says = "the change of prod by c0ffee waits for Ann: flux-secret owners approve --store apps"
-    what.trace.held = (HeldBack(APPS, "prod", says), HeldBack(APPS, "", says))
+    says, gives = "prod waits for Ann; with: …", "flux-secret owners approve apps 'a;b, c'"
+    what.trace.held = (HeldBack(APPS, "prod", says, gives), HeldBack(APPS, "", says))
     link = diagnose(what, ANY).broken
     assert link is not None
     assert (link.kind, link.name, link.exit_code) == (LinkKind.ENTRY, "apps/prod", 4)
-    assert link.commands == ("flux-secret owners approve --store apps",)
-    what.trace.held = (HeldBack(APPS, "prod", says),)
+    assert link.commands == (gives,)
+    evil = "owners.yaml names 'flux-secret owners approve $(evil)', whom the file does not know"
+    what.trace.held = (HeldBack(APPS, "prod", evil),)
+    assert diagnose(what, ANY).broken is not None
+    assert not diagnose(what, ANY).broken.commands  # type: ignore[union-attr]
     assert diagnose(what, Subject("apps/db", entry=PATH)).broken is None
 
 

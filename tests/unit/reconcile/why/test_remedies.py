@@ -20,6 +20,8 @@ from flux_secret.errors import (
 from flux_secret.model.names import ObjectKey, SecretPath
 from flux_secret.model.reference import Lookup
 from flux_secret.model.why import Place
+from flux_secret.outside.kubernetes import Json
+from flux_secret.outside.kubernetes.failure import Request, failure
 from flux_secret.reconcile.why import remedies
 from flux_secret.reconcile.why.seen import Again, EntryFacts, KeyFacts
 
@@ -71,6 +73,20 @@ def test_names_from_outside_are_quoted() -> None:
     facts = EntryFacts(PATH, "apps")
     lines = remedies.of_read(EntryNotFoundError("no"), Lookup(PATH), facts, None, FLAGS)
     assert shlex.split(lines[0]) == ["flux-secret", "store", "insert", "apps/a b/$(id)"]
+
+
+def test_a_namespace_that_is_called_like_a_program_is_a_namespace_in_every_line() -> None:
+    name = "$(id>x)'&;"  # an API server says 403 before it looks whether it can be one
+    request = Request("patch", "secrets", name, "db")
+    refused = failure(
+        request,
+        403,
+        {"message": 'secrets "db" is forbidden: User "u" cannot patch resource "secrets"'},
+    )
+    missing: Json = {"message": "no", "details": {"kind": "namespaces", "name": name}}
+    for error in (refused, failure(request, 404, missing)):
+        lines = remedies.of_object(error, KEY, None, FLAGS)
+        assert name in shlex.split(lines[0])
 
 
 def test_a_reader_is_added_to_a_store() -> None:
