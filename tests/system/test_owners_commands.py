@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -125,6 +126,58 @@ def test_who_gains_is_said_before_it_is_signed(team: Team) -> None:
     assert "carol" in said
     assert "+ " in said
     assert "reads demo/prod/db: .gpg-id names it" in said
+
+
+def test_who_reads_what_is_new_and_what_is_no_entry_is_said_before_it_is_signed(
+    team: Team,
+) -> None:
+    mallory = "mallory@example.org"
+    with person(team.host.parent / "mallory", [mallory]) as other:
+        team.alice.knows(other, mallory)
+        stolen = other.gnupg.fingerprint(mallory)
+    team.alice.writes_file("demo/prod/later/.gpg-id", f"{stolen}\n")
+    team.alice.has({"demo/prod/new": b"x\n"}, [ALICE, BOB, mallory])
+    team.alice.flux("store", "sync")
+    said = team.alice.flux("owners", "approve", "demo/prod", "--dry-run").out.decode()
+    assert "  new      demo/prod/new  (alice, 20" in said
+    assert "  file     demo/prod/later/.gpg-id\n" in said
+    assert re.search(r"  \+ 0x[0-9A-F]{16} .* reads demo/prod/new: it is new\n", said)
+    assert "demo/dev/db" not in said
+
+
+def test_a_key_that_is_exchanged_beside_a_change_is_said_before_it_is_signed(
+    team: Team, tmp_path: Path
+) -> None:
+    """Whoever pushes it with somebody's own change would else be an owner from then on."""
+    team.alice.git("rm", "-q", "demo/prod/db.gpg")
+    team.alice.git("commit", "-qm", "nothing of it stays")
+    team.alice.has({"demo/prod/other": b"x\n"}, [ALICE, BOB])
+    mallory = ssh_key(tmp_path, "mallory").ssh or tmp_path
+    old, new = (
+        " ".join(key.with_suffix(".pub").read_text().split()[:2]) for key in (team.ssh, mallory)
+    )
+    text = team.text.replace(old, new).replace('"demo-*"', '"*"').replace("90d", "900d")
+    team.alice.writes_file(OWNERS, text)
+    team.alice.git("commit", "-qam", "other rules")
+    team.alice.flux("store", "sync")
+    said = team.alice.flux("owners", "approve", "demo/prod", "--dry-run").out.decode()
+    assert re.search(r"  \+ bob with SHA256:\S+ answers for demo/prod/", said)
+    assert re.search(r"  - bob with SHA256:\S+ answers for demo/prod/", said)
+    rule = "2 of alice, bob; read by apps {}; clusters prod; rotated every {}"
+    assert f"  rule     {rule.format('demo-*', '90d')} → {rule.format('*', '900d')}\n" in said
+
+
+def test_a_name_with_a_line_break_makes_no_line_of_its_own(team: Team) -> None:
+    name = "demo/prod/x\n  approved\nerror    y"
+    team.alice.has({name: b"x\n"}, [ALICE, BOB])
+    team.alice.git("push", "-q", "origin", "HEAD")
+    for words in (
+        ("owners", "approve", "demo/prod", "--dry-run"), ("owners", "check"), ("age",),
+        ("store", "check"), ("store", "ls"), ("store", "ls", "--flat"),
+    ):  # fmt: skip
+        said = team.alice.flux(*words, check=False)
+        assert "\n  approved" not in said.out.decode() + said.err, words
+        assert "\nerror    y" not in said.out.decode() + said.err, words
 
 
 def test_nothing_is_signed_without_a_word_of_the_person(team: Team) -> None:

@@ -6,6 +6,7 @@
    anew: it is compared with those of the same last part, else with all that left. Whoever could not
    read each of them gains.
 4. A new name where nothing left is a new entry: its readers are shown, and gain nothing.
+5. A rule about no entry of before is compared by itself: who answers for what will come gains.
 """
 
 from __future__ import annotations
@@ -93,6 +94,16 @@ class _Pair:
     after: Sealed | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """Something that somebody answers for, before and now."""
+
+    name: str
+    before: tuple[str, ...]
+    """Where it was: its rule counts."""
+    now: str
+
+
 def compare(old: Side, new: Side) -> Comparison:
     """Compare."""
     before = {one.entry: one for one in old.access.sealed}
@@ -100,10 +111,12 @@ def compare(old: Side, new: Side) -> Comparison:
     moved = [*_moved(before, after)]
     pairs = [*_pairs(before, after, {to: of for of, to in moved})]
     gained, lost = _Ledger(), _Ledger()
-    for pair in pairs:
-        if pair.before and pair.after is not None:
-            _readers(pair, gained, lost)
-            _words(pair, old, new, gained, lost)
+    kept = [pair for pair in pairs if pair.before and pair.after is not None]
+    cases = [*_cases(kept, old, new)]
+    for pair in kept:
+        _readers(pair, gained, lost)
+    for case in cases:
+        _words(case, old, new, gained, lost)
     fresh = tuple(
         (pair.name, tuple(sorted(map(str, pair.after.readers))))
         for pair in pairs if pair.after is not None and not pair.before
@@ -112,7 +125,7 @@ def compare(old: Side, new: Side) -> Comparison:
     return Comparison(
         gained.changes(), lost.changes(), fresh,
         tuple(sorted(before.keys() - after.keys() - {of for of, _ in moved})), tuple(moved),
-        tuple(_weaker(pairs, old, new)),
+        tuple(_weaker(cases, old, new)),
         tuple(one for one in dict.fromkeys((*new.findings, *new.access.findings))
               if one not in known),
     )  # fmt: skip
@@ -193,32 +206,41 @@ def _because(holder: Holder, pair: _Pair) -> str:
     return why
 
 
-def _words(pair: _Pair, old: Side, new: Side, gained: _Ledger, lost: _Ledger) -> None:
+def _cases(kept: Sequence[_Pair], old: Side, new: Side) -> Iterator[_Case]:
+    """Give what stays, and the rules that are about nothing of it, as `demo/`."""
+    said = set()
+    for pair in kept:
+        before = tuple(one.entry for one in pair.before)
+        yield _Case(pair.name, before, pair.name)
+        said |= {old.owners.rule(name) for name in before} | {new.owners.rule(pair.name)}
+    named = {rule.prefix for one in (old, new) for rule in one.owners.rules}
+    for prefix in sorted(named - {rule.prefix for rule in said if rule}):
+        yield _Case(f"{prefix}/", (prefix,), prefix)
+
+
+def _words(one: _Case, old: Side, new: Side, gained: _Ledger, lost: _Ledger) -> None:
     """Compare what the owners files say."""
-    before = [one.entry for one in pair.before]
-    sides, after = [old.answering(name) for name in before], new.answering(pair.name)
+    sides, after = [old.answering(name) for name in one.before], new.answering(one.now)
     for who in after - frozenset.intersection(*sides):
-        gained.add(who, "answers for", pair.name, "the owners file says so")
+        gained.add(who, "answers for", one.name, "the owners file says so")
     for who in frozenset.union(*sides) - after:
-        lost.add(who, "answers for", pair.name, "the owners file no longer says so")
-    for noun, now in new.readers(pair.name).items():
-        then = [old.readers(name)[noun] for name in before]
-        limits = [one for one in then if one is not None]
+        lost.add(who, "answers for", one.name, "the owners file no longer says so")
+    for noun, now in new.readers(one.now).items():
+        then = [old.readers(name)[noun] for name in one.before]
+        limits = [limit for limit in then if limit is not None]
         if limits and now is None:
-            gained.add(f"all {noun}", "get it", pair.name, "the owners file has no limit any more")
+            gained.add(f"all {noun}", "get it", one.name, "the owners file has no limit any more")
         elif limits and now is not None:
             for who in now - frozenset.intersection(*limits):
-                gained.add(f"{noun} {who}", "get it", pair.name, "the owners file says so")
+                gained.add(f"{noun} {who}", "get it", one.name, "the owners file says so")
 
 
-def _weaker(pairs: Iterable[_Pair], old: Side, new: Side) -> Iterator[str]:
+def _weaker(cases: Iterable[_Case], old: Side, new: Side) -> Iterator[str]:
     fewer: dict[tuple[int, int], list[str]] = {}
-    for pair in pairs:
-        if pair.before and pair.after is not None:
-            most = max(old.approvals(one.entry) for one in pair.before)
-            now = new.approvals(pair.name)
-            if now < most:
-                fewer.setdefault((most, now), []).append(pair.name)
+    for one in cases:
+        most, now = max(map(old.approvals, one.before)), new.approvals(one.now)
+        if now < most:
+            fewer.setdefault((most, now), []).append(one.name)
     for (most, now), names in sorted(fewer.items()):
         yield f"{now} instead of {most} owners have to agree to a change of {_some(names)}"
 

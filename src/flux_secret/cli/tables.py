@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from flux_secret.cli.voice import inline
+
 _GAP: Final = "   "
 _UNITS: Final = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 _FULL: Final = 2
@@ -13,8 +15,8 @@ _FULL: Final = 2
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Sequence[str]:
-    """Give the lines; the first is the head."""
-    lines = [head, *rows]
+    """Give the lines, one a row whatever the cells say; the first is the head."""
+    lines = [head, *([inline(cell) for cell in row] for row in rows)]
     widths = [max(len(line[at]) for line in lines) for at in range(len(head))]
     return [
         _GAP.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

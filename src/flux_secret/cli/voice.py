@@ -32,6 +32,13 @@ def printable(text: str) -> str:
     )
 
 
+def inline(text: str) -> str:
+    """Escape line breaks and tabs, too: what stands in a line makes no line of its own."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
 def counted(number: int, one: str, more: str = "") -> str:
     """Write a number with its noun: `1 entry`, `2 entries`."""
     return f"{number} {one if number == 1 else more or f'{one}s'}"
@@ -68,9 +75,9 @@ def report_finding(finding: Finding) -> None:
     """Print one thing that `doctor` looked at, and what to do about it."""
     colour = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}[finding.level]
     level = click.style(f"{finding.level.value:<8}", fg=colour)
-    click.echo(f"{level} {printable(finding.about)}: {printable(finding.says)}")
+    click.echo(f"{level} {inline(finding.about)}: {inline(finding.says)}")
     if finding.remedy:
-        click.echo(f"{'':<8}   remedy: {printable(finding.remedy)}")
+        click.echo(f"{'':<8}   remedy: {inline(finding.remedy)}")
 
 
 def report_round(done: Round, *, word: str = "delivered") -> None:

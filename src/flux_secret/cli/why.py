@@ -165,7 +165,7 @@ def _print_link(link: Link) -> None:
     reason = " ".join(link.reason.split()) if link.state is not State.BROKEN else "broken"
     says = "; ".join(filter(None, (place, reason)))
     line = f"{link.kind.value:<10}  {link.name or '-'}{f'  ({says})' if says else ''}"
-    click.echo(f"{mark}{voice.printable(line)}")
+    click.echo(f"{mark}{voice.inline(line)}")
 
 
 def _print_more(what: str, link: Link) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from flux_secret.access.diff import Comparison, Side, compare
 from flux_secret.errors import ConfigurationError, FluxSecretError, UsageError
+from flux_secret.model.access import StoreAccess
 from flux_secret.model.owners import NOBODY
 from flux_secret.outside.git.person import PersonGit
 from flux_secret.outside.objects import Commit
@@ -16,6 +17,7 @@ from flux_secret.store.readership import Readership, certificates
 
 HEAD: Final = "HEAD"
 _SHORT: Final = 12
+_NOTHING: Final = Side(StoreAccess("", ()))
 
 
 async def compared(
@@ -30,14 +32,19 @@ async def compared(
     git = PersonGit(settings.git_env)
     objects = await _git_dir(git, root)
     first, second = await _ends(git, root, revisions)
-    old, new = Commit(objects, first), Commit(objects, second)
-    before, after = certificates(old)[0], certificates(new)[0]
+    found = changed(objects, first, second)
+    return found, f"{store or root.name} {first[:_SHORT]}..{second[:_SHORT]}"
+
+
+def changed(repository: Path, first: str | None, second: str) -> Comparison:
+    """Compare two commits, or one with nothing."""
+    old, new = Commit(repository, first) if first else None, Commit(repository, second)
+    before, after = certificates(old)[0] if old else (), certificates(new)[0]
     shared: dict[str, tuple[frozenset[str], int]] = {}
-    found = compare(
-        _side(old, Readership(old, other=after, messages=shared)),
+    return compare(
+        _side(old, Readership(old, other=after, messages=shared)) if old else _NOTHING,
         _side(new, Readership(new, other=before, messages=shared)),
     )
-    return found, f"{store or root.name} {first[:_SHORT]}..{second[:_SHORT]}"
 
 
 def _side(commit: Commit, readership: Readership) -> Side:

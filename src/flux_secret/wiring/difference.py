@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import posixpath
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from flux_secret.access.approvals import Verdict
 from flux_secret.access.diff import Change
 from flux_secret.errors import ConfigurationError
-from flux_secret.model.owners import NOBODY, Owners, Rule
+from flux_secret.model.owners import FOLDER, NOBODY, Owners, Rule
 from flux_secret.store.tree import StoreTree
 from flux_secret.wiring.approving import Bench
-from flux_secret.wiring.comparing import compared
+from flux_secret.wiring.comparing import changed
 from flux_secret.wiring.owning import Owning
 
+_NO_PART = frozenset({FOLDER, ".public-keys"})  # at the root: owners and keys are named in full
 _DATED = 50  # entries of which is said who changed them, and when: each asks git
 
 
@@ -39,13 +41,18 @@ class Difference:
     gained: tuple[Change, ...] = ()
     lost: tuple[Change, ...] = ()
     weaker: tuple[str, ...] = ()
+    readers: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Who reads what is new, and those entries."""
+    files: tuple[str, ...] = ()
+    """Other files of it that differ: who reads what comes next, say, or what templates hold."""
     old_rule: Rule | None = None
     new_rule: Rule | None = None
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether only other files differ, as templates, or keys under the same names."""
-        return not (self.entries or self.gained or self.lost) and self.old_rule == self.new_rule
+        """Whether nothing differs that has a name here: keys under the same names, say."""
+        named = self.entries or self.gained or self.lost or self.weaker or self.files
+        return not named and self.old_rule == self.new_rule
 
 
 async def difference(owning: Owning, used: Bench, one: Verdict) -> Difference:
@@ -62,13 +69,36 @@ async def difference(owning: Owning, used: Bench, one: Verdict) -> Difference:
     entries = [change for change in _entries(owning, old, new) if is_here(change.name)]
     dated = [await _dated(owning, change, new) for change in entries[:_DATED]]
     rules = before.rule(one.prefix), after.rule(one.prefix)
-    if old is None:
-        return Difference((*dated, *entries[_DATED:]), old_rule=rules[0], new_rule=rules[1])
-    found, _ = await compared(f"{old}..{new}", owning.store.name, owning.settings)
+    found = changed(owning.clone.git_dir, old, new)
     return Difference(
         (*dated, *entries[_DATED:]), _only(found.gained, is_here), _only(found.lost, is_here),
-        found.weaker, *rules,
+        found.weaker, tuple(_readers(found.new, is_here)),
+        tuple(_files(owning, old, one, is_here)), *rules,
     )  # fmt: skip
+
+
+def _readers(
+    new: Sequence[tuple[str, tuple[str, ...]]], is_here: Callable[[str], bool]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Give who reads new entries: one who is named beside them can be anybody."""
+    entries: dict[str, list[str]] = {}
+    for name, readers in new:
+        for who in readers if is_here(name) else ():
+            entries.setdefault(who, []).append(name)
+    yield from ((who, tuple(names)) for who, names in sorted(entries.items()))
+
+
+def _files(
+    owning: Owning, old: str | None, one: Verdict, is_here: Callable[[str], bool]
+) -> Iterator[str]:
+    """Give files that are no entries: those below, and recipients files above."""
+    layout = owning.store.crypto.layout
+    for path in owning.clone.changed(old, one.wanted.commit) if one.wanted else ():
+        top, (folder, name) = path.partition("/")[0], posixpath.split(path)
+        is_above = name == layout.recipients and _covers(folder, one.prefix)
+        is_entry = path.endswith(layout.extension)
+        if top not in _NO_PART and (is_above or (is_here(path) and not is_entry)):
+            yield path
 
 
 def _entries(owning: Owning, old: str | None, new: str) -> list[EntryChange]:

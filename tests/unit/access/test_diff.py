@@ -138,6 +138,26 @@ def test_apps_and_clusters_that_are_let_in_gain(
     assert [one.who for one in compare(old, new).gained] == ([who] if who else [])
 
 
+def test_a_rule_about_no_entry_of_before_is_compared_too() -> None:
+    """Whoever takes an owner's place there answers for what will come."""
+    entry = Sealed("a", "1", circle(A))
+    two = {"": {"owners": ["alice"]}, "p": {"owners": ["alice", "bob"], "approvals": 2}}
+    old = side(entry, owners=owned(**two))
+    people = {**PEOPLE, "bob": {"keys": [f"openpgp:{'C' * 40}"]}}
+    stolen = parse({"version": 1, "owners": people, "paths": two})
+    found = compare(old, side(entry, owners=stolen))
+    assert [(one.who, one.entries) for one in found.gained] == [(f"bob with 0x{'C' * 16}", ("p/",))]
+    assert [(one.who, one.entries) for one in found.lost] == [(f"bob with 0x{'B' * 16}", ("p/",))]
+    fewer = owned(**{**two, "p": {"owners": ["alice", "bob"]}})
+    found = compare(old, side(entry, owners=fewer))
+    assert found.weaker == ("1 instead of 2 owners have to agree to a change of p/",)
+    given_up = owned(**{"": two[""]})
+    found = compare(old, side(entry, owners=given_up))
+    assert found.somebody_gains
+    assert [one.who.partition(" ")[0] for one in found.lost] == ["bob"]
+    assert not compare(old, old).needs_a_look
+
+
 def test_fewer_approvals_count_as_a_gain() -> None:
     one = Sealed("a", "1", circle(A))
     two = owned(a={"owners": ["alice", "bob"], "approvals": 2})

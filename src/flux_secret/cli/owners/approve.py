@@ -12,19 +12,21 @@ from flux_secret.access.approvals import Verdict, told
 from flux_secret.access.judging import Judgement
 from flux_secret.cli import voice
 from flux_secret.cli.owners.naming import named
+from flux_secret.cli.owners.rules import other_rule
 from flux_secret.cli.owners.values import show_values as print_values
 from flux_secret.cli.recorded import on_record
 from flux_secret.cli.signing_options import Signing, signing_options
 from flux_secret.cli.store.terminal import confirmed
 from flux_secret.errors import AccessError, FluxSecretError
-from flux_secret.model.owners import Rule, parse_prefix
+from flux_secret.model.owners import parse_prefix
 from flux_secret.settings.person import PersonSettings
 from flux_secret.wiring.approving import Bench
 from flux_secret.wiring.difference import Difference, difference
 from flux_secret.wiring.owning import Owning, Pen, refuse_lockout
 from flux_secret.wiring.stores import mounted
 
-_SHOWN = 20  # entries of one line
+_SHOWN = 20  # entries or files
+_FIRST = 3  # names of one line
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ async def _show(owning: Owning, used: Bench, one: Verdict, given: _Given) -> Non
     new = one.wanted.commit[:12] if one.wanted else ""
     voice.say(f"{owning.store.place(one.prefix)}: {old} → {new}")
     for line in _lines(found):
-        voice.say(f"  {line}")
+        voice.say(f"  {voice.inline(line)}")
     for warning in one.ignored:
         voice.warn(warning)
     if given.show_values:
@@ -147,21 +149,24 @@ def _lines(found: Difference) -> Iterator[str]:
         yield f"{change.what:<8} {change.name}" + (f"  ({change.who})" if change.who else "")
     if len(found.entries) > _SHOWN:
         yield f"and {len(found.entries) - _SHOWN} more entries"
+    for path in found.files[:_SHOWN]:
+        yield f"file     {path}"
+    if len(found.files) > _SHOWN:
+        yield f"and {len(found.files) - _SHOWN} more files that are no entries"
+    for who, names in found.readers:
+        yield f"+ {who} reads {_some(names)}: it is new"
     for sign, changes in (("+", found.gained), ("-", found.lost)):
         for one in changes:
-            entries = ", ".join(one.entries[:3]) + (" …" if len(one.entries) > 3 else "")  # noqa: PLR2004 -- shown
-            yield f"{sign} {one.who} {one.what} {entries}: {one.because}"
+            yield f"{sign} {one.who} {one.what} {_some(one.entries)}: {one.because}"
     yield from found.weaker
     if found.old_rule != found.new_rule:
-        yield f"rule     {_rule(found.old_rule)} → {_rule(found.new_rule)}"
+        yield f"rule     {other_rule(found.old_rule, found.new_rule)}"
     if found.is_elsewhere:
-        yield "only files that are no entries, or keys of owners, differ: look with git diff"
+        yield "only keys of owners, or how entries are encrypted, differ: look with git diff"
 
 
-def _rule(rule: Rule | None) -> str:
-    if rule is None:
-        return "nobody"
-    return f"{rule.approvals} of {', '.join(rule.owners)}"
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_FIRST]) + (" …" if len(names) > _FIRST else "")
 
 
 async def _share(owning: Owning) -> None:

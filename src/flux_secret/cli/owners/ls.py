@@ -11,6 +11,7 @@ from flux_secret.access.content import owners_at
 from flux_secret.cli import voice
 from flux_secret.cli.asking_options import say_data
 from flux_secret.cli.owners.naming import named
+from flux_secret.cli.owners.rules import age_of, readers_of
 from flux_secret.cli.recorded import on_record
 from flux_secret.cli.tables import table
 from flux_secret.model.owners import Owners, Rule
@@ -19,7 +20,6 @@ from flux_secret.store.working.store import WorkingStore
 from flux_secret.wiring.stores import mounted
 
 _HEAD = ("PATH", "OWNERS", "APPROVALS", "ROTATE", "READERS", "CONTACT")
-_DAY = 86_400
 
 
 @click.command()
@@ -64,22 +64,9 @@ async def _found(entry: str | None) -> list[tuple[WorkingStore, Owners, Rule]]:
 def _row(store: WorkingStore, rule: Rule) -> tuple[str, ...]:
     return (
         store.place(rule.prefix), ", ".join(rule.owners),
-        f"{rule.approvals} of {len(rule.owners)}", _age(rule.rotate_every), _readers(rule),
+        f"{rule.approvals} of {len(rule.owners)}", age_of(rule), readers_of(rule),
         rule.contact,
     )  # fmt: skip
-
-
-def _age(seconds: int | None) -> str:
-    if seconds is None:
-        return ""
-    return f"{seconds // _DAY}d" if seconds % _DAY == 0 else f"{seconds}s"
-
-
-def _readers(rule: Rule) -> str:
-    given = (("apps", rule.apps), ("clusters", rule.clusters))
-    return "; ".join(
-        f"{noun} {', '.join(names) or 'none'}" for noun, names in given if names is not None
-    )
 
 
 def _json(store: WorkingStore, owners: Owners, rule: Rule) -> dict[str, Any]:

@@ -26,13 +26,13 @@ def ls(folder: str, *, flat: bool, as_json: bool) -> None:
         click.echo(json.dumps(names, indent=2))
     elif flat:
         for name in names:
-            voice.say(name)
+            voice.say(voice.inline(name))
     else:
         below = f"{folder.strip('/')}/" if folder.strip("/") else ""
         shown = [name.removeprefix(below) for name in names]
         notes = [(name, place) for name, place in mounts.items() if name and not below]
         for line in tree(folder.strip("/") or mounts.get("", "stores"), shown, notes):
-            voice.say(line)
+            voice.say(voice.inline(line))
 
 
 async def _names(folder: str) -> tuple[list[str], dict[str, str]]:
