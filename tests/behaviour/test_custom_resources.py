@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -125,6 +126,26 @@ def test_an_app_is_delivered_and_kubectl_can_wait_for_it(cluster: World) -> None
         cluster.put("demo", SECOND)
         until(lambda: value(cluster) == SECOND)
         assert one.stop() == 0
+
+
+def test_a_store_that_moves_is_asked_at_its_new_address_at_once(cluster: World) -> None:
+    """Its status tells of the new address only; what it reads is not the next poll's."""
+    old = cluster.root / "old-store"
+    shutil.copytree(cluster.store.path, old)
+    cluster.put("demo", SECOND)
+    with running(cluster, "--git-poll-interval=1h"):
+        put_store(cluster, url=f"file://{old}")
+        put_app(cluster)
+        until(lambda: value(cluster) == FIRST and ready(cluster) == "True")
+        put_store(cluster)
+        until(lambda: value(cluster) == SECOND)
+        until(lambda: status(cluster, "stores.flux-secret.io", "apps")["observedGeneration"] == 2)
+        said = status(cluster, "stores.flux-secret.io", "apps")
+        assert said["revision"] == cluster.store.head
+        gone = f"file://{cluster.root / 'nowhere'}"
+        put_store(cluster, url=gone)
+        until(lambda: ready(cluster, kind="stores.flux-secret.io", name="apps") == "False")
+        assert value(cluster) == SECOND
 
 
 def test_what_nobody_lets_it_read_is_refused_and_comes_when_somebody_does(cluster: World) -> None:

@@ -62,6 +62,7 @@ class MountedStores:
         """Follow what they say; one that cannot be used says why."""
         usable: dict[str, Store] = {}
         mounted: dict[StoreName, str] = {}
+        urls = {store.name: store.url for store in self.usable.values()}
         for name, tree in sorted(self._trees.items()):
             try:
                 store = parse_store(name, tree.get("spec"), f"Store {name}")
@@ -71,6 +72,8 @@ class MountedStores:
                 self._say(tree, error)
                 continue
             usable[name], mounted[store.name] = store, name
+            if urls.get(store.name, store.url) != store.url:
+                self._heads.pop(store.name, None)  # that is what another repository has
             self._around.mounts.mount(store.name, store.url, store.anchor)
             self._say(tree, self._heads.get(store.name))
         for store in self.usable.values():
