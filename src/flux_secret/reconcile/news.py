@@ -52,7 +52,8 @@ def news(before: AppStatus, after: AppStatus, done: Round | None) -> Sequence[Ne
 
 
 def _suspended(before: AppStatus, after: AppStatus) -> Iterator[News]:
-    if after.suspended and not before.suspended:
+    """Say that somebody suspended or resumed it; not that it was so when the agent started."""
+    if after.suspended and not before.suspended and before.ready is not None:
         says = "suspended: it is left as it is until it is resumed"
         yield News(Reason.SUSPENDED.value, says, after.applied)
     elif before.suspended and not after.suspended:

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from flux_secret.errors import UnknownKindError, UsageError
+from flux_secret.errors import ConfigurationError, UnknownKindError, UsageError
 from flux_secret.model.app import AppName
 from flux_secret.model.report import AppReport, parsed
 from flux_secret.model.status import AppStatus, Reason
@@ -80,6 +80,32 @@ def test_what_waits_for_owners_is_a_condition_of_its_own_beside_ready() -> None:
     assert (ready["type"], ready["status"]) == ("Ready", "True")
     assert (approval["type"], approval["status"]) == ("ApprovalMissing", "True")
     assert (approval["reason"], approval["message"]) == ("ApprovalMissing", waits[0])
+
+
+def test_before_the_first_round_what_was_said_last_of_the_same_object_holds() -> None:
+    """An agent that starts knows nothing of an App: that makes it not less ready."""
+    ready = AppStatus(DEMO, ready=True, reason=Reason.SUCCEEDED, applied="main@sha1:1", objects=4)
+    before = of_app(ready, Shown(1, {}))
+    begun = of_app(AppStatus(DEMO, reconciling=True), Shown(1, before))
+    said = cast("list[dict[str, Json]]", begun["conditions"])
+    assert [(one["type"], one["status"]) for one in said] == [
+        ("Ready", "True"), ("Reconciling", "True"),
+    ]  # fmt: skip
+    assert (begun["objects"], begun["lastAppliedRevision"]) == (4, "main@sha1:1")
+    changed = of_app(AppStatus(DEMO, reconciling=True), Shown(2, before))
+    assert cast("list[dict[str, Json]]", changed["conditions"])[0]["status"] == "Unknown"
+    failed = of_app(AppStatus(DEMO, ready=False, reason=Reason.FAILED), Shown(1, before))
+    assert cast("list[dict[str, Json]]", failed["conditions"])[0]["status"] == "False"
+    assert failed["lastAppliedRevision"] == "main@sha1:1"
+
+
+def test_what_a_person_suspended_beside_the_object_is_suspended_for_who_asks() -> None:
+    still = AppStatus(DEMO, ready=True, reason=Reason.SUCCEEDED, suspended=True)
+    assert shown(still).suspended
+    one = tree("dev-demo", "demo", status=of_app(still, Shown(1, {})))
+    with pytest.raises(ConfigurationError, match="is suspended") as refused:
+        asyncio.run(Apps(cast("Client", Server(one)), "").sync([one], 1))
+    assert "flux-secret resume dev-demo/demo --agent" in refused.value.remedy
 
 
 def test_an_object_says_what_is_wrong_and_what_comes_next() -> None:

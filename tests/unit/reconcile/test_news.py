@@ -111,6 +111,11 @@ def test_suspending_and_resuming_are_told_once() -> None:
     assert [one.reason for one in news(still, READY, None)] == [RESUMED]
 
 
+def test_an_agent_that_starts_does_not_tell_what_was_suspended_before() -> None:
+    unknown = replace(READY, ready=None)
+    assert news(unknown, replace(unknown, suspended=True), None) == []
+
+
 def test_it_is_told_when_a_workload_waits_for_a_changed_secret_and_when_it_has_it() -> None:
     demo = ObjectKey("apps", "Deployment", "dev-demo", "demo")
     rollout = SecretRollout(demo, ("demo-secret",), datetime.now(UTC), 2, 0, "the budget")

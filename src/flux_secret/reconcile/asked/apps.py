@@ -29,7 +29,7 @@ from flux_secret.outside.kubernetes import (
     Upsert,
 )
 from flux_secret.outside.kubernetes.body import mapping
-from flux_secret.reconcile.asked.reports import report_of
+from flux_secret.reconcile.asked.reports import is_suspended, report_of
 from flux_secret.reconcile.resources import kinds
 from flux_secret.reconcile.resources.kinds import Tree
 
@@ -155,10 +155,14 @@ def _end(ended: asyncio.Future[None], error: FluxSecretError | None) -> None:
 
 def _ensure_runs(tree: Tree) -> None:
     name = kinds.name_of(tree)
-    if mapping(tree, "spec").get("suspend") is True:
+    if is_suspended(tree):
+        says = mapping(tree, "spec").get("suspend") is True
         raise ConfigurationError(
             f"App {name} is suspended, so nobody delivers it",
-            remedy=f"flux-secret resume {name.name} -n {name.namespace}",
+            remedy=f"flux-secret resume {name.name} -n {name.namespace}"
+            if says
+            else f"it was suspended beside its object: flux-secret resume {name} --agent "
+            "NAMESPACE, which is the agent's (--all in place of the name, when all of it were)",
         )
 
 

@@ -5,9 +5,17 @@ from __future__ import annotations
 from flux_secret.model.report import AppReport, unstamped
 from flux_secret.outside.kubernetes.body import items, mapping, number, text
 from flux_secret.reconcile.resources import kinds
+from flux_secret.reconcile.resources.conditions import SUSPENDED
 from flux_secret.reconcile.resources.kinds import Tree
 
 _READY = {"True": True, "False": False}
+
+
+def is_suspended(tree: Tree) -> bool:
+    """Whether it says so itself, or its agent does: a person has said it beside the object."""
+    said = mapping(tree, "spec").get("suspend") is True
+    conditions = items(mapping(tree, "status"), "conditions")
+    return said or any(text(one, "type") == SUSPENDED for one in conditions)
 
 
 def report_of(tree: Tree) -> AppReport:
@@ -29,7 +37,7 @@ def report_of(tree: Tree) -> AppReport:
         message=text(ready, "message") or unseen.message,
         since=unstamped(text(ready, "lastTransitionTime")),
         next=following,
-        suspended=mapping(tree, "spec").get("suspend") is True,
+        suspended=is_suspended(tree),
         stalled="Stalled" in conditions,
         applied=text(status, "lastAppliedRevision"),
         attempted=text(status, "lastAttemptedRevision"),

@@ -17,10 +17,12 @@ from flux_secret.model.report import outlook
 from flux_secret.model.restart import SecretRollout
 from flux_secret.model.status import AppStatus, Reason, reason_of
 from flux_secret.outside.kubernetes import Json
-from flux_secret.outside.kubernetes.body import items, text
+from flux_secret.outside.kubernetes.body import items, mapping, number, text
 
 APPROVAL: Final = "ApprovalMissing"
 """There while something is not delivered for want of owners' signatures; that alone is no fault."""
+SUSPENDED: Final = "Suspended"
+"""There while nobody delivers it: its object says so, or a person, beside it."""
 MAX_ROLLOUTS: Final = 1000  # that a status may list
 MAX_MESSAGE: Final = 4000  # characters; a Condition's message may have 32,768
 
@@ -51,23 +53,50 @@ class Condition:
     """None: since when the status says so already, or now."""
 
 
+_SUSPENDED: Final = Condition(
+    SUSPENDED, "True", Reason.SUSPENDED, "it is left as it is until it is resumed"
+)
+
+
 def of_app(status: AppStatus, shown: Shown) -> Mapping[str, Json]:
-    """Give an App's status."""
+    """Give an App's status.
+
+    An agent that starts, or a replica that an App came to, knows nothing of it before its first
+    round: what was said last of what the object says still holds until then.
+    """
+    before = shown.before if _still_holds(status, shown) else {}
+    conditions = _conditions(_app_conditions(status), shown)
+    if ready := _ready_in(before):
+        conditions[0] = {**ready, "observedGeneration": shown.generation}
     tree: dict[str, Json] = {
         "observedGeneration": shown.generation,
-        "conditions": _conditions(_app_conditions(status), shown),
-        "objects": status.objects,
-        "failures": status.failures,
+        "conditions": conditions,
+        "objects": number(before, "objects") if before else status.objects,
+        "failures": number(before, "failures") if before else status.failures,
     }
-    if status.applied:
-        tree["lastAppliedRevision"] = status.applied
-    if status.rollouts:
-        tree["rollouts"] = [_rollout(one) for one in status.rollouts[:MAX_ROLLOUTS]]
-    if status.attempted:
-        tree["lastAttemptedRevision"] = status.attempted
+    if applied := status.applied or text(shown.before, "lastAppliedRevision"):
+        tree["lastAppliedRevision"] = applied
+    if rollouts := [_rollout(one) for one in status.rollouts[:MAX_ROLLOUTS]] or [
+        *items(before, "rollouts")
+    ]:
+        tree["rollouts"] = rollouts
+    if attempted := status.attempted or text(shown.before, "lastAttemptedRevision"):
+        tree["lastAttemptedRevision"] = attempted
     if shown.handled:
         tree["lastHandledReconcileAt"] = shown.handled
     return tree
+
+
+def _still_holds(status: AppStatus, shown: Shown) -> bool:
+    """Whether the last status tells more than is known here."""
+    is_of_this = number(shown.before, "observedGeneration") == shown.generation
+    return status.ready is None and (status.suspended or is_of_this)
+
+
+def _ready_in(before: Mapping[str, Json]) -> Mapping[str, Json]:
+    """Give the `Ready` that a status has, if that says something."""
+    ready = next((one for one in items(before, "conditions") if text(one, "type") == "Ready"), {})
+    return mapping(ready) if text(ready, "status") in {"True", "False"} else {}
 
 
 def _rollout(one: SecretRollout) -> Json:
@@ -108,7 +137,7 @@ def _app_conditions(status: AppStatus) -> list[Condition]:
     ready = Condition("Ready", words[status.ready], status.reason, status.message, status.since)
     found = [ready]
     if status.suspended:
-        return found
+        return [*found, _SUSPENDED]
     if status.reconciling:
         found.append(Condition("Reconciling", "True", Reason.PROGRESSING, "it is being delivered"))
     elif status.stalled:

@@ -125,6 +125,9 @@ class Deliverables:
         except FluxSecretError as error:
             self._drop(name)
             self._board.refuse(name, Reason.INVALID, error)
+            if (asked := kinds.requested(tree)) != kinds.handled(tree):  # that is the answer
+                status = self._board.status(name)
+                self._teller.app(self._kind.served, tree, status, handled=asked)
             return
         self._chores.forget(f"lane of {name}")
         lane, app = self._board.scheduler.lane(name), self._board.held(said)
@@ -164,7 +167,7 @@ class Deliverables:
 
     async def _release(self, name: AppName) -> None:
         tree = self._trees.get(name)
-        if tree is None:
+        if tree is None or kinds.FINALIZER not in kinds.finalizers(tree):
             return
         await self._board.scheduler.drop(name)
         spec = mapping(tree, "spec")

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from flux_secret.api.interface import Repository
+from flux_secret.errors import ConfigurationError
 from flux_secret.model.app import App, AppName
 from flux_secret.model.delivery import Delivery, Revision
 from flux_secret.model.status import AppStatus
@@ -67,9 +68,11 @@ class Cluster:
     def change(self, **parts: Mapping[str, Any]) -> None:
         """Change fields of the App's parts, or its whole status."""
         kept = {name: {**self.tree[name], **new} for name, new in parts.items()}
-        self.tree = {**self.tree, **kept, **{k: v for k, v in parts.items() if k == "status"}}
-        for hear in self.heard:
-            hear(Upsert(self.tree))
+        before = self.tree
+        self.tree = {**before, **kept, **{k: v for k, v in parts.items() if k == "status"}}
+        if self.tree != before:  # else it has no event
+            for hear in self.heard:
+                hear(Upsert(self.tree))
 
     async def metadata(self, kind: ServedKind, _namespace: str, name: str) -> LiveObject:
         assert kind == kinds.DEFINITIONS
@@ -125,7 +128,10 @@ class Replica:
             await self.board.scheduler.run(self.round, self)
 
     def parse(self, _name: AppName, spec: object, *_others: object) -> App:
-        suspended = isinstance(spec, dict) and spec.get("suspend") is True
+        said = spec if isinstance(spec, dict) else {}
+        if ".." in said.get("path", ""):
+            raise ConfigurationError("the path leads out of the repository", remedy="name a folder")
+        suspended = said.get("suspend") is True
         return replace(scheduled.app("a", stores=()), suspended=suspended)
 
     def changed(self, status: AppStatus, _round: Round | None) -> None:

@@ -52,8 +52,9 @@ def test_nothing_of_a_suspended_app_that_is_deleted_is_removed_until_it_is_resum
 
     cluster = told((10, deletes), (100, resumes), seconds=90)
     assert cluster.retired == []
-    (ready,) = cluster.tree["status"]["conditions"]
+    ready, suspended = cluster.tree["status"]["conditions"]
     assert (ready["status"], ready["reason"]) == ("False", "Suspended")
+    assert (suspended["type"], suspended["status"]) == ("Suspended", "True")
     assert "is deleted and suspended" in ready["message"]
     assert told((10, deletes), (100, resumes), seconds=110).retired == [(100, True)]
 
@@ -75,3 +76,44 @@ def test_the_objects_of_a_suspended_app_that_are_to_stay_are_let_go_at_once() ->
         one.cluster.change(metadata=DELETED)
 
     assert told((10, deletes), seconds=20).retired == [(10, False)]
+
+
+def test_what_is_said_of_a_suspended_app_stays_when_another_replica_has_it() -> None:
+    """It has not delivered it, and does not: what was said last holds."""
+
+    def suspends(one: Replica, _two: Replica) -> None:
+        one.cluster.change(spec={"suspend": True})
+
+    def goes(one: Replica, two: Replica) -> None:
+        one.take(owns=False)
+        two.take(owns=True)
+
+    cluster = told((10, suspends), (20, goes), seconds=60)
+    assert cluster.ready == "True"
+    assert cluster.applied == "main@sha256:1"
+
+
+def test_what_is_said_of_an_app_stays_when_its_agent_was_told_to_rest_and_starts_anew() -> None:
+    def starts(_one: Replica, two: Replica) -> None:
+        two.board.hold(None)
+        two.board.hold(Hold(everything=True))
+        two.take(owns=True)
+
+    def ends(one: Replica, _two: Replica) -> None:
+        one.take(owns=False)
+
+    cluster = told((20, ends), (20, starts), seconds=60)
+    assert cluster.ready == "True"
+    assert cluster.applied == "main@sha256:1"
+    assert cluster.conditions == ["Ready", "Suspended"]
+
+
+def test_who_asks_for_an_app_that_cannot_be_used_is_answered_at_once() -> None:
+    def breaks(one: Replica, _two: Replica) -> None:
+        one.cluster.change(spec={"path": "../up"}, metadata={"generation": 2})
+        one.cluster.change(metadata=ASKED)
+
+    cluster = told((10, breaks), seconds=20)
+    assert cluster.ready == "False"
+    assert cluster.tree["status"]["lastHandledReconcileAt"] == "now"
+    assert cluster.tree["status"]["observedGeneration"] == 2
