@@ -104,6 +104,20 @@ def test_it_delivers_says_so_and_removes_with_exactly_these_rights(
         assert "does not allow this agent" not in one.log.read_text()
 
 
+@ALONE
+def test_a_namespace_that_is_deleted_is_let_go_though_the_agents_roles_there_go_first(
+    administrator: Administrator,
+) -> None:
+    world = administrator.world
+    rights = as_agent(world, administrator.namespace)
+    with running(world, f"--kubeconfig={rights}") as one:
+        until(lambda: ready(world) == "True")
+        world.kubectl("delete", "rolebindings", "--all", "-n", world.namespace)
+        world.kubectl("delete", "namespace", world.namespace, "--wait=false")
+        until(lambda: world.get("namespace", world.namespace, "") is None)
+        assert one.has_said("app.left")
+
+
 VERBS = [
     (CLUSTER, "list", "apps.flux-secret.io"),
     (CLUSTER, "watch", "apps.flux-secret.io"),

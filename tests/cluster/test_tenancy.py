@@ -145,3 +145,19 @@ def test_an_account_that_may_not_restart_restarts_nothing_until_it_may(cluster: 
         grant(world, [*RULES, PODS])
         until(lambda: mark(world) != "")
         assert rollouts(world) == 2
+
+
+def test_a_namespace_that_is_deleted_takes_along_the_apps_whose_accounts_it_holds(
+    cluster: World,
+) -> None:
+    """Roles go with it, and often before the App: nobody could say any more what to remove."""
+    world = cluster
+    world.kubectl("create", "serviceaccount", "deployer", "-n", world.namespace)
+    grant(world)
+    with running(world):
+        put_store(world)
+        put_app(world, serviceAccountName="deployer")
+        until(lambda: ready(world) == "True")
+        world.kubectl("delete", "rolebinding", "deployer", "-n", world.namespace)
+        world.kubectl("delete", "namespace", world.namespace, "--wait=false")
+        until(lambda: world.get("namespace", world.namespace, "") is None)

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from flux_secret.apply.applying import Applying, Decided, Order
 from flux_secret.apply.cluster import ApplyOptions, Cluster, Sought
 from flux_secret.apply.glance import Glance
+from flux_secret.apply.going import going
 from flux_secret.apply.inventory import TargetId
 from flux_secret.apply.lists import answered
 from flux_secret.apply.plan import LEFT_ALONE, is_left_alone, is_settled
 from flux_secret.apply.retire import departed, retire
 from flux_secret.apply.sweep import Known, Pass, Sweeper
-from flux_secret.errors import BugError, HeldError
+from flux_secret.errors import BugError, HeldError, ObjectError
 from flux_secret.model.change import Action, Change, ChangeSet
 from flux_secret.model.delivery import Delivery
 from flux_secret.model.manifest import Bundle
@@ -56,10 +57,18 @@ class ClusterApplier:
     async def retire(self, app: str, *, prune: bool, account: str = "") -> ChangeSet:
         """Remove what an App, `NAMESPACE/NAME`, owns, or forget it; raise while something stays.
 
-        In the name of `account`, as it was delivered.
+        In the name of `account`, as it was delivered. What lies in a namespace that is being
+        deleted is left to that: who may look there, or remove, goes with it.
         """
-        cluster = self._cluster.acting_as(account)
-        return await retire(cluster, self._known, TargetId("", "", "", app), prune=prune)
+        cluster, target = self._cluster.acting_as(account), TargetId("", "", "", app)
+        try:
+            return await retire(cluster, self._known, target, prune=prune)
+        except ObjectError:
+            entries = self._cluster.ledger.inventory(target).entries
+            left = await going(self._cluster.client, {key.namespace for key in entries} - {""})
+            if not left:
+                raise
+        return await retire(cluster, self._known, target, prune=prune, left_to=left)
 
     async def departed(self, known: Collection[str]) -> Sequence[tuple[str, HeldError]]:
         """Give each App that has a list and is not known, and why its objects are held."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+import structlog
+
 from flux_secret.apply import guard
 from flux_secret.apply.cluster import Cluster
 from flux_secret.apply.inventory import TargetId
@@ -13,17 +15,32 @@ from flux_secret.apply.sweep import Known
 from flux_secret.errors import FluxSecretError, HeldError, ObjectError
 from flux_secret.model.change import ChangeSet
 
+_log = structlog.get_logger(component="cluster")
 
-async def retire(cluster: Cluster, known: Known, target: TargetId, *, prune: bool) -> ChangeSet:
+
+async def retire(
+    cluster: Cluster,
+    known: Known,
+    target: TargetId,
+    *,
+    prune: bool,
+    left_to: frozenset[str] = frozenset(),
+) -> ChangeSet:
     """Remove everything that a target owns, or forget that it does; then its list goes, too.
 
-    Whoever deletes an App has confirmed it: nothing is held. What another target lists stays.
+    What lies in a namespace of `left_to`, which is being deleted, is only forgotten. Whoever
+    deletes an App has confirmed it: nothing is held. What another target lists stays.
     Raises the first `FluxSecretError` that keeps an object in the list; the rest is gone by then.
     """
     ledger = cluster.ledger
     cluster.forget()  # what is removed is decided on what is there now
     await ledger.open()
     inventory, changes = ledger.inventory(target), ChangeSet()
+    if left_to:
+        stays = {key: one for key, one in inventory.entries.items() if key.namespace not in left_to}
+        inventory = await ledger.write(inventory, stays, inventory.revision)
+        _log.info("app.left", app=target.app, to=" ".join(sorted(left_to)),
+                  reason="the namespace is being deleted, with what lies in it")  # fmt: skip
     if prune and inventory.entries:
         elsewhere = frozenset(
             key

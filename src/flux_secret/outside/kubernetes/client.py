@@ -338,6 +338,11 @@ class Client:
         path = kind.path(namespace)
         return await self._write(request, "POST", path, body)
 
+    async def try_create(self, kind: ServedKind, namespace: str, name: str, body: bytes) -> None:
+        """Ask what `create` would answer; nothing is kept (`dryRun`), and raises the same."""
+        request = Request("create", kind.resource, namespace, name)
+        await self._write(request, "POST", with_query(kind.path(namespace), dryRun="All"), body)
+
     async def replace(self, kind: ServedKind, namespace: str, name: str, body: bytes) -> LiveObject:
         """Replace; the body's `resourceVersion` must be the live one, else `ConflictError`."""
         request = Request("update", kind.resource, namespace, name)
