@@ -1,6 +1,7 @@
 """Places and what is asked for → records, the oldest first, of all writers in one order.
 
-Chains are read side by side and merged by time; memory is one record a chain.
+Chains are read side by side and merged by time, each in its own order: clocks jump. Memory is one
+record a chain.
 """
 
 from __future__ import annotations
@@ -70,13 +71,12 @@ class Found:
     """Lines that are no records."""
 
     def __iter__(self) -> Iterator[tuple[Record, bytes]]:
-        """Give each record and its line, once, the oldest first."""
-        chains = [self._chain(place, name) for place in self.places for name in place.writers()]
-        before = None
-        for one in heapq.merge(*chains):
-            if one[:3] == before:  # the same record in another place
-                continue
-            before = one[:3]
+        """Give each record and its line, once, the oldest first, each chain in its own order."""
+        copies: dict[str, list[Iterator[_Sortable]]] = {}
+        for place in self.places:
+            for name in place.writers():
+                copies.setdefault(name, []).append(self._chain(place, name))
+        for one in heapq.merge(*map(_once, copies.values()), key=lambda one: one[:3]):
             if self.selection.has(one.record):
                 yield one.record, one.line
 
@@ -96,10 +96,23 @@ class Found:
 
 class _Sortable(NamedTuple):
     time: str
+    """From when on it counts: no earlier than those before it, whatever its clock said."""
     writer: str
     seq: int
     record: Record
     line: bytes
+
+
+def _once(copies: Sequence[Iterator[_Sortable]]) -> Iterator[_Sortable]:
+    """Give one chain's records once, though they are in several places; of a fork both."""
+    seq, seen, latest = -1, set[str](), ""
+    for one in heapq.merge(*copies, key=lambda one: one.seq):
+        if one.seq != seq:
+            seq, seen = one.seq, set()
+        if one.record.hash not in seen:
+            seen.add(one.record.hash)
+            latest = max(latest, one.time)
+            yield one._replace(time=latest)
 
 
 def shown_details(record: Record) -> str:
