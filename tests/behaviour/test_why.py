@@ -45,6 +45,22 @@ def test_a_whole_chain_names_every_link_from_commit_to_object(person: Mender) ->
     assert FIRST.decode().strip() not in str(chain)
 
 
+def test_an_object_that_nobody_makes_breaks_the_chain_and_what_is_like_it_is_named(
+    person: Mender,
+) -> None:
+    world = person.world
+    delivered(world)
+    for asked in ("secret/demo-secert", "elsewhere/secret/demo-secret", "object:secret/demo-secre"):
+        link = person.broken(asked)
+        assert (link["kind"], link["exitCode"]) == ("file", 3)
+        assert "no application that was looked at makes it" in link["reason"]
+        assert link["remedy"].startswith(f"did you mean secret/demo-secret in {world.namespace}")
+    link = person.broken("secret/completely-another")
+    assert link["remedy"].startswith("check the name")
+    world.ops.commit({SCRIPT: Executable("#!/bin/sh\nexit 1\n")})
+    assert "exit status 1" in person.broken("secret/demo-secert")["reason"]
+
+
 def test_1_an_entry_with_a_typo_in_its_name(person: Mender) -> None:
     world = person.world
     delivered(world)

@@ -109,7 +109,8 @@ async def explain(
             with undertaking(target.name, command="why", app=target.app, target=target.name):
                 found, where, texts = await look(target, stages, holders, around, subject)
             traces.append(found)
-            if _concerns(found, subject, texts) or (len(settings.targets) == 1 and subject.kind):
+            is_only = len(settings.targets) == 1 and bool(subject.kind) and not found.has_objects
+            if is_only or _concerns(found, subject, texts):
                 how = replace(again, app=target.app or again.app)
                 report = reports.get(target.name)
                 with undertaking(target.name, command="why", app=target.app, target=target.name):
@@ -118,7 +119,8 @@ async def explain(
         if chains:
             return chains
         entry = await _facts(subject, traces, around)
-        return [nobody(subject, [target.name for target in targets], entry)]
+        made = {key for found in traces for key in found.origins}
+        return [nobody(subject, [target.name for target in targets], entry, made)]
 
 
 def _is_asked(target: Target, subject: Subject) -> bool:

@@ -42,6 +42,11 @@ class Trace:
     """Changes of stores that wait for their owners."""
 
     @property
+    def has_objects(self) -> bool:
+        """Whether it came so far that all its objects are known."""
+        return self.stopped not in {Step.SOURCE, Step.STORES, Step.GENERATE}
+
+    @property
     def failed_read(self) -> Read | None:
         """The first question to a store that was not answered."""
         return next((read for read in self.delivery.reads if read.error is not None), None)
