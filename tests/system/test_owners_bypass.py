@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -256,6 +257,27 @@ async def test_who_judges_many_rules_leaves_others_their_turn(
         turns += 1
     assert turns > 20
     assert not judging.result().held
+
+
+async def test_who_looks_through_many_new_commits_leaves_others_their_turn(
+    tmp_path: Path, alice: Signatory, bob: Signatory
+) -> None:
+    """Whoever may push can push thousands that touch nothing owned."""
+    rules = "".join(f"  team/{n}: {{owners: [alice, bob]}}\n" for n in range(20))
+    store = OwnedStore.create(tmp_path / "store", [alice, bob], rules, FILES)
+    owners = Owners(os.environ["PATH"], lambda _: NO_ANCHOR)
+    known = Standing(StoreName.parse("apps"), store.repository.head)
+    known = (await owners.judge(store.git_dir, known, "")).standing
+    for n in range(20):
+        store.repository.commit({"other.gpg": f"{n}"})
+    new = replace(known, commit=store.repository.head)
+    judging = asyncio.create_task(owners.judge(store.git_dir, new, ""))
+    turns = 0
+    while not judging.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns > 20
+    assert {one.commit for one in judging.result().standing.states.values()} == {new.commit}
 
 
 ELSEWHERE = "1234567890123456789012345678901234567890"

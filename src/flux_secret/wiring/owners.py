@@ -72,7 +72,8 @@ class Owners:
         self, mirror: Path, standing: Standing, approvals: str, anchor: Anchor
     ) -> Agreed:
         head = standing.commit
-        if (same := _unchanged(mirror, standing, anchor)) is not None:
+        same = await asyncio.to_thread(_unchanged, mirror, standing, anchor)
+        if same is not None:
             return replace(same, approvals=approvals)
         unowned = not standing.states and anchor == NO_ANCHOR
         if unowned and Commit(mirror, head).entry(OWNERS_FILE) is None:
@@ -173,6 +174,7 @@ def _unchanged(mirror: Path, standing: Standing, anchor: Anchor) -> Agreed | Non
 
     No signature is looked at, and no commit that was judged before: that takes seconds in a store
     of many. What was changed and put back since may have been agreed to meanwhile: it is judged.
+    Rules times commits may be many, and an agent has leases to renew: this is for a thread.
     """
     states, head = standing.states, standing.commit
     if not states or (_named(anchor) and _named(anchor) != standing.anchor):
