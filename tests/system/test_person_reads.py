@@ -269,3 +269,17 @@ def test_a_mounted_store_is_named_by_its_mount_as_gopass_names_it(mounted: Perso
         commit = mounted.run(*git, "HEAD").out.decode().strip()
         assert read(mounted, "store", "show", entry) == [(entry, blob, commit)]
         assert recorded(mounted)[-1][2]["store"] == (mount or str(stores[""]))
+
+
+def test_a_key_that_cannot_sign_the_record_is_said_in_a_persons_words(
+    me: Person, watched: Path
+) -> None:
+    watched.unlink(missing_ok=True)
+    me.env["FLUX_SECRET_RECORD_SIGNING_KEY"] = "0x1234"
+    done = me.flux("store", "show", "web/db", check=False)
+    assert (done.code, done.out) == (4, b"")
+    assert "gpg cannot sign the record with the key '0x1234'" in done.err
+    assert "FLUX_SECRET_RECORD_SIGNING_KEY" in done.err
+    assert "flux-secret --no-record store show" in done.err
+    assert "--git-gpg-key-import" not in done.err
+    assert not watched.exists()

@@ -12,7 +12,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
-from flux_secret.errors import RecordError
+from flux_secret.errors import FluxSecretError, KeyFileError, RecordError
 from flux_secret.model.record import Detail, Kind, Note
 from flux_secret.settings.record import RecordSettings
 
@@ -52,7 +52,7 @@ class CommandRecord:
                 return
             try:
                 await _append(self._settings, [*waiting, *fresh.values()])
-            except RecordError as failure:
+            except (RecordError, KeyFileError) as failure:
                 raise explained(failure, self._command) from None
             self._waiting, self._is_begun = [], True
             self._known |= fresh.keys()
@@ -70,7 +70,7 @@ class CommandRecord:
             return
         try:
             asyncio.run(_append(self._settings, lines))
-        except RecordError as failure:
+        except (RecordError, KeyFileError) as failure:
             if waiting:
                 raise explained(failure, self._command) from None
 
@@ -86,10 +86,15 @@ class CommandRecord:
         return Note(note.kind, note.about, {**note.details, **self._marks})
 
 
-def explained(failure: RecordError, command: str) -> RecordError:
+def explained(failure: RecordError | KeyFileError, command: str) -> FluxSecretError:
     """Say what a person can do, in an emergency, too."""
     remedy = failure.remedy.replace("--record-dir", "FLUX_SECRET_RECORD_DIR=DIRECTORY")
-    return RecordError(
+    if isinstance(failure, KeyFileError):
+        remedy = (
+            "name a key of yours that signs (gpg --list-secret-keys), or none: "
+            "FLUX_SECRET_RECORD_SIGNING_KEY"
+        )
+    return type(failure)(
         failure.what,
         remedy=f"{remedy}; in an emergency: flux-secret --no-record {command} …",
     )

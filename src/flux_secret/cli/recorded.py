@@ -19,7 +19,7 @@ import click
 
 from flux_secret.cli import voice
 from flux_secret.cli.commandrecord import CommandRecord, explained
-from flux_secret.errors import FluxSecretError, RecordError
+from flux_secret.errors import FluxSecretError, KeyFileError, RecordError
 from flux_secret.model.record import Kind, Note, Recorder, Unrecorded
 from flux_secret.settings.record import RecordSettings
 
@@ -155,7 +155,7 @@ async def persons_record(context: click.Context) -> AsyncIterator[Recorder | Non
     async with AsyncExitStack() as opened:
         try:
             record = await opened.enter_async_context(persons(RecordSettings.of_person()))
-        except RecordError as failure:
+        except (RecordError, KeyFileError) as failure:
             raise explained(failure, _name(context)) from None
         yield record
 

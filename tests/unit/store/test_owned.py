@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flux_secret.errors import AccessError, ReadRefusedError
 from flux_secret.model.approval import State
@@ -78,6 +81,18 @@ def test_a_rule_names_applications_and_clusters(
 def test_a_cluster_without_a_name_is_among_all_and_no_others() -> None:
     assert ReadRule("", None, ("*",)).refuses("x", "") == ""
     assert "this one has no name" in ReadRule("", None, ("prod",)).refuses("x", "")
+
+
+@given(name=st.text("ab/", max_size=12), pattern=st.text("ab/*", max_size=8))
+def test_a_pattern_means_what_the_expression_for_it_means(name: str, pattern: str) -> None:
+    expression = ".*".join(map(re.escape, pattern.split("*")))
+    fits = re.fullmatch(expression, name) is not None
+    assert (ReadRule("", (pattern,)).refuses(name, "") == "") == fits
+
+
+def test_no_pattern_takes_long() -> None:
+    """Whoever owns a path writes it: the whole agent would wait."""
+    assert ReadRule("", ("*a" * 100 + "*b",)).refuses("a" * 1000, "")
 
 
 def test_the_longest_prefix_counts() -> None:
