@@ -310,6 +310,18 @@ def test_the_log_shows_what_is_asked_for(
     assert [record["seq"] for record in json.loads(done.out)["records"]] == seqs
 
 
+def test_a_branch_without_a_record_is_not_called_whole(tmp_path: Path, me: Person) -> None:
+    """Whoever may push over it can leave an empty one there."""
+    clone = tmp_path / "clone"
+    me.run("git", "init", "-q", "-b", "flux-secret/record", clone)
+    me.run("git", "-C", clone, "commit", "-q", "--allow-empty", "-m", "nothing")
+    for words in (("verify",), ("verify", "--remember", str(tmp_path / "heads")), ("log",)):
+        done = me.flux("audit", *words, "--git", str(clone), check=False)
+        assert (done.code, done.out) == (3, b"")
+        assert f"{clone} (flux-secret/record) holds no record" in done.err
+    assert not (tmp_path / "heads").exists()
+
+
 def test_a_record_that_is_in_two_places_is_shown_once(tmp_path: Path, me: Person) -> None:
     chain = recorded_chain(tmp_path / "r")
     (tmp_path / "export.jsonl").write_bytes(b"".join(chain.lines))

@@ -62,9 +62,7 @@ def selection_options(command: F) -> F:
 def places_of(given: Mapping[str, Any]) -> list[Place]:
     """Give the places that are named, else a person's own record; raise `ConfigurationError`."""
     named = [place_at(path) for path in given["places"]]
-    for clone in given["clones"]:
-        name = f"{clone} ({given['branch']})"
-        named.append(BranchPlace(name, branch_of(clone, given["branch"])))
+    named += [_branch(clone, given["branch"]) for clone in given["clones"]]
     if named:
         return named
     folder = record_folder()
@@ -75,6 +73,18 @@ def places_of(given: Mapping[str, Any]) -> list[Place]:
             "with --git DIRECTORY",
         )
     return [place_at(folder)]
+
+
+def _branch(clone: Path, branch: str) -> Place:
+    """Give a branch that holds a record: nothing in one that was emptied would be wrong."""
+    place = BranchPlace(f"{clone} ({branch})", branch_of(clone, branch))
+    if next(place.lines(), None) is None:
+        raise ConfigurationError(
+            f"{place.name} holds no record: no folder in it has files of lines",
+            remedy="name the branch that it is pushed to, with --branch; if it is that one, "
+            "somebody emptied it: compare with another copy",
+        )
+    return place
 
 
 def selection_of(given: Mapping[str, Any]) -> Selection:
