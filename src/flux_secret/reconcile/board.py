@@ -284,6 +284,7 @@ class Board:
         if (app := self._said.pop(name, None)) is not None:
             self._outcomes.forget([target.name for target in app.targets])
         self._metrics.apps.forget(name)
+        self.vitals.forget(name)
         self.left(name)
 
     def quiet(self) -> None:
@@ -295,7 +296,7 @@ class Board:
         self._stands(standing.begun(app, self.status(app.name)), None)
 
     def _ended(self, app: App, done: Round, seconds: float) -> None:
-        self.note(done, seconds)
+        self.note(done, seconds, app)
         self.vitals.moves()
         self._see_whether_started()
         lane = self.scheduler.lane(app.name)
@@ -339,9 +340,10 @@ class Board:
         self._metrics.apps.keep(self._owns)
         return self._metrics.text()
 
-    def note(self, done: Round, seconds: float) -> None:
-        """Take in a round that has ended."""
-        self.vitals.noted(done.deliveries)
+    def note(self, done: Round, seconds: float, app: App | None = None) -> None:
+        """Take in a round that has ended, and whose it was."""
+        due = (app.name, app.sync_seconds) if app else (None, 0.0)
+        self.vitals.noted(done.deliveries, *due)
         for one in done.deliveries:
             self._outcomes.note(one)
         loaded = any(one.error is None for one in done.deliveries)

@@ -10,12 +10,14 @@ from dataclasses import replace
 from typing import Final
 
 from flux_secret.errors import DecryptError, FluxSecretError
+from flux_secret.model.app import AppName
 from flux_secret.model.delivery import Delivery
 from flux_secret.model.health import Check
 from flux_secret.model.names import StoreName
 from flux_secret.reconcile.health import Facts, Limits, live, ready
 
 ASKING_SECONDS: Final = 15.0  # between two questions to the API server, whether it is there
+ROUND_SECONDS: Final = 60.0  # that a round may take which is due
 BEGINNING_SECONDS: Final = 600.0  # from the start until repositories have been asked
 
 
@@ -35,6 +37,8 @@ class Vitals:
         self._limits = limits or Limits()
         self._clock = clock
         self._facts = Facts(due_at=clock() + BEGINNING_SECONDS)
+        self._good: dict[AppName | None, float] = {}
+        """Until when each App that is as it should be counts, on the clock."""
         self._here: dict[StoreName, bool] = {}
         self._opens: dict[StoreName, bool] = {}
 
@@ -103,17 +107,29 @@ class Vitals:
         self._here[name] = here
         self._count_stores()
 
-    def noted(self, deliveries: Collection[Delivery]) -> None:
+    def noted(
+        self, deliveries: Collection[Delivery], app: AppName | None = None, due_seconds: float = 0.0
+    ) -> None:
         """Take in deliveries that have ended: a round's, or one by one.
 
-        One that delivered something is enough; what failed meanwhile has a metric of its own.
+        One that delivered something is enough; what failed meanwhile has a metric of its own. An
+        `app` that is as it should be counts until its next round, in `due_seconds`, has ended.
         """
         for delivery in deliveries:
             self._opens.update(_opened(delivery))
         self._count_stores()
         idle = bool(deliveries) and not any(map(_has_delivered, deliveries))
-        failing = self._since(self._facts.failing_since, lasts=idle)
+        if idle:
+            self._good.pop(app, None)
+        else:
+            self._good[app] = self._clock() + (due_seconds + ROUND_SECONDS if due_seconds else 0.0)
+        known, now = self._facts.failing_since, max([self._clock(), *self._good.values()])
+        failing = (now if known is None else min(known, now)) if idle else None
         self._facts = replace(self._facts, failing_since=failing)
+
+    def forget(self, app: AppName) -> None:
+        """Count an App no more: it is gone."""
+        self._good.pop(app, None)
 
     async def watch_cluster(self, ask: Callable[[], Awaitable[None]]) -> None:
         """Ask the API server again and again, until cancelled: a round may be far away."""

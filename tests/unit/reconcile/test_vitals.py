@@ -14,6 +14,7 @@ from flux_secret.errors import (
     RejectedError,
     UnreachableError,
 )
+from flux_secret.model.app import AppName
 from flux_secret.model.change import Action, Change
 from flux_secret.model.delivery import Delivery, Read
 from flux_secret.model.giturl import GitUrl
@@ -22,7 +23,7 @@ from flux_secret.model.reference import Lookup
 from flux_secret.model.target import Source, Target
 from flux_secret.reconcile import vitals as module
 from flux_secret.reconcile.health import Limits
-from flux_secret.reconcile.vitals import BEGINNING_SECONDS, Vitals
+from flux_secret.reconcile.vitals import BEGINNING_SECONDS, ROUND_SECONDS, Vitals
 
 APPS, TEAM = StoreName.parse("apps"), StoreName.parse("team")
 TARGET = Target(
@@ -31,6 +32,9 @@ TARGET = Target(
 KEY = ObjectKey("", "Secret", "dev", "demo")
 GOOD = Change(KEY, Action.CONFIGURED)
 BAD = Change(KEY, Action.FAILED, error=RejectedError("no"))
+
+
+RARE, OFTEN = AppName("dev", "rare"), AppName("dev", "often")
 
 
 @dataclass
@@ -189,3 +193,32 @@ def test_a_replica_that_does_not_lead_and_one_that_stops_say_so() -> None:
     world.vitals.stops()
     assert world.failed() == {"started", "shutdown"}
     assert not any(one.failed for one in world.vitals.live())
+
+
+def test_one_that_is_as_it_should_be_and_rarely_due_counts_while_another_fails() -> None:
+    """Some applications fail, others are delivered: that is the state of those applications."""
+    world, broken = World(), delivery(error=UnreachableError("gone"))
+    world.vitals.starts()
+    world.vitals.noted([delivery(GOOD)], RARE, 3600)
+    for _ in range(4):
+        world.now += 800
+        world.vitals.noted([broken], OFTEN, 300)
+        assert "syncs" not in world.failed()
+    world.now += 450
+    world.vitals.noted([broken], RARE, 3600)
+    assert world.failing() == world.now
+    world.now += 901
+    world.vitals.noted([broken], OFTEN, 300)
+    assert "syncs" in world.failed()
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_one_that_is_gone_or_comes_no_more_counts_no_longer_than_it_was_due(is_gone: bool) -> None:
+    world, broken = World(), delivery(error=UnreachableError("gone"))
+    world.vitals.noted([delivery(GOOD)], RARE, 3600)
+    if is_gone:
+        world.vitals.forget(RARE)
+    world.vitals.noted([broken], OFTEN, 300)
+    assert world.failing() == (100 if is_gone else 100 + 3600 + ROUND_SECONDS)
+    world.vitals.noted([delivery(GOOD)], OFTEN, 300)
+    assert world.failing() is None
