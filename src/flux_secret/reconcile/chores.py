@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from types import TracebackType
@@ -28,6 +29,8 @@ class _Lane:
     due: float
     """On the clock of the event loop; seconds."""
     changed: asyncio.Event
+    waits: bool
+    """Whether it waits for what may take long, and takes no place meanwhile."""
 
 
 class Chores:
@@ -70,15 +73,20 @@ class Chores:
         if error is not None and self._failed is not None and not self._failed.done():
             self._failed.set_exception(error)
 
-    def want(self, key: Hashable, chore: Chore, *, after_seconds: float = 0.0) -> None:
-        """Do this for the key, not before `after_seconds`."""
+    def want(
+        self, key: Hashable, chore: Chore, *, after_seconds: float = 0.0, waits: bool = False
+    ) -> None:
+        """Do this for the key, not before `after_seconds`.
+
+        One that `waits`, as for a delivery to end, takes none of the places.
+        """
         due = asyncio.get_running_loop().time() + after_seconds
         lane = self._lanes.get(key)
         if lane is not None:
-            lane.chore, lane.due = chore, due
+            lane.chore, lane.due, lane.waits = chore, due, waits
             lane.changed.set()
             return
-        self._lanes[key] = _Lane(chore, due, asyncio.Event())
+        self._lanes[key] = _Lane(chore, due, asyncio.Event(), waits)
         task = asyncio.ensure_future(self._run(key, self._lanes[key]))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -104,7 +112,7 @@ class Chores:
             except TimeoutError:
                 pass
             try:
-                async with self._places:
+                async with contextlib.nullcontext() if lane.waits else self._places:
                     if lane.due > now():  # what came while it waited for a place has time
                         continue
                     lane.changed.clear()

@@ -122,3 +122,12 @@ def test_what_comes_while_it_waits_for_a_place_is_done_instead_and_when_it_is_du
 
     done = run(Desk(takes_seconds=2), act)
     assert done == [("a", 2), ("b", 2), ("new", 4), ("later", 13)]
+
+
+def test_what_waits_for_something_long_takes_no_place() -> None:
+    async def act(chores: Chores, desk: Desk) -> None:
+        for name in ("a", "b", "c"):
+            chores.want(name, lambda: asyncio.sleep(500), waits=True)
+        chores.want("d", desk.chore("d"))
+
+    assert run(Desk(), act) == [("d", 0.0)]

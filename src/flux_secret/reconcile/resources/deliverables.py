@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -19,7 +20,7 @@ from flux_secret.model.status import AppStatus, Reason
 from flux_secret.model.store import Store
 from flux_secret.outside.kubernetes import Gone, ServedKind, Synced, Told, Upsert
 from flux_secret.outside.kubernetes.body import mapping, text
-from flux_secret.reconcile.chores import Chores
+from flux_secret.reconcile.chores import AT_ONCE, Chores
 from flux_secret.reconcile.resources import kinds
 from flux_secret.reconcile.resources.finalizer import Finalizer
 from flux_secret.reconcile.resources.interface import Surroundings
@@ -53,6 +54,7 @@ class Deliverables:
         self._teller = teller
         self._finalizer = Finalizer(around.client, kind.served, around.retire)
         self._trees: dict[AppName, Tree] = {}
+        self._releasing = asyncio.Semaphore(AT_ONCE)
         self._asking: dict[AppName, str] = {}
         """What somebody asked for with an annotation, until the status says that it was done."""
         self.listed = False
@@ -113,7 +115,7 @@ class Deliverables:
             self._leave(name)
         elif kinds.is_leaving(tree):
             if is_ours:
-                self._chores.want(finalizer, lambda: self._release(name))
+                self._chores.want(finalizer, lambda: self._release(name), waits=True)
         elif not is_ours:
             self._chores.want(finalizer, lambda: self._claim(name))
         else:
@@ -153,7 +155,7 @@ class Deliverables:
             self._asking.pop(name, None)
         elif self._asking.get(name) != asked:
             self._asking[name] = asked
-            self._chores.want(f"sync of {name}", lambda: self._asked(name, asked))
+            self._chores.want(f"sync of {name}", lambda: self._asked(name, asked), waits=True)
 
     async def _follow(self) -> None:
         apps = self._board.scheduler.apps
@@ -177,7 +179,8 @@ class Deliverables:
             self._board.refuse(name, Reason.SUSPENDED, error)
             raise error  # so that it is looked at again
         try:
-            await self._finalizer.release(name, tree, prune=prune)
+            async with self._releasing:
+                await self._finalizer.release(name, tree, prune=prune)
         except FluxSecretError as error:
             self._board.refuse(name, Reason.PRUNE_FAILED, error)
             raise
@@ -195,7 +198,7 @@ class Deliverables:
 
     def _drop(self, name: AppName) -> None:
         scheduler = self._board.scheduler
-        self._chores.want(f"lane of {name}", lambda: scheduler.drop(name))
+        self._chores.want(f"lane of {name}", lambda: scheduler.drop(name), waits=True)
 
     def _leave(self, name: AppName) -> None:
         """Write nothing more to an object: it is another replica's, or no more."""

@@ -110,7 +110,7 @@ class Replica:
 
     async def live(self) -> None:
         self.board = Board(Repository("", "", ""), [], owns=lambda _name: self.owns)
-        async with Chores() as chores:
+        async with Chores(at_once=1) as chores:
             around = Surroundings(
                 self.cluster,  # type: ignore[arg-type]
                 self.board,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from flux_secret.model.hold import Hold
@@ -24,6 +26,28 @@ def test_who_asks_with_an_annotation_gets_one_delivery_however_long_it_takes(sec
     cluster = told((10, asks), seconds=60)
     assert rounds == [(10, True)]
     assert cluster.tree["status"]["lastHandledReconcileAt"] == "now"
+
+
+def test_while_somebody_waits_for_a_delivery_statuses_are_written() -> None:
+    """Of a thousand that are asked for at once, each waits for its turn."""
+
+    def asks(one: Replica, _two: Replica) -> None:
+        one.round_seconds = QUIET_SECONDS + 60
+        one.cluster.change(metadata=ASKED)
+
+    cluster = told((10, asks), seconds=20)
+    assert cluster.conditions == ["Ready", "Reconciling"]
+
+
+def test_while_a_deleted_app_waits_for_its_delivery_to_end_statuses_are_written() -> None:
+    def deletes(one: Replica, _two: Replica) -> None:
+        one.round_seconds = QUIET_SECONDS + 60
+        one.board.scheduler.wake()
+        asyncio.get_running_loop().call_later(1, lambda: one.cluster.change(metadata=DELETED))
+
+    cluster = told((10, deletes), seconds=20)
+    assert cluster.conditions == ["Ready", "Reconciling"]
+    assert cluster.retired == []
 
 
 def test_what_was_asked_of_a_suspended_app_is_done_once_it_is_resumed() -> None:
