@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from flux_secret.wiring.approving import bench
 from simulators.owned import ssh_key
 from simulators.person import Done, Person, person
 
@@ -337,3 +340,26 @@ def test_owners_accept_a_branch_that_was_set_back(team: Team) -> None:
     unknown = team.alice.flux(*words[:2], "f" * 40, *words[3:], check=False)
     assert unknown.code == 2
     assert "is no commit" in unknown.err
+
+
+@pytest.mark.parametrize("pushed", ["version: 1\nowners: {}\npaths: {}\n", "no: [YAML"])
+def test_what_somebody_pushed_over_the_rules_is_taken_back_by_those_of_before(
+    team: Team, pushed: str
+) -> None:
+    new = team.alice.git("rev-parse", "HEAD")
+    before = bench(team.alice.store / ".git", new, path=os.environ["PATH"])
+    states = before.judging.anchored(new, new)  # as an agent has them on record
+    team.alice.writes_file(OWNERS, pushed)
+    team.alice.git("commit", "-qam", "nobody answers any more")
+    team.alice.git("push", "-q", "origin", "HEAD")
+    old = team.alice.git("rev-parse", "HEAD")
+    team.bob.git("fetch", "-q")
+    team.alice.git("reset", "-q", "--hard", new)
+    team.alice.git("push", "-qf", "origin", "HEAD")
+    words = ("store", "accept-rewind", new, "--instead-of", old, "-y")
+    team.alice.flux(*words)
+    team.bob.flux(*words, "--ssh-key", str(team.ssh))
+    used = bench(team.bob.store / ".git", old, path=os.environ["PATH"])
+    found = asyncio.run(used.rewinding.judge(old, new, states, used.approvals))
+    assert found.is_accepted, found.verdicts
+    assert states.keys() == found.states.keys()

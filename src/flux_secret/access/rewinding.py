@@ -65,13 +65,23 @@ class Rewinding:
             best = best or rewind
         return best or Rewind(head, (), states)
 
+    def before(self, old: str, prefix: str, state: State) -> State:
+        """Give what is agreed to leave: where it cannot be read, what was approved by then.
+
+        Else whoever pushed an owners file that is no YAML would have made going back impossible.
+        """
+        try:
+            return State(old, self._judging.content(old, prefix))
+        except ConfigurationError:
+            return State(old, state.content)
+
     async def _to(
         self, old: str, commit: str, states: Mapping[str, State], offered: Sequence[Approval]
     ) -> Rewind:
         verdicts = []
         try:
             new = {one: State(commit, self._judging.content(commit, one)) for one in states}
-            then = {one: State(old, self._judging.content(old, one)) for one in states}
+            then = {one: self.before(old, one, state) for one, state in states.items()}
         except ConfigurationError as error:  # nobody can agree to what cannot be read
             return Rewind(commit, tuple(_unreadable(states, error.what)), states)
         for prefix, state in states.items():

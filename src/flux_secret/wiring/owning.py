@@ -80,16 +80,16 @@ class Owning:
                 remedy="bring them together first: flux-secret store sync",
             )
 
-    def bench(self) -> Bench:
+    def bench(self, head: str = "") -> Bench:
         """Connect what judges it: with the store's keys only, as an agent knows no others."""
-        return bench(self.clone.git_dir, self.head, path=self.settings.tool_path)
+        return bench(self.clone.git_dir, head or self.head, path=self.settings.tool_path)
 
-    async def trusted(self, used: Bench, since: str | None = None) -> str | None:
+    async def trusted(self, used: Bench, since: str | None = None, head: str = "") -> str | None:
         """Give the commit that is trusted; None in a store without owners."""
         git, root = self.clone.git, self.clone.folder.root
         named = since or await git.ask(root, "config", "--get", SINCE)
         if named is None:
-            return next(used.judging.introduced(self.head), None)
+            return next(used.judging.introduced(head or self.head), None)
         words = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{named}^{{commit}}")
         found = await git.ask(root, *words)
         if found is None:
@@ -104,6 +104,12 @@ class Owning:
         trusted = await self.trusted(used, since)
         states = used.judging.anchored(self.head, trusted) if trusted else {}
         return await used.judging.judge(self.head, states, used.approvals)
+
+    async def agreed(self, used: Bench, old: str) -> Mapping[str, State]:
+        """Give what owners had agreed to when a commit was delivered, as agents remember it."""
+        trusted = await self.trusted(used, head=old)
+        states = used.judging.anchored(old, trusted) if trusted else {}
+        return (await used.judging.judge(old, states, used.approvals)).states
 
     async def pens(self, owners: Iterable[Owner], ssh_key: Path | None) -> Sequence[Pen]:
         """Give the keys of these owners that the person can sign with."""
@@ -144,17 +150,21 @@ class Owning:
             rule = owners.rule(one.prefix)
         return owners.of(rule) if owners and rule else ()
 
-    def rewinds(self, used: Bench, old: str, new: str) -> Mapping[str, Statement]:
-        """Give what is signed by prefix so that `new` may take the place of `old`."""
+    def rewinds(
+        self, used: Bench, states: Mapping[str, State], old: str, new: str
+    ) -> Iterator[tuple[Statement, tuple[Owner, ...]]]:
+        """Give what is signed so that `new` may take the place of `old`, and by whom.
+
+        Those decide whom owners agreed to last: `old` may be what somebody pushed without them.
+        """
         store = used.lineage.first(new)
-        return {
-            rule.prefix: Statement(
-                Purpose.REWIND, store, rule.prefix,
-                State(old, used.judging.content(old, rule.prefix)),
-                State(new, used.judging.content(new, rule.prefix)),
-            )
-            for rule in used.judging.owners(old).rules
-        }  # fmt: skip
+        for prefix, state in sorted(states.items()):
+            owners = used.judging.owners(state.commit)
+            rule = owners.rule(prefix)
+            before = used.rewinding.before(old, prefix, state)
+            after = State(new, used.judging.content(new, prefix))
+            step = Statement(Purpose.REWIND, store, prefix, before, after)
+            yield step, owners.of(rule) if rule else ()
 
     async def _sign(self, text: bytes, key: str) -> bytes:
         try:

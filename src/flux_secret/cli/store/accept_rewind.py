@@ -41,19 +41,17 @@ async def _accept(commits: tuple[str, str], place: str, signing: Signing) -> int
     async with mounted(settings, on_record()) as mounts:
         store = named_store(mounts, place)
         owning = await Owning.of(store, settings, offline=signing.offline)
-        used = owning.bench()
         old, new = [await _commit(owning, one) for one in commits]
+        used = owning.bench(old)
         if used.lineage.leads_to(old, new):
             raise UsageError(
                 f"{new[:12]} contains {old[:12]}: nothing is taken back",
                 remedy="agents follow it as it is; approve it: flux-secret owners approve",
             )
-        owners = used.judging.owners(old)
-        mine = []
-        for prefix, step in owning.rewinds(used, old, new).items():
-            rule = owners.rule(prefix)
-            pens = await owning.pens(owners.of(rule) if rule else (), signing.ssh_key)
-            mine += [(prefix, step, pens[0])] if pens else []
+        states, mine = await owning.agreed(used, old), []
+        for step, owners in owning.rewinds(used, states, old, new):
+            pens = await owning.pens(owners, signing.ssh_key)
+            mine += [(step, pens[0])] if pens else []
         if not mine:
             raise AccessError(
                 f"you own nothing at {old[:12]}, or have no key for it here",
@@ -62,14 +60,15 @@ async def _accept(commits: tuple[str, str], place: str, signing: Signing) -> int
         lost = used.lineage.steps(new, old)
         voice.say(f"{store.place('')}: {new[:12]} instead of {old[:12]}")
         voice.say(f"  {voice.counted(len(lost), 'commit')} of it would be taken back")
-        for prefix, _, _ in mine:
-            same = used.judging.content(old, prefix) == used.judging.content(new, prefix)
-            voice.say(f"  {store.place(prefix)}: {'the same content' if same else 'other content'}")
+        for step, _ in mine:
+            same = step.old is not None and step.old.content == step.new.content
+            content = "the same content" if same else "other content"
+            voice.say(f"  {store.place(step.prefix)}: {content}")
         if not confirmed("do you agree, as an owner?", yes=signing.yes):
             return 1
-        for prefix, step, pen in mine:
+        for step, pen in mine:
             await owning.sign([step], pen)
-            voice.say(f"{prefix or 'the whole store'}: signed with {pen.key.short}")
+            voice.say(f"{step.prefix or 'the whole store'}: signed with {pen.key.short}")
         if not await owning.push():
             voice.note("the approval is kept here and was not pushed: nobody else sees it yet")
         return 0
