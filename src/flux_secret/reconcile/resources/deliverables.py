@@ -114,6 +114,7 @@ class Deliverables:
         if not self._around.owns(name):
             self._leave(name)
         elif kinds.is_leaving(tree):
+            self._chores.forget(f"sync of {name}")
             if is_ours:
                 self._chores.want(finalizer, lambda: self._release(name), waits=True)
         elif not is_ours:
@@ -127,7 +128,8 @@ class Deliverables:
         except FluxSecretError as error:
             self._drop(name)
             self._board.refuse(name, Reason.INVALID, error)
-            if (asked := kinds.requested(tree)) != kinds.handled(tree):  # that is the answer
+            asked = kinds.requested(tree)
+            if asked and asked != kinds.handled(tree):  # that is the answer
                 status = self._board.status(name)
                 self._teller.app(self._kind.served, tree, status, handled=asked)
             return
@@ -198,6 +200,8 @@ class Deliverables:
 
     def _drop(self, name: AppName) -> None:
         scheduler = self._board.scheduler
+        self._asking.pop(name, None)
+        self._chores.forget(f"sync of {name}")
         self._chores.want(f"lane of {name}", lambda: scheduler.drop(name), waits=True)
 
     def _leave(self, name: AppName) -> None:

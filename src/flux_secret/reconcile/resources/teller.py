@@ -29,6 +29,9 @@ class Teller:
         self._chores = chores
         self._writing: set[str] = set()
         """Whose status is being written now: what it says then, nobody knows yet."""
+        self._handled: dict[str, str] = {}
+        """What was done last of what annotations asked for; it is not unsaid by another status
+        that was made while this one was being written."""
         self._mended: dict[str, float] = {}
         """How long a status waits that somebody keeps overwriting, in seconds."""
         self._said: dict[str, Mapping[str, Json]] = {}
@@ -36,7 +39,9 @@ class Teller:
 
     def app(self, kind: ServedKind, tree: Tree, status: AppStatus, *, handled: str = "") -> None:
         """Say how one stands; `handled` is what was asked for with an annotation, and done."""
-        wanted = conditions.of_app(status, self._shown(kind, tree, handled))
+        if handled:
+            self._handled[_key_of(kind, tree)] = handled
+        wanted = conditions.of_app(status, self._shown(kind, tree))
         self._mended.pop(_key_of(kind, tree), None)
         self._say(kind, tree, wanted, QUIET_SECONDS if status.reconciling else 0.0)
 
@@ -72,16 +77,17 @@ class Teller:
     def forget(self, kind: ServedKind, namespace: str, name: str) -> None:
         """Say nothing more of an object: it is gone."""
         key = _key(kind, namespace, name)
-        self._said.pop(key, None)
-        self._mended.pop(key, None)
+        for known in (self._said, self._handled, self._mended):
+            known.pop(key, None)
         self._chores.forget(key)
 
     def _is_telling(self, kind: ServedKind, tree: Tree) -> bool:
         return self._chores.has(_key_of(kind, tree))
 
-    def _shown(self, kind: ServedKind, tree: Tree, handled: str = "") -> Shown:
-        before = self._said.get(_key_of(kind, tree)) or mapping(tree, "status")
-        done = handled or text(before, "lastHandledReconcileAt")
+    def _shown(self, kind: ServedKind, tree: Tree) -> Shown:
+        key = _key_of(kind, tree)
+        before = self._said.get(key) or mapping(tree, "status")
+        done = self._handled.get(key) or text(before, "lastHandledReconcileAt")
         return Shown(kinds.generation_of(tree), before, done)
 
     def _say(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import structlog
 
 from flux_secret.api.interface import Repository
-from flux_secret.errors import ConfigurationError
+from flux_secret.errors import ConfigurationError, ObjectError
 from flux_secret.model.app import App, AppName
 from flux_secret.model.delivery import Delivery, Revision
 from flux_secret.model.status import AppStatus
@@ -43,6 +43,8 @@ class Cluster:
         self.retired: list[tuple[float, bool]] = []
         """When what was delivered was given up, and whether it was removed."""
         self.takes_seconds = 0.0
+        self.refuses_to_retire = False
+        self.log: Sequence[MutableMapping[str, Any]] = ()
 
     @property
     def ready(self) -> str:
@@ -83,6 +85,8 @@ class Cluster:
 
     async def retire(self, name: AppName, account: str, *, prune: bool) -> None:
         assert (name, account) == (NAME, "")
+        if self.refuses_to_retire:
+            raise ObjectError("something holds it", remedy="see what")
         self.retired.append((asyncio.get_running_loop().time(), prune))
 
 
@@ -171,5 +175,7 @@ def told(*steps: tuple[float, Callable[[Replica, Replica], object]], seconds: fl
         await asyncio.gather(*lives, return_exceptions=True)
         return cluster
 
-    with structlog.testing.capture_logs():
-        return in_virtual_time(main())
+    with structlog.testing.capture_logs() as log:
+        cluster = in_virtual_time(main())
+    cluster.log = log
+    return cluster

@@ -28,6 +28,24 @@ def test_who_asks_with_an_annotation_gets_one_delivery_however_long_it_takes(sec
     assert cluster.tree["status"]["lastHandledReconcileAt"] == "now"
 
 
+@pytest.mark.parametrize("change", [{"spec": {"path": "../up"}}, {"metadata": DELETED}])
+def test_nobody_goes_on_asking_for_an_app_that_is_delivered_no_more(
+    change: dict[str, dict[str, str]],
+) -> None:
+    def asks(one: Replica, _two: Replica) -> None:
+        one.round_seconds = 2
+        one.cluster.change(metadata=ASKED)
+
+    def breaks(one: Replica, _two: Replica) -> None:
+        one.cluster.refuses_to_retire = True
+        one.cluster.change(metadata=ASKED | {"annotations": {"flux-secret.io/requestedAt": "2"}})
+        one.cluster.change(**change)
+
+    cluster = told((10, asks), (11, breaks), seconds=300)
+    assert [said for said in cluster.log if "sync of" in str(said.get("about"))] == []
+    assert len(cluster.writes) < 8
+
+
 def test_while_somebody_waits_for_a_delivery_statuses_are_written() -> None:
     """Of a thousand that are asked for at once, each waits for its turn."""
 
