@@ -6,7 +6,10 @@ any writers (an export, or one file of a chain). Lines are read one by one, and 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import os
+from array import array
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, Protocol
 
@@ -107,15 +110,36 @@ class FilePlace:
 
     def writers(self) -> Sequence[str]:
         """Give the names that lines have, in their order."""
-        return list(dict.fromkeys(line.writer for line in self.lines()))
+        return list(self._found)
 
     def lines(self, writers: Collection[str] | None = None) -> Iterator[Line]:
-        """Give its lines, in their order."""
+        """Give its lines, in their order; those of one writer without reading the others'."""
+        if writers is not None and len(writers) == 1:
+            yield from self._of(next(iter(writers)))
+            return
         writer = _UNKNOWN
-        for number, line in _numbered(self._file):
+        for number, _, line in _numbered(self._file):
             writer = writer_in(line) or writer
             if writers is None or writer in writers:
                 yield Line(writer, self._file.name, number, line)
+
+    @cached_property
+    def _found(self) -> Mapping[str, array[int]]:
+        """Find each writer's lines: number, place and length of each, one after another."""
+        writer = _UNKNOWN
+        found: dict[str, array[int]] = {}
+        for number, at, line in _numbered(self._file):
+            writer = writer_in(line) or writer
+            found.setdefault(writer, array("Q")).extend((number, at, len(line)))
+        return found
+
+    def _of(self, writer: str) -> Iterator[Line]:
+        """Give one writer's lines; no file stays open between them, as writers may be thousands."""
+        numbers = iter(self._found.get(writer, ()))
+        for number, at, length in zip(numbers, numbers, numbers, strict=True):
+            with _opened(self._file) as file:
+                line = os.pread(file.fileno(), length, at)
+            yield Line(writer, self._file.name, number, line)
 
 
 class Item(Protocol):
@@ -212,21 +236,24 @@ def writer_in(untrusted: bytes) -> str | None:
 
 def _of_writer(folder: Path, prefix: str) -> Iterator[Line]:
     for file in segment_files(folder):
-        for number, line in _numbered(file):
+        for number, _, line in _numbered(file):
             yield Line(folder.name, f"{prefix}{file.name}", number, line)
 
 
-def _numbered(path: Path) -> Iterator[tuple[int, bytes]]:
+def _numbered(path: Path) -> Iterator[tuple[int, int, bytes]]:
+    """Give each line with its number and its place in the file."""
     with _opened(path) as file:
-        number = 0
+        number, at = 0, 0
         while line := file.readline(MAX_LINE_BYTES + 1):
             number += 1
-            yield number, line
+            yield number, at, line
+            at += len(line)
             if line.endswith(b"\n"):
                 continue
             if len(line) <= MAX_LINE_BYTES:
                 return  # what a writer adds meanwhile is no line of its own
             _pass_over(file, f"line {number} of {path}")
+            at = file.tell()
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,28 @@ def test_a_line_without_an_end_is_not_read_for_ever(
         opened.truncate(10**12)  # of zeros, without a block on the disk
     with pytest.raises(ConfigurationError, match=f"line 5 of {file} is longer than"):
         verify([place_at(tmp_path)], None)
+
+
+def test_each_writers_lines_are_found_in_a_file_of_many_without_reading_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each replica's pod may have had a chain of its own: writers times lines is too many."""
+    export = tmp_path / "export.jsonl"
+    names = [f"agent-{number:012x}" for number in range(30)]
+    lines = [b'{"n":%d,"writer":"%s"}\n' % (n, one.encode()) for n in range(3) for one in names]
+    export.write_bytes(b"".join([*lines, b"no line", b"x" * (MAX_LINE_BYTES + 9), b"\n", lines[0]]))
+    place, read = place_at(export), list[Path]()
+    whole = [*place.lines()]
+    numbered = places._numbered
+
+    def counted(path: Path) -> Iterator[tuple[int, int, bytes]]:
+        read.append(path)
+        return numbered(path)
+
+    monkeypatch.setattr(places, "_numbered", counted)
+    for one in dict.fromkeys(line.writer for line in whole):
+        assert [*place.lines({one})] == [line for line in whole if line.writer == one]
+    assert place.writers() == names
+    assert len(read) == 1
+    assert not [*place.lines({"nobody"})]
+    assert [*place.lines(names)] == whole
