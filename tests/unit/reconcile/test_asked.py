@@ -102,6 +102,7 @@ def test_before_the_first_round_what_was_said_last_of_the_same_object_holds() ->
 def test_what_a_person_suspended_beside_the_object_is_suspended_for_who_asks() -> None:
     still = AppStatus(DEMO, ready=True, reason=Reason.SUCCEEDED, suspended=True)
     assert shown(still).suspended
+    assert not shown(still, generation=2).suspended  # resumed, and the agent has not looked yet
     one = tree("dev-demo", "demo", status=of_app(still, Shown(1, {})))
     with pytest.raises(ConfigurationError, match="is suspended") as refused:
         asyncio.run(Apps(cast("Client", Server(one)), "").sync([one], 1))

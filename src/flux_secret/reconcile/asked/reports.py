@@ -12,10 +12,16 @@ _READY = {"True": True, "False": False}
 
 
 def is_suspended(tree: Tree) -> bool:
-    """Whether it says so itself, or its agent does: a person has said it beside the object."""
+    """Whether it says so itself, or its agent does: a person has said it beside the object.
+
+    What the agent said of an earlier generation does not count: it was resumed since.
+    """
     said = mapping(tree, "spec").get("suspend") is True
-    conditions = items(mapping(tree, "status"), "conditions")
-    return said or any(text(one, "type") == SUSPENDED for one in conditions)
+    now = kinds.generation_of(tree)
+    return said or any(
+        text(one, "type") == SUSPENDED and number(one, "observedGeneration") == now
+        for one in items(mapping(tree, "status"), "conditions")
+    )
 
 
 def report_of(tree: Tree) -> AppReport:
