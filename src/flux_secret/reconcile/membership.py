@@ -224,9 +224,9 @@ class Membership:
     async def _pause(self) -> None:
         """Wait for the next beat: at the latest when somebody may die, sooner on a hint."""
         # early enough for a beat to take its time, and at different times
-        regular = self._timing.retry_seconds * (0.9 - random.random() / 5)  # noqa: S311
-        until_death = self._next_death - self._clock()
-        seconds = min(regular, until_death) if until_death > 0 else regular
+        regular = self._timing.retry_seconds * (0.85 - random.random() / 5)  # noqa: S311
+        until_death = self._next_death - self._clock()  # it may have come during the beat
+        seconds = min(regular, max(0.0, until_death))
         shortest = min(seconds, self._timing.shortest_seconds)
         await asyncio.sleep(shortest)
         with contextlib.suppress(TimeoutError):
@@ -236,7 +236,7 @@ class Membership:
     # -- a beat --
 
     async def _beat(self) -> None:
-        began = self._clock()
+        began, self._next_death = self._clock(), float("inf")  # unknown until all was read
         leases = await self._read()
         joins = self.held.seconds_left() <= 0 or self._mine is None
         if joins:  # as a new one, since others may have shared out what was ours

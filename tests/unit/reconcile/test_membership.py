@@ -257,6 +257,24 @@ def test_a_lease_that_somebody_deletes_is_made_again() -> None:
     played(world)
 
 
+def test_from_who_dies_during_a_beat_it_is_taken_over_at_once() -> None:
+    """A beat reads just before the lease runs out, and ends just after: the next is not awaited."""
+
+    async def play() -> None:
+        server = LeaseServer(seconds=0.02)
+        left, dead = [await Replica.start(server, f"agent-{number}") for number in range(2)]
+        await until(lambda: is_shared([left, dead]), within=10)
+        dead.kill()
+        await asyncio.sleep(10)  # what it wrote last was read by now
+        dies = left.membership._next_death
+        await asyncio.sleep(dies - left.clock.uptime() - 0.03)
+        assert left.apps != set(APPS)
+        left.membership.say("news", soon=True)
+        await until(lambda: left.apps == set(APPS), within=0.2, every=0.01)
+
+    in_virtual_time(play())
+
+
 def test_leases_of_the_dead_are_removed_by_the_leader_and_never_those_of_the_living() -> None:
     async def world(server: LeaseServer, replicas: list[Replica]) -> None:
         replicas[0].kill()
