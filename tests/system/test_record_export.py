@@ -68,3 +68,11 @@ def test_an_export_that_fails_leaves_no_file(tmp_path: Path, me: Person) -> None
         me.flux("audit", "export", str(tmp_path / "r"), "--output", str(out), check=False).code == 3
     )
     assert list(out.parent.iterdir()) == []
+
+
+def test_a_dash_is_standard_output(tmp_path: Path, me: Person) -> None:
+    recorded_chain(tmp_path / "r")
+    done = me.flux("audit", "export", str(tmp_path / "r"), "--output", "-")
+    assert done.out == me.flux("audit", "export", str(tmp_path / "r")).out
+    assert done.out.count(b"\n") > 1
+    assert not (me.home / "-").exists()

@@ -22,6 +22,7 @@ from flux_secret.errors import ConfigurationError, UsageError
 from flux_secret.model.record import Kind
 from flux_secret.outside.files import write_atomic
 
+_STDOUT: Final = Path("-")
 _FILTERS: Final = ("entry", "person", "app", "kinds", "since", "until")
 
 
@@ -31,7 +32,7 @@ _FILTERS: Final = ("entry", "person", "app", "kinds", "since", "until")
 @click.option("--format", "form", type=click.Choice(("jsonl", *FORMATS)), default="jsonl",
               show_default=True, help="How it is written.")  # fmt: skip
 @click.option("--output", metavar="FILE", type=click.Path(path_type=Path),
-              help="Write there. Default: standard output.")  # fmt: skip
+              help="Write there. Default, or -: standard output.")  # fmt: skip
 @click.option("--signatures", metavar="DIRECTORY", type=click.Path(path_type=Path),
               help="Write each chain's last signature there, for gpg --verify.")  # fmt: skip
 def export(
@@ -43,6 +44,7 @@ def export(
             "JSON lines are the record's own, in which names stay hidden",
             remedy="leave --pseudonym-key out, or take another --format",
         )
+    output = None if output == _STDOUT else output
     found = Found(places_of(given), selection_of(given))
     signed = _Signed()
     count = 0
