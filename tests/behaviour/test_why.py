@@ -5,7 +5,6 @@ The numbers are those of docs/why.md. The commands are run as they are printed.
 
 from __future__ import annotations
 
-import json
 import time
 
 import pytest
@@ -382,35 +381,3 @@ def test_25_a_change_that_waits_for_its_owners(person: Mender) -> None:
     delivered(world)
     assert world.secret()[0] == SECOND
     assert person.why("apps/demo")["whole"]
-
-
-def test_what_is_read_to_find_out_is_on_the_persons_record(person: Mender) -> None:
-    world = person.world
-    world.monkeypatch.setenv("FLUX_SECRET_RECORD_DIR", str(world.root / "own"))
-
-    def reads() -> list[tuple[str, str, str]]:
-        done = world.run("audit", "log", "--entry", "apps/demo", "-o", "json")
-        records = [(one["kind"], one["details"]) for one in json.loads(done.out)["records"]]
-        assert {said["store"] for _, said in records} == {"apps"}
-        return [(kind, said["commit"], said["command"]) for kind, said in records]
-
-    person.why("apps/demo")
-    good = world.store.head
-    assert reads() == [("read", good, "why")]
-    world.damage("demo", at_its_end=True)
-    person.broken("apps/demo")
-    assert reads()[1:] == [("refused", world.store.head, "why"), ("read", good, "why")]
-
-
-def test_asking_writes_nothing(person: Mender) -> None:
-    world = person.world
-    everything = ("get", "namespaces,secrets,configmaps", "-A", "-o", "name")
-    before = world.kubectl(*everything).out
-    person.broken("secret/demo-secret")
-    assert world.kubectl(*everything).out == before
-    delivered(world)
-    world.put("demo", SECOND)
-    before = world.kubectl(*everything[:-1], "yaml").out
-    person.broken("secret/demo-secret")
-    assert world.kubectl(*everything[:-1], "yaml").out == before
-    assert world.ops.git("tag") == ""
